@@ -1,0 +1,342 @@
+"""The words of the project as types: what a daemon, a workload, a trial and its proof are.
+
+Everything here is a frozen value without behaviour that touches the machine; daemons and
+workloads import this module and nothing else of ``bench``.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+SCHEMA = 1
+"""Number of the layout of run.json, trials.jsonl and series/*.json; see results/README.md."""
+
+
+class Exit(enum.IntEnum):
+    """Exit codes of ``python -m bench`` and ``report.py``; documented in the README."""
+
+    MEASURED = 0
+    BUG = 1
+    USAGE = 2
+    NOTHING = 3
+    """Nothing could be measured here; the reasons were printed."""
+    PROOF_FAILED = 4
+    """Measured, but at least one trial failed or a proof did not hold."""
+    INTERRUPTED = 130
+
+
+class UserError(Exception):
+    """Something a person can put right: one clear line, no traceback, and an exit code."""
+
+    def __init__(self, message: str, code: Exit = Exit.USAGE) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Opcode(enum.IntEnum):
+    """FUSE request numbers (include/uapi/linux/fuse.h, enum fuse_opcode)."""
+
+    LOOKUP = 1
+    FORGET = 2
+    GETATTR = 3
+    SETATTR = 4
+    READLINK = 5
+    SYMLINK = 6
+    MKNOD = 8
+    MKDIR = 9
+    UNLINK = 10
+    RMDIR = 11
+    RENAME = 12
+    LINK = 13
+    OPEN = 14
+    READ = 15
+    WRITE = 16
+    STATFS = 17
+    RELEASE = 18
+    FSYNC = 20
+    SETXATTR = 21
+    GETXATTR = 22
+    LISTXATTR = 23
+    REMOVEXATTR = 24
+    FLUSH = 25
+    INIT = 26
+    OPENDIR = 27
+    READDIR = 28
+    RELEASEDIR = 29
+    FSYNCDIR = 30
+    GETLK = 31
+    SETLK = 32
+    SETLKW = 33
+    ACCESS = 34
+    CREATE = 35
+    INTERRUPT = 36
+    BMAP = 37
+    DESTROY = 38
+    IOCTL = 39
+    POLL = 40
+    NOTIFY_REPLY = 41
+    BATCH_FORGET = 42
+    FALLOCATE = 43
+    READDIRPLUS = 44
+    RENAME2 = 45
+    LSEEK = 46
+    COPY_FILE_RANGE = 47
+    SETUPMAPPING = 48
+    REMOVEMAPPING = 49
+    SYNCFS = 50
+    TMPFILE = 51
+    STATX = 52
+
+
+class Level(enum.StrEnum):
+    """How much a kernel passes through, lowest first; ``bench probe`` finds it by trying."""
+
+    NONE = "none"
+    RW = "rw"
+    ATTACH_GETATTR = "attach-getattr"
+    ATTACH_LOOKUP = "attach-lookup"
+
+    @property
+    def rank(self) -> int:
+        """0 for none, rising with what the kernel answers by itself."""
+        return list(Level).index(self)
+
+
+class Cache(enum.StrEnum):
+    """What is already cached when a window opens."""
+
+    WARM = "warm"
+    COLD_FUSE = "cold-fuse"
+    """A fresh mount; the backing file system is warm."""
+    COLD_ALL = "cold-all"
+    """A fresh mount after drop_caches=3 (root; not for memory-backed file systems)."""
+
+
+class Placement(enum.StrEnum):
+    """Which CPUs the client and the daemon run on."""
+
+    SAME = "same"
+    SPLIT = "split"
+    FREE = "free"
+
+
+class Outcome(enum.StrEnum):
+    """How a trial ended."""
+
+    OK = "ok"
+    SKIPPED = "skipped"
+    FAILED = "failed"
+
+
+class Verdict(enum.StrEnum):
+    """Whether passthrough did the work that a row of a table is about."""
+
+    BASELINE = "baseline"
+    """This target claims no passthrough."""
+    ENGAGED = "engaged"
+    NOT_ENGAGED = "not engaged"
+    NOT_AVAILABLE = "not available here"
+    """The kernel (or the server) cannot pass this operation through; the reason is given."""
+    NO_CLAIM = "no claim"
+    """No level of passthrough touches what this workload does: a control row."""
+
+
+@dataclass(frozen=True)
+class DaemonOptions:
+    """What the runner asks of a daemon for one mount.
+
+    ``attr_timeout`` and ``entry_timeout`` are seconds. ``level`` is what the kernel was found to
+    give, never more. ``counters`` names the file the shim maps its request counters into
+    (None: the daemon has none). ``readdir`` asks for readdir passthrough on top of the level.
+    """
+
+    attr_timeout: float = 0.0
+    entry_timeout: float = 0.0
+    level: Level = Level.NONE
+    readdir: bool = True
+    counters: Path | None = None
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """One target: a FUSE server (a process contract) or, with ``argv`` None, the native directory.
+
+    The contract: ``argv(backing, mountpoint, options)`` gives a command that stays in the
+    foreground, mounts ``backing`` on ``mountpoint``, logs to stderr, exits 0 on unmount or
+    SIGTERM, and, where ``has_counters``, maps its counters into ``options.counters`` and prints
+    them as one JSON line on stdout at the end.
+
+    ``levels`` are the passthrough levels it can work at, lowest first; ``claims(options, cache)``
+    gives the opcodes that must not reach the server in a window at these options.
+    """
+
+    name: str
+    summary: str
+    argv: Callable[[Path, Path, DaemonOptions], list[str]] | None
+    levels: tuple[Level, ...] = (Level.NONE,)
+    claims: Callable[[DaemonOptions, Cache], frozenset[Opcode]] = lambda _options, _cache: frozenset()
+    has_counters: bool = False
+    companions: tuple[str, ...] = ()
+    """Targets that a run brings along as comparison unless --only is given."""
+
+
+class Sync(enum.StrEnum):
+    """The AT_STATX_* synchronisation flag; it decides whether FUSE asks its server."""
+
+    AS_STAT = "as-stat"
+    FORCE = "force"
+    DONT = "dont"
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a workload's body is given, in the worker process.
+
+    ``root`` is the target's directory, laid out like the backing: ``tree/`` (names), ``data/``
+    (files with content, for reads) and ``git/`` (a generated repository). ``tree`` is the spec the
+    backing was built from, so that names are known without listing anything.
+    """
+
+    root: Path
+    tree: Mapping[str, int | str]
+    variant: str
+    cache: Cache
+    threads: int
+    seed: int
+    sync: Sync
+    attr_timeout: float
+    entry_timeout: float
+    windows: int
+    """How many timed windows the worker will ask for, at most."""
+    histogram: bool = False
+
+
+@dataclass(frozen=True)
+class Window:
+    """One timed window: operations done and nanoseconds they took, wall clock.
+
+    ``histogram`` maps the upper bound of a latency bucket in ns to its count.
+    """
+
+    ops: int
+    ns: int
+    histogram: Mapping[int, int] | None = None
+
+
+class Body(Protocol):
+    """A workload made ready on one target; lives in the worker process."""
+
+    ops_per_loop: int
+    """Operations one loop of a window does, the same for every window."""
+    repeatable: bool
+    """Whether window(n) may be called any number of times with any n. Otherwise every window
+    consumes something a mount has only once: n is 1 and at most ``windows`` calls are made."""
+    windows: int
+
+    def warm(self) -> None:
+        """Touch everything a warm window touches, untimed; called once if the cache is warm."""
+
+    def window(self, loops: int) -> Window:
+        """Do ``loops`` x ``ops_per_loop`` operations; raises OSError for the first that fails."""
+
+    def close(self) -> None:
+        """Give back descriptors; the mount must not stay busy."""
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Attribute and entry timeout in seconds."""
+
+    attr: float
+    entry: float
+
+
+@dataclass(frozen=True)
+class Bound:
+    """How many requests of one opcode an operation is expected to make: ``low`` to ``high``."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One workload; ``prepare(context)`` runs in the worker and lays everything out.
+
+    ``op`` says in words what one operation is, ``unit`` names it in the singular (op, entry, run).
+    ``subject`` holds the opcodes passthrough could take away from it: the row is *engaged* when
+    the daemon claims one of them and none arrives. ``expect(context, default_permissions)`` gives
+    bounds on requests per operation for a **plain** server, by opcode; what is not named is not
+    checked. ``variants`` are ways of doing the same thing, each its own series.
+    """
+
+    name: str
+    summary: str
+    op: str
+    unit: str
+    prepare: Callable[[Context], Body]
+    subject: frozenset[Opcode]
+    caches: tuple[Cache, ...] = (Cache.WARM,)
+    variants: tuple[str, ...] = ("",)
+    expect: Callable[[Context], Mapping[Opcode, Bound]] = lambda _context: {}
+    timeouts: Timeouts | None = None
+    """Timeouts this workload is about; a run's own setting wins unless ``timeouts_fixed``."""
+    timeouts_fixed: bool = False
+    needs: tuple[str, ...] = ()
+    """Programs that must be on PATH, for rows that run real programs."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """Trials that differ only in repetition: one line in a chart. ``label`` is unique in a run."""
+
+    target: str
+    workload: str
+    variant: str
+    cache: Cache
+    attr_timeout: float
+    entry_timeout: float
+    threads: int
+    placement: Placement
+    level: Level
+    """The level in force on this kernel, not the one asked for."""
+
+    @property
+    def row(self) -> str:
+        """Workload and variant as tables name them, e.g. ``getattr-storm/fd``."""
+        return f"{self.workload}/{self.variant}" if self.variant else self.workload
+
+    @property
+    def label(self) -> str:
+        """File name (without suffix) of the series, and name of its pyperf benchmark."""
+        parts = [self.workload, self.variant, self.cache.value, f"t{self.threads}", self.target]
+        return "--".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One line of the plan: which series, which round, and when in the round it comes."""
+
+    series: Series
+    round: int
+    position: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Requests by opcode over ``ops`` operations of a counting pass.
+
+    ``kernel`` comes from the fuse:fuse_request_send tracepoint, ``server`` from the shim's own
+    counters; either is None where that source does not exist (the reason is in ``why``).
+    """
+
+    ops: int
+    kernel: Mapping[Opcode, int] | None
+    server: Mapping[Opcode, int] | None
+    why: str = ""
+    extra: Mapping[str, int] = field(default_factory=dict)
