@@ -1,0 +1,63 @@
+"""Native parts: the op driver and tree builder (Python extensions) and the shim (a plain shared library)."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sysconfig
+
+from setuptools import Extension, setup
+from setuptools.command.build_ext import build_ext
+
+WARNINGS = ["-std=c11", "-O2", "-pthread", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+# FUSE_BENCH_CFLAGS adds flags for a sanitizer build, e.g. "-fsanitize=address,undefined -O1".
+EXTRA = shlex.split(os.environ.get("FUSE_BENCH_CFLAGS", ""))
+# Python's own headers are not -Wconversion clean: system headers are exempt from warnings.
+PYTHON = ["-isystem", sysconfig.get_paths()["include"]]
+
+
+def pkg_config(*arguments: str) -> list[str]:
+    """Flags of libfuse 3, or an error that says which package supplies it."""
+    try:
+        output = subprocess.run(
+            ["pkg-config", *arguments, "fuse3"], check=True, capture_output=True, text=True
+        ).stdout
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise SystemExit(
+            f"libfuse 3 headers not found ({error}): apt-get install libfuse3-dev pkg-config"
+        ) from None
+    return shlex.split(output)
+
+
+class SharedLibraries(build_ext):
+    """build_ext that gives ``daemons._native.shim`` a plain name, as it is loaded with ctypes."""
+
+    def get_ext_filename(self, fullname: str) -> str:
+        if fullname.endswith("shim"):
+            return fullname.replace(".", os.sep) + ".so"
+        return super().get_ext_filename(fullname)
+
+
+def extension(name: str, *sources: str, cflags: list[str] | None = None, libs: list[str] | None = None) -> Extension:
+    return Extension(
+        name,
+        sources=list(sources),
+        extra_compile_args=[*WARNINGS, *(cflags or []), *EXTRA],
+        extra_link_args=["-pthread", *(libs or []), *EXTRA],
+    )
+
+
+setup(
+    cmdclass={"build_ext": SharedLibraries},
+    ext_modules=[
+        extension("workloads._native.opdriver", "workloads/_native/opdriver.c", cflags=PYTHON),
+        extension("workloads._native.treebuilder", "workloads/_native/treebuilder.c", cflags=PYTHON),
+        extension(
+            "daemons._native.shim",
+            "daemons/_native/shim.c",
+            cflags=["-DFUSE_USE_VERSION=314", *pkg_config("--cflags")],
+            libs=[*pkg_config("--libs"), "-ldl"],
+        ),
+    ],
+)

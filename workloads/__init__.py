@@ -1,0 +1,1 @@
+"""One module per workload, each defining one constant WORKLOAD (see bench.model.Workload)."""

@@ -1,0 +1,1 @@
+"""Native parts of the workloads: the op driver and the tree builder."""
