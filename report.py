@@ -75,7 +75,12 @@ def draw_charts(
     run: Run, measured: Sequence[Row], output: Path, formats: Sequence[str]
 ) -> Mapping[str, str]:
     """The charts as files; returns them as SVG, by name, for the page."""
-    return {}
+    if not {"svg", "png", "html"} & set(formats):
+        return {}
+    # Matplotlib takes longer to import than a text table takes to make.
+    from bench.report.draw import draw
+
+    return draw(run, measured, output, formats)
 
 
 def write_page(
@@ -86,6 +91,11 @@ def write_page(
     charts: Mapping[str, str],
 ) -> None:
     """index.html."""
+    if "html" not in formats:
+        return
+    from bench.report.page import page
+
+    write(output / "index.html", page(run, measured, charts))
 
 
 def say(run: Run, measured: Sequence[Row], output: Path, table: bool) -> None:

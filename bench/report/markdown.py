@@ -45,19 +45,12 @@ def _cells(line: Line, against: Sequence[str]) -> list[str]:
     return [
         line.target.name,
         f"{words.time_text(line.time)}, n={line.time.n}",
-        *(ratio_cell(line, baseline) for baseline in against),
+        *(words.ratio_cell(line, baseline) for baseline in against),
         words.requests_text(line) + mark,
         words.expected_text(line) or "-",
         words.verdict_text(line),
         "; ".join(line.trouble) or "-",
     ]
-
-
-def ratio_cell(line: Line, baseline: str) -> str:
-    """A ratio to a baseline; a baseline to itself is 1 by definition."""
-    if line.target.name == baseline:
-        return "1"
-    return words.ratio_text(line.ratios[baseline], baseline)
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from bench.model import Verdict
 from bench.report import units, words
 from bench.report.about import facts
 from bench.report.rows import Line, Row, baselines
+from bench.report.summary import sentences
 
 WIDTH = 72
 NAME, TIME, SPREAD, RATIO, REQUESTS = 11, 7, 4, words.RATIO_WIDTH, 7
@@ -24,14 +25,11 @@ def table(run: Run, rows: Sequence[Row]) -> str:
     lines = [
         "FUSE metadata operations",
         "",
-        *(
-            text
-            for fact in facts(run, rows)
-            for text in _wrap(f"{fact.name + ':':13}{fact.text}", 13)
-        ),
+        *_facts(run, rows),
         "",
         *_legend(against),
         "",
+        *(line for sentence in sentences(run, rows) for line in (*_wrap(sentence, 0), "")),
         _heading(against),
         "-" * WIDTH,
         *(body or ["no trial was recorded", ""]),
@@ -56,6 +54,11 @@ class Notes:
         """All of them, for the end of the table."""
         marked = [f"[{number}] {text}" for number, text in enumerate(self._texts, 1)]
         return [line for text in marked for line in _wrap(text, 4)]
+
+
+def _facts(run: Run, rows: Sequence[Row]) -> list[str]:
+    named = [f"{fact.name + ':':13}{fact.text}" for fact in facts(run, rows)]
+    return [line for text in named for line in _wrap(text, 13)]
 
 
 def _legend(against: Sequence[str]) -> list[str]:
@@ -97,14 +100,10 @@ def _line(line: Line, against: Sequence[str]) -> Iterator[str]:
         name = ""
     time = line.time
     spread = units.percent(time.half_width) if time.has_interval else f"n={time.n}"
-    ratios = ["" if line.target.native else _ratio(line, baseline) for baseline in against]
+    ratios = [
+        "" if line.target.native else words.ratio_cell(line, baseline) for baseline in against
+    ]
     yield _cells(name, units.duration(time.value), spread, ratios, _count(line))
-
-
-def _ratio(line: Line, baseline: str) -> str:
-    if baseline == line.target.name:
-        return "1"
-    return words.ratio_text(line.ratios[baseline], baseline)
 
 
 def _count(line: Line) -> str:

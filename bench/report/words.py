@@ -32,6 +32,13 @@ def ratio_text(ratio: Estimate, baseline: str) -> str:
     return f"{units.ratio(ratio.value)} [{units.ratio(ratio.low)},{units.ratio(ratio.high)}]"
 
 
+def ratio_cell(line: Line, baseline: str) -> str:
+    """A ratio to a baseline; a baseline to itself is 1 by definition."""
+    if line.target.name == baseline:
+        return "1"
+    return ratio_text(line.ratios[baseline], baseline)
+
+
 def requests_text(line: Line) -> str:
     """Requests per operation by opcode: ``GETATTR 2.00, LOOKUP 1.00``."""
     requests = line.requests
