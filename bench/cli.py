@@ -246,8 +246,8 @@ def command_probe(arguments: argparse.Namespace, _argv: list[str]) -> int:
     from bench import probe
 
     ability = probe.probe()
-    print(probe.as_json(ability) if arguments.json else probe.human(ability))
-    return Exit.MEASURED
+    print(json.dumps(ability.as_json(), indent=1) if arguments.json else probe.human(ability))
+    return ability.exit_code
 
 
 def command_show(arguments: argparse.Namespace, _argv: list[str]) -> int:

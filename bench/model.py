@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -358,4 +358,3 @@ class Requests:
     kernel: Mapping[Opcode, int] | None
     server: Mapping[Opcode, int] | None
     why: str = ""
-    extra: Mapping[str, int] = field(default_factory=dict)

@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import backing, conformance, environment, isolate, placement, plan, probe, registry, trial
-from bench.model import Cache, Daemon, DaemonOptions, Exit, Level, Outcome, Trial, UserError
+from bench import backing, conformance, environment, isolate, placement, plan, probe, registry, tracing, trial
+from bench.model import Daemon, DaemonOptions, Exit, Level, Outcome, Placement, Trial, UserError
 from bench.mount import Mount, TrialError
 from bench.plan import Plan, Settings
 from bench.store import RunDirectory
@@ -114,21 +114,35 @@ def prepared(
         stack.enter_context(backing.locked(directory))
         with clock("probe"):
             ability = probe.probe()
+        if any(daemon.argv is not None for daemon in daemons):
+            probe.require_fuse(ability)
         announce_level(settings, daemons, ability, view)
         with clock("tree"), view.building(settings.tree) as progress:
             filled = backing.fill(directory, spec, progress)
+        stack.enter_context(tracing.keep_tracepoint())
         latency = stack.enter_context(placement.hold_cpu_dma_latency())
-        cpus = placement.choose(settings.placement, os.sched_getaffinity(0), max(settings.threads))
-        before = os.sched_getaffinity(0)
-        stack.callback(os.sched_setaffinity, 0, before)
-        if cpus.runner:
-            os.sched_setaffinity(0, cpus.runner)
-        bench = make_bench(settings, filled, cpus, latency, view)
+        cpus = place(settings)
+        stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
+        placement.pin(0, cpus.runner)
+        bench = make_bench(settings, filled, cpus, ability, latency, view)
         yield bench, ability, filled
 
 
+def place(settings: Settings) -> placement.Plan:
+    """CPUs for client, daemon and runner, among those this process may use."""
+    usable = placement.usable_cpus()
+    return placement.choose(
+        Placement(settings.placement), usable, max(settings.threads), placement.smt_siblings(usable)
+    )
+
+
 def make_bench(
-    settings: Settings, filled: backing.Backing, cpus: placement.Plan, latency: str, view: View
+    settings: Settings,
+    filled: backing.Backing,
+    cpus: placement.Plan,
+    ability: probe.KernelAbility,
+    latency: str,
+    view: View,
 ) -> trial.Bench:
     """What all trials share."""
     spec = filled.spec
@@ -145,6 +159,7 @@ def make_bench(
         paths=paths,
         logs=Path(),
         cpus=cpus,
+        ability=ability,
         latency=latency,
         tick=view.tick,
         warm_backing=warmer(filled),
@@ -282,15 +297,9 @@ def make_header(
             "readdir": ability.readdir,
             "reasons": list(ability.reasons),
         },
-        "environment": {**environment.collect(filled.path), "fuse": ability.facts},
+        "environment": {**environment.collect(filled.path), "fuse": dict(ability.facts)},
         "cpu_dma_latency": bench.latency,
-        "placement": {
-            "mode": settings.placement,
-            "client": sorted(bench.cpus.client),
-            "daemon": sorted(bench.cpus.daemon),
-            "runner": sorted(bench.cpus.runner),
-            "note": bench.cpus.note,
-        },
+        "placement": bench.cpus.as_json(),
         "skipped": [{"what": item.what, "reason": item.reason} for item in planned.skipped],
         "phases": {},
     }

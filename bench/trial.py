@@ -18,10 +18,12 @@ from typing import Any
 from bench import conformance, isolate, placement, proof, registry
 from bench.mount import Mount, ServerEnd, TrialError
 from bench.model import (
+    Bound,
     Cache,
     Context,
     Daemon,
     DaemonOptions,
+    Level,
     Opcode,
     Outcome,
     Shape,
@@ -31,6 +33,7 @@ from bench.model import (
     Workload,
 )
 from bench.plan import Settings, options
+from bench.probe import KernelAbility
 from bench.worker import Job
 
 SPOT_CHECKS = 16
@@ -48,6 +51,8 @@ class Bench:
     """(count, seed) -> that many paths of files of the tree, for spot checks."""
     logs: Path
     cpus: placement.Plan
+    ability: KernelAbility
+    """What the kernel was found to pass through."""
     latency: str
     """What became of /dev/cpu_dma_latency, in words."""
     tick: Callable[[], None] = lambda: None
@@ -308,27 +313,25 @@ def _judge(bench: Bench, trial: Trial, record: dict[str, Any]) -> None:
     series = trial.series
     daemon = registry.daemon(series.target)
     workload = registry.workloads()[series.workload]
-    requests = record["requests"]
+    requests, plain = record["requests"], record["expected"]
     if requests is None:
         record["expected"] = None
         return
     counts = _best_counts(requests)
-    claims = daemon.claims(options(series, bench.settings.readdir), series.cache)
+    claims = claims_by_level(daemon, options(series, bench.settings.readdir), series.cache)
     verdict, reason, failed = proof.verdict(
-        daemon=daemon,
-        claims=claims,
         subject=workload.subject,
+        claims=claims,
         counts=counts,
         level=series.level,
-        asked=bench.settings.level,
-        cache=series.cache,
-        options=options(series, bench.settings.readdir),
+        asked=Level(bench.settings.level),
+        available=bench.ability.level,
+        why="; ".join(bench.ability.reasons),
+        plain={Opcode[name]: Bound(*bounds) for name, bounds in plain.items()},
     )
-    record |= {"verdict": verdict.value, "verdict_reason": reason}
-    record["expected"] = {
-        name: [0, 0] if Opcode[name] in claims else bounds
-        for name, bounds in record["expected"].items()
-    }
+    claimed = claims[series.level]
+    expected = {name: [0, 0] if Opcode[name] in claimed else bounds for name, bounds in plain.items()}
+    record |= {"verdict": verdict.value, "verdict_reason": reason, "expected": expected}
     trouble = reason if failed else ""
     if requests["agree"] is False:
         trouble = f"kernel and server counts differ: {requests['why']}"
@@ -336,6 +339,13 @@ def _judge(bench: Bench, trial: Trial, record: dict[str, Any]) -> None:
         trouble = _not_cold(record, counts)
     if trouble:
         record |= {"outcome": Outcome.FAILED.value, "reason": trouble}
+
+
+def claims_by_level(
+    daemon: Daemon, chosen: DaemonOptions, cache: Cache
+) -> dict[Level, frozenset[Opcode]]:
+    """What a daemon claims at every level it speaks, at otherwise the same options."""
+    return {level: daemon.claims(replace(chosen, level=level), cache) for level in daemon.levels}
 
 
 def _best_counts(requests: Mapping[str, Any]) -> dict[Opcode, int]:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import counters, proof, registry
+from bench import counters, proof, registry, tracing
 from bench.model import Body, Bound, Cache, Context, Opcode, Requests, Shape, Sync, Window, Workload
 
 COUNT_OPS = 251
@@ -67,7 +67,7 @@ def main() -> int:
     except OSError as error:
         name = os.fsdecode(error.filename) if error.filename else ""
         answer = {"error": f"{name}: {error.strerror}" if name else str(error.strerror or error)}
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, tracing.NotCounted) as error:
         answer = {"error": str(error)}
     with os.fdopen(job.result, "w") as file:
         json.dump(answer, file)
@@ -105,27 +105,28 @@ def work(job: Job) -> dict[str, Any]:
 
 
 def count(job: Job, workload: Workload, body: Body, minor: int) -> Requests:
-    """One window with the tracepoints armed; server-side counters are read around it."""
+    """One window with the tracepoints armed; the server's own counters are read around it."""
     loops = 1
     if workload.shape is Shape.REPEAT:
         loops = -(-COUNT_OPS // body.ops_per_loop)
-    why = ""
-    with proof.RequestCounter(minor) as counter:
+    with tracing.RequestCounter(minor) as counter:
         body.before()
-        proof.quiesce(minor)
+        tracing.quiesce(minor, counter=counter)
         before = counters.read(job.counters) if job.counters else None
-        counter.start()
+        if counter.source:
+            counter.start()
         window = body.window(loops)
-        proof.quiesce(minor)
-        counter.stop()
-        kernel = counter.read()
-    server: Mapping[Opcode, int] | None = None
-    if before is not None and job.counters is not None:
-        server = counters.difference(counters.read(job.counters), before)
-    else:
-        why = "this server has no counters of its own"
+        why = [] if tracing.quiesce(minor, counter=counter) else ["requests were still under way"]
+        kernel, server = None, None
+        if counter.source:
+            counter.stop()
+            kernel = counter.read()
+        else:
+            why.append(counter.why)
+        if job.counters and before is not None:
+            server = counters.difference(counters.read(job.counters), before)
     check_window(body, loops, window)
-    return Requests(window.ops, kernel, server, why)
+    return Requests(window.ops, kernel, server, "; ".join(why))
 
 
 def measure(job: Job, workload: Workload, body: Body) -> dict[str, Any]:
