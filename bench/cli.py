@@ -198,7 +198,7 @@ def settings_from(arguments: argparse.Namespace):  # type: ignore[no-untyped-def
     for name in chosen.daemons:
         registry.daemon(name)
     registry.rows(chosen.workloads)
-    tree.parse(chosen.tree)
+    tree.parse_tree(chosen.tree)
     return chosen
 
 
@@ -229,7 +229,7 @@ def command_list(arguments: argparse.Namespace, _argv: list[str]) -> int:
             for workload in registry.workloads().values()
             for variant in workload.variants
         },
-        "trees": {name: f"{spec.files} files in {spec.dirs} directories" for name, spec in tree.PRESETS.items()},
+        "trees": {name: f"{spec.file_count} files in {spec.dir_count} directories" for name, spec in tree.PRESETS.items()},
     }
     if arguments.json:
         print(json.dumps(found, indent=1))

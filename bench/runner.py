@@ -105,7 +105,7 @@ def prepared(
     from workloads import tree
 
     daemons = plan.targets(settings)
-    spec = tree.parse(settings.tree)
+    spec = tree.parse_tree(settings.tree)
     isolate.enter_private_namespace()
     with ExitStack() as stack:
         stack.callback(isolate.leave_runtime)
@@ -149,13 +149,13 @@ def make_bench(
 
     def paths(count: int, seed: int) -> list[str]:
         chance = random.Random(seed)
-        numbers = chance.sample(range(spec.files), min(count, spec.files))
-        return [f"tree/{spec.file_path(number)}" for number in numbers]
+        numbers = chance.sample(range(spec.file_count), min(count, spec.file_count))
+        return [spec.file_path(number) for number in numbers]
 
     return trial.Bench(
         settings=settings,
         backing=filled.path,
-        tree=spec.to_mapping(),
+        tree=spec.as_mapping(),
         paths=paths,
         logs=Path(),
         cpus=cpus,
@@ -290,7 +290,7 @@ def make_header(
         "argv": argv,
         "settings": settings.to_json(),
         "targets": [target_record(name, settings, ability) for name in planned.targets],
-        "tree": {"name": settings.tree, **filled.spec.to_mapping(), "hash": filled.spec.hash},
+        "tree": filled.spec.as_mapping(),
         "backing": filled.describe(),
         "kernel_level": {
             "level": ability.level.value,

@@ -6,6 +6,7 @@ Listing a directory through the mount would leave entries behind that change eve
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable
 
 from bench.model import Context
 from workloads.tree import TreeSpec
@@ -33,54 +34,47 @@ def chance(context: Context) -> random.Random:
 def files(context: Context, count: int = STORM_NAMES) -> list[str]:
     """Up to ``count`` different files of the whole tree, as paths below the target's root."""
     tree = spec(context)
-    numbers = chance(context).sample(range(tree.files), min(count, tree.files))
-    return [f"tree/{tree.file_path(number)}" for number in numbers]
+    numbers = chance(context).sample(range(tree.file_count), min(count, tree.file_count))
+    return [tree.file_path(number) for number in numbers]
 
 
-def directories(context: Context, count: int) -> list[int]:
-    """Numbers of up to ``count`` different directories that hold files."""
+def missing(context: Context, count: int = STORM_NAMES) -> list[str]:
+    """Up to ``count`` paths of known directories that name nothing."""
     tree = spec(context)
-    having = [number for number in range(tree.dirs) if tree.files_in(number)]
-    return chance(context).sample(having, min(count, len(having)))
+    return [tree.missing_path(number) for number in range(min(count, tree.file_count))]
 
 
-def files_of(context: Context, directory: int) -> list[tuple[str, str]]:
-    """(directory path, name) of every file in one directory, by its number."""
+def leaves(context: Context, count: int) -> list[int]:
+    """Numbers of up to ``count`` different directories that hold files; all hold equally many."""
     tree = spec(context)
-    path = directory_path(context, directory)
-    return [(path, tree.file_path(number).rpartition("/")[2]) for number in tree.files_in(directory)]
+    return chance(context).sample(range(tree.first_leaf, tree.dir_count), min(count, tree.leaf_count))
 
 
-def directory_path(context: Context, directory: int) -> str:
-    """Path of one directory below the target's root, by its number."""
-    return f"tree/{spec(context).dir_path(directory)}".rstrip("/")
+def files_of(context: Context, leaf: int) -> list[str]:
+    """Path of every file in one leaf directory, by its number."""
+    tree = spec(context)
+    return tree.file_paths((leaf - tree.first_leaf) * tree.files_per_dir, tree.files_per_dir)
 
 
-def cold_files(context: Context) -> list[tuple[str, str]]:
-    """Different (directory path, name) pairs for all windows, in random order.
+def directory_paths(context: Context, numbers: Iterable[int]) -> list[str]:
+    """Paths of directories below the target's root, by their numbers."""
+    tree = spec(context)
+    return [tree.dir_path(number) for number in numbers]
 
-    Their number is a multiple of the windows: each takes an equal slice.
-    """
-    pairs: list[tuple[str, str]] = []
-    for directory in directories(context, OPEN_DIRECTORIES):
-        pairs += files_of(context, directory)
-    each = min(SLICE_NAMES, len(pairs) // context.windows)
+
+def cold_files(context: Context) -> list[str]:
+    """Different files for all windows, in random order; each window takes an equal slice."""
+    paths = [path for leaf in leaves(context, OPEN_DIRECTORIES) for path in files_of(context, leaf)]
+    each = min(SLICE_NAMES, len(paths) // context.windows)
     if each == 0:
         raise ValueError(f"the tree has too few files for {context.windows} windows of unseen names")
-    return chance(context).sample(pairs, each * context.windows)
+    return chance(context).sample(paths, each * context.windows)
 
 
 def cold_directories(context: Context) -> list[list[int]]:
-    """Different directories for every window; all windows list equally many entries.
-
-    Directories are grouped by how many entries they hold, so that windows compare.
-    """
-    tree = spec(context)
-    by_entries: dict[int, list[int]] = {}
-    for directory in directories(context, tree.dirs):
-        by_entries.setdefault(tree.entries(directory), []).append(directory)
-    alike = max(by_entries.values(), key=len)
-    each = min(SLICE_DIRECTORIES, len(alike) // context.windows)
+    """Numbers of different leaf directories for every window, equally many each."""
+    numbers = leaves(context, SLICE_DIRECTORIES * context.windows)
+    each = len(numbers) // context.windows
     if each == 0:
         raise ValueError(f"the tree has too few directories for {context.windows} windows of unseen ones")
-    return [alike[number * each : (number + 1) * each] for number in range(context.windows)]
+    return [numbers[window * each : (window + 1) * each] for window in range(context.windows)]

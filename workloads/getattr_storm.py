@@ -14,12 +14,10 @@ OPS = {"path": "statx-path", "at": "statx-at", "fd": "fstat"}
 
 def prepare(context: Context) -> Body:
     """One native driver over the trial's names, in random order."""
-    names = _layout.files(context)
-    items = [name.rpartition("/")[::2] for name in names] if context.variant == "at" else names
     driver = Driver(
         OPS[context.variant],
         context.root,
-        items,
+        _layout.files(context),
         threads=context.threads,
         sync=context.sync.value,
         order="random",

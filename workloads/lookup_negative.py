@@ -10,8 +10,7 @@ from workloads._native.opdriver import Driver
 
 def prepare(context: Context) -> Body:
     """Missing names in known directories."""
-    tree = _layout.spec(context)
-    names = [f"tree/{tree.missing_path(number)}" for number in range(_layout.STORM_NAMES)]
+    names = _layout.missing(context)
     driver = Driver(
         "missing-at", context.root, names, threads=context.threads, order="random", seed=context.seed
     )

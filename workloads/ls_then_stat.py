@@ -6,6 +6,8 @@ no request or one LOOKUP each. The kernel's adaptive mode sends READDIRPLUS for 
 
 from __future__ import annotations
 
+from functools import partial
+
 from bench.model import Body, Cache, Context, Opcode, Shape, Timeouts, Window, Workload
 from workloads import _layout
 from workloads._bodies import Pairs, as_window
@@ -14,22 +16,25 @@ from workloads._native.opdriver import Driver
 
 def prepare(context: Context) -> Body:
     """Every window has directories of its own, none of them listed before."""
-    steps = []
     groups = _layout.cold_directories(context)
-    files = [[pair for number in group for pair in _layout.files_of(context, number)] for group in groups]
-    for group, pairs in zip(groups, files, strict=True):
-        paths = [_layout.directory_path(context, number) for number in group]
+    steps = [(partial(listing, context, group), partial(stats, context, group)) for group in groups]
+    return Pairs(steps, len(groups[0]) * _layout.spec(context).files_per_dir)
 
-        def listing(paths: list[str] = paths) -> None:
-            with Driver("scan", context.root, paths) as driver:
-                driver.run(len(paths))
 
-        def stats(pairs: list[tuple[str, str]] = pairs) -> Window:
-            with Driver("statx-at", context.root, pairs, sync=context.sync.value) as driver:
-                return as_window(driver.run(len(pairs)))
+def listing(context: Context, leaves: list[int]) -> Window:
+    """Open, getdents64 to the end, close, for every directory; an operation is one entry."""
+    paths = _layout.directory_paths(context, leaves)
+    expected = _layout.spec(context).files_per_dir
+    with Driver("scan", context.root, paths, expected=expected) as driver:
+        result = driver.run(len(paths))
+        return Window(result.entries, result.ns)
 
-        steps.append((listing, stats))
-    return Pairs(steps, len(files[0]))
+
+def stats(context: Context, leaves: list[int]) -> Window:
+    """statx of every file of the directories, by directory descriptor and name."""
+    paths = [path for leaf in leaves for path in _layout.files_of(context, leaf)]
+    with Driver("statx-at", context.root, paths, sync=context.sync.value) as driver:
+        return as_window(driver.run(len(paths)))
 
 
 WORKLOAD = Workload(

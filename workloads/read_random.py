@@ -19,9 +19,8 @@ BLOCKS = 1000
 
 def prepare(context: Context) -> Body:
     """All data files open before the first window; every block is visited at most once."""
-    names = [f"data/{name}" for name in tree.data_names()]
     cold = context.cache is not Cache.WARM
-    driver = Driver("pread", context.root, names, order="random", seed=context.seed, once=cold)
+    driver = Driver("pread", context.root, tree.Data().paths(), order="random", seed=context.seed, once=cold)
     return Driven(driver, BLOCKS)
 
 

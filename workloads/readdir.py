@@ -14,30 +14,22 @@ DIRECTORIES = 8
 
 def scans(context: Context, op: str) -> Body:
     """A driver that goes round a few directories with ``op``; an operation is one entry."""
-    tree = _layout.spec(context)
-    numbers = _layout.directories(context, DIRECTORIES)
-    counts = [tree.entries(number) for number in numbers]
+    numbers = _layout.leaves(context, DIRECTORIES)
+    each = _layout.spec(context).files_per_dir
     driver = Driver(
         op,
         context.root,
-        [_layout.directory_path(context, number) for number in numbers],
+        _layout.directory_paths(context, numbers),
         threads=context.threads,
         sync=context.sync.value,
-        expected=counts,
+        expected=each,
     )
-    return Scans(driver, sum(counts))
-
-
-def per_directory(context: Context) -> float:
-    """What happens once per directory, per entry."""
-    tree = _layout.spec(context)
-    numbers = _layout.directories(context, DIRECTORIES)
-    return len(numbers) / sum(tree.entries(number) for number in numbers)
+    return Scans(driver, len(numbers) * each)
 
 
 def expect(context: Context) -> Mapping[Opcode, Bound]:
     """One OPENDIR per listing."""
-    once = per_directory(context)
+    once = 1 / _layout.spec(context).files_per_dir
     return {Opcode.OPENDIR: Bound(once, once)}
 
 

@@ -29,8 +29,8 @@ class Expired(Driven):
 
 def prepare(context: Context) -> Body:
     """Names of few directories, so that re-reading a parent is rare beside the op itself."""
-    pairs = [pair for number in _layout.directories(context, 4) for pair in _layout.files_of(context, number)]
-    driver = Driver("statx-at", context.root, pairs[:NAMES], sync=context.sync.value)
+    paths = [path for leaf in _layout.leaves(context, 4) for path in _layout.files_of(context, leaf)]
+    driver = Driver("statx-at", context.root, paths[:NAMES], sync=context.sync.value)
     return Expired(driver, 1.5 * max(context.attr_timeout, context.entry_timeout))
 
 

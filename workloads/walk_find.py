@@ -19,12 +19,12 @@ def walk(context: Context, *, stat: bool) -> Body:
 def entries(context: Context) -> int:
     """Files and directories below tree/."""
     tree = _layout.spec(context)
-    return tree.files + tree.dirs - 1
+    return tree.file_count + tree.dir_count - 1
 
 
 def expect(context: Context) -> Mapping[Opcode, Bound]:
     """One OPENDIR per directory, whatever is cached."""
-    once = _layout.spec(context).dirs / entries(context)
+    once = _layout.spec(context).dir_count / entries(context)
     return {Opcode.OPENDIR: Bound(once, once)}
 
 
