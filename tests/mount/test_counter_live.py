@@ -125,7 +125,8 @@ def test_counting_leaves_no_descriptor_no_mount_no_instance(server: RawServer) -
 
     def footprint() -> tuple[object, ...]:
         links = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.exists()]
-        return sorted(map(str, links)), _mounts_of_ours(), resource.getrlimit(resource.RLIMIT_NOFILE)
+        limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+        return sorted(map(str, links)), _mounts_of_ours(), limit
 
     connection = _connection(server)
     before = footprint()
