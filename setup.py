@@ -13,6 +13,7 @@ from setuptools.command.build_ext import build_ext
 WARNINGS = ["-std=c11", "-O2", "-pthread", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
 # FUSE_BENCH_CFLAGS adds flags for a sanitizer build, e.g. "-fsanitize=address,undefined -O1".
 EXTRA = shlex.split(os.environ.get("FUSE_BENCH_CFLAGS", ""))
+SHIM = ("shim", "edit", "flight", "backing", "counters")
 # Python's own headers are not -Wconversion clean: system headers are exempt from warnings.
 PYTHON = ["-isystem", sysconfig.get_paths()["include"]]
 
@@ -55,8 +56,8 @@ setup(
         extension("workloads._native.treebuilder", "workloads/_native/treebuilder.c", cflags=PYTHON),
         extension(
             "daemons._native.shim",
-            "daemons/_native/shim.c",
-            cflags=["-DFUSE_USE_VERSION=314", *pkg_config("--cflags")],
+            *(f"daemons/_native/{part}.c" for part in SHIM),
+            cflags=["-DFUSE_USE_VERSION=314", "-fvisibility=hidden", *pkg_config("--cflags")],
             libs=[*pkg_config("--libs"), "-ldl"],
         ),
     ],
