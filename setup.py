@@ -16,6 +16,7 @@ WARNINGS = ["-std=c11", "-O2", "-pthread", "-Wall", "-Wextra", "-Wconversion", "
 LINK = ["-pthread", "-Wl,-z,now"]
 # FUSE_BENCH_CFLAGS adds flags for a sanitizer build, e.g. "-fsanitize=address,undefined -O1".
 EXTRA = shlex.split(os.environ.get("FUSE_BENCH_CFLAGS", ""))
+SHIM = ("shim", "edit", "flight", "backing", "counters")
 # Python's own headers are not -Wconversion clean: system headers are exempt from warnings.
 PYTHON = ["-isystem", sysconfig.get_paths()["include"]]
 NATIVE = "workloads/_native"
@@ -67,8 +68,8 @@ setup(
         native("bareloops"),
         extension(
             "daemons._native.shim",
-            "daemons/_native/shim.c",
-            cflags=["-DFUSE_USE_VERSION=314", *pkg_config("--cflags")],
+            *(f"daemons/_native/{part}.c" for part in SHIM),
+            cflags=["-DFUSE_USE_VERSION=314", "-fvisibility=hidden", *pkg_config("--cflags")],
             libs=[*pkg_config("--libs"), "-ldl"],
         ),
     ],

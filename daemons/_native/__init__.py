@@ -1,1 +1,1 @@
-"""Native parts of the daemons: the shim that makes libfuse speak passthrough and counts requests."""
+"""Native parts of the daemons: the shim that speaks passthrough and counts requests."""

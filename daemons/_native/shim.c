@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The hook between libfuse and /dev/fuse; see shim.h. */
+
+#define _GNU_SOURCE
+#include "shim.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "backing.h"
+#include "counters.h"
+#include "edit.h"
+#include "flight.h"
+#include "fuse_abi.h"
+
+/* The longest reply that is edited: header, long entry, open. */
+#define REPLY_MAX (OUT_HEADER_SIZE + LONG_ENTRY_SIZE + OPEN_OUT_SIZE)
+#define BIT(opcode) (UINT64_C(1) << (opcode))
+
+static struct shim_options options;
+static int session_fd = -1;
+static uint64_t init_offer;
+/* What INIT brought: LEVEL_NONE until then, and for good if the kernel does not play along. */
+static int level_in_force = LEVEL_NONE;
+/* Replies to these opcodes are edited, and only these requests are remembered. */
+static uint64_t edited_opcodes = BIT(OP_INIT);
+
+static uint32_t get32(const void *buffer, size_t offset)
+{
+	uint32_t value;
+
+	memcpy(&value, (const char *)buffer + offset, sizeof(value));
+	return value;
+}
+
+static uint64_t get64(const void *buffer, size_t offset)
+{
+	uint64_t value;
+
+	memcpy(&value, (const char *)buffer + offset, sizeof(value));
+	return value;
+}
+
+/* Requests */
+
+static uint64_t opcodes_edited_at(int level)
+{
+	const uint64_t listing = options.readdir ? BIT(OP_OPENDIR) : 0;
+	const uint64_t opening = BIT(OP_OPEN) | BIT(OP_CREATE);
+
+	switch (level) {
+	case LEVEL_RW:
+		return opening;
+	case LEVEL_ATTACH_GETATTR:
+		return opening | listing | BIT(OP_GETATTR);
+	case LEVEL_ATTACH_LOOKUP:
+		return opening | listing | BIT(OP_LOOKUP) | BIT(OP_MKNOD) | BIT(OP_MKDIR) |
+		       BIT(OP_SYMLINK) | BIT(OP_LINK) | BIT(OP_TMPFILE);
+	default:
+		return 0;
+	}
+}
+
+static void note_forget(const uint8_t *body, size_t len, uint32_t opcode)
+{
+	size_t items, i;
+
+	if (opcode == OP_FORGET && len >= 8) {
+		counters_add(FIELD_forget_lookups, get64(body, 0));
+	} else if (opcode == OP_BATCH_FORGET && len >= 8) {
+		/* u32 count, u32 dummy, then pairs of u64 nodeid, u64 nlookup */
+		items = get32(body, 0);
+		counters_add(FIELD_batch_forget_items, items);
+		for (i = 0; i < items && 8 + 16 * (i + 1) <= len; i++)
+			counters_add(FIELD_forget_lookups, get64(body, 8 + 16 * i + 8));
+	}
+}
+
+static void note_request(const uint8_t *request, size_t len)
+{
+	const uint32_t opcode = get32(request, IN_OPCODE);
+	const uint8_t *body = request + IN_HEADER_SIZE;
+	const struct flight flight = {opcode, get64(request, IN_NODEID)};
+
+	counters_request(opcode);
+	/* Every request passes here once, its opcode known: whatever delays requests goes here. */
+	if (opcode == OP_FORGET || opcode == OP_BATCH_FORGET) {
+		note_forget(body, len - IN_HEADER_SIZE, opcode);
+	} else if (opcode == OP_INIT && len >= IN_HEADER_SIZE + INIT_IN_FLAGS) {
+		init_offer = shim_init_offer(body, len - IN_HEADER_SIZE);
+		counters_set(FIELD_init_offered, init_offer);
+		counters_set(FIELD_init_minor, get32(body, INIT_IN_MINOR));
+	}
+	if (opcode < 64 && (edited_opcodes & BIT(opcode)) &&
+	    flight_put(get64(request, IN_UNIQUE), flight) != 0)
+		counters_add(FIELD_replies_lost, 1);
+}
+
+static ssize_t hook_read(int fd, void *buffer, size_t size, void *userdata)
+{
+	ssize_t got = read(fd, buffer, size);
+
+	(void)userdata;
+	if (got >= (ssize_t)IN_HEADER_SIZE)
+		note_request(buffer, (size_t)got);
+	return got;
+}
+
+/* Replies */
+
+/* For backing_id(): a descriptor of our own for what the server's file handle ``fh`` is open on. */
+static int open_of_handle(uint64_t nodeid, int fh, int *owned)
+{
+	char path[32];
+	int fd;
+
+	(void)nodeid;
+	/*
+	 * Not the handle itself: the id keeps the registered open file, and one that is open for
+	 * writing would make execve() of the file fail with ETXTBSY until the inode is forgotten.
+	 */
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fh);
+	fd = open(path, O_PATH | O_CLOEXEC);
+	*owned = 1;
+	return fd;
+}
+
+/* For backing_id(): the descriptor the server has for an inode. */
+static int open_of_inode(uint64_t nodeid, int unused, int *owned)
+{
+	int fd = options.fd_of ? options.fd_of(nodeid) : -1;
+
+	(void)unused;
+	*owned = 0;
+	if (fd < 0)
+		errno = ENOENT;
+	return fd;
+}
+
+static int32_t id_of_inode(uint64_t nodeid, uint32_t mode, uint32_t opcode)
+{
+	uint64_t mask = shim_ops_mask(level_in_force, options.readdir, mode, opcode);
+
+	return backing_id(session_fd, nodeid, mask, open_of_inode, 0);
+}
+
+static int32_t id_of_handle(uint64_t nodeid, const uint8_t *open_out, uint32_t mode, uint32_t opcode)
+{
+	uint64_t mask = shim_ops_mask(level_in_force, options.readdir, mode, opcode);
+
+	if (!options.fh_is_fd)
+		return backing_id(session_fd, nodeid, mask, open_of_inode, 0);
+	return backing_id(session_fd, nodeid, mask, open_of_handle, (int)get64(open_out, OPEN_FH));
+}
+
+static void edit_init(uint8_t *body, size_t len)
+{
+	uint64_t flags = shim_edit_init(body, len, init_offer, options.level);
+	int level = options.level;
+
+	counters_set(FIELD_init_negotiated, flags);
+	if (!(flags & INIT_PASSTHROUGH))
+		level = LEVEL_NONE;
+	else if (level == LEVEL_ATTACH_LOOKUP && !(flags & INIT_PASSTHROUGH_INO))
+		level = LEVEL_RW; /* the one lower level that is sure to be there */
+	level_in_force = level;
+	edited_opcodes = opcodes_edited_at(level);
+	if (level != options.level)
+		fprintf(stderr, "shim: the kernel offers 0x%llx: level %d asked for, %d in force\n",
+			(unsigned long long)init_offer, options.level, level);
+}
+
+/* Replaces the entry at ``body`` by the long one, moving what follows. Returns the new length. */
+static size_t edit_entry(uint8_t *body, size_t len, uint32_t opcode)
+{
+	uint8_t entry[LONG_ENTRY_SIZE];
+	const uint64_t nodeid = get64(body, ENTRY_NODEID);
+	const uint32_t mode = get32(body, ENTRY_ATTR + ATTR_MODE);
+	int32_t id = 0;
+
+	if (nodeid == 0) /* a cached negative entry has no inode */
+		id = 0;
+	else if (opcode == OP_CREATE)
+		id = id_of_handle(nodeid, body + ENTRY_SIZE, mode, OP_LOOKUP);
+	else
+		id = id_of_inode(nodeid, mode, opcode);
+	shim_long_entry(entry, body, id);
+	memmove(body + LONG_ENTRY_SIZE, body + ENTRY_SIZE, len - ENTRY_SIZE);
+	memcpy(body, entry, LONG_ENTRY_SIZE);
+	counters_add(FIELD_replies_edited, id != 0);
+	return len - ENTRY_SIZE + LONG_ENTRY_SIZE;
+}
+
+static void edit_open(uint8_t *open_out, uint64_t nodeid, uint32_t mode, uint32_t opcode)
+{
+	int32_t id = id_of_handle(nodeid, open_out, mode, opcode);
+
+	if (id != 0) {
+		shim_edit_open(open_out, id);
+		counters_add(FIELD_replies_edited, 1);
+	}
+}
+
+static void edit_getattr(uint8_t *body, uint64_t nodeid)
+{
+	/*
+	 * Every GETATTR that arrives, not the first only: one that arrives from an inode we hold an id
+	 * for comes from a new kernel inode of the same number, which is not attached yet.
+	 */
+	int32_t id = id_of_inode(nodeid, get32(body, ATTR_OUT_ATTR + ATTR_MODE), OP_GETATTR);
+
+	if (id != 0) {
+		shim_edit_attr(body, id);
+		counters_add(FIELD_replies_edited, 1);
+	}
+}
+
+/* Edits a reply body of a successful request in place. Returns its new length. */
+static size_t edit_body(struct flight request, uint8_t *body, size_t len)
+{
+	const size_t entry_size = level_in_force == LEVEL_ATTACH_LOOKUP ? LONG_ENTRY_SIZE : ENTRY_SIZE;
+	uint64_t nodeid;
+
+	switch (request.opcode) {
+	case OP_INIT:
+		edit_init(body, len);
+		break;
+	case OP_OPEN:
+		if (len == OPEN_OUT_SIZE)
+			edit_open(body, request.nodeid, S_IFREG, OP_OPEN);
+		break;
+	case OP_OPENDIR:
+		if (len == OPEN_OUT_SIZE)
+			edit_open(body, request.nodeid, S_IFDIR, OP_OPENDIR);
+		break;
+	case OP_GETATTR:
+		if (len == ATTR_OUT_SIZE)
+			edit_getattr(body, request.nodeid);
+		break;
+	case OP_CREATE:
+		if (len != ENTRY_SIZE + OPEN_OUT_SIZE)
+			break;
+		nodeid = get64(body, ENTRY_NODEID);
+		if (entry_size == LONG_ENTRY_SIZE)
+			len = edit_entry(body, len, OP_CREATE);
+		edit_open(body + entry_size, nodeid, S_IFREG, OP_OPEN);
+		break;
+	default:
+		if (len == ENTRY_SIZE)
+			len = edit_entry(body, len, request.opcode);
+		break;
+	}
+	return len;
+}
+
+static ssize_t write_edited(int fd, const struct iovec *iov, int count, size_t len,
+			    struct flight request)
+{
+	uint8_t reply[REPLY_MAX];
+	size_t filled = 0;
+	uint32_t total;
+
+	for (int i = 0; i < count; i++) {
+		memcpy(reply + filled, iov[i].iov_base, iov[i].iov_len);
+		filled += iov[i].iov_len;
+	}
+	total = (uint32_t)(OUT_HEADER_SIZE +
+			   edit_body(request, reply + OUT_HEADER_SIZE, len - OUT_HEADER_SIZE));
+	memcpy(reply + OUT_LEN, &total, sizeof(total));
+	return write(fd, reply, total);
+}
+
+static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *userdata)
+{
+	struct flight request;
+	size_t len = 0;
+
+	(void)userdata;
+	/* Level none, after INIT: one comparison is all a reply costs. */
+	if (edited_opcodes == 0 || count < 1 || iov[0].iov_len < OUT_HEADER_SIZE)
+		return writev(fd, iov, count);
+	/* Notifications have unique 0 and were never remembered. */
+	if (!flight_take(get64(iov[0].iov_base, OUT_UNIQUE), &request) ||
+	    get32(iov[0].iov_base, OUT_ERROR) != 0)
+		return writev(fd, iov, count);
+	for (int i = 0; i < count; i++)
+		len += iov[i].iov_len;
+	/* Room must be left for the entry to grow. */
+	if (len > REPLY_MAX - (LONG_ENTRY_SIZE - ENTRY_SIZE))
+		return writev(fd, iov, count);
+	return write_edited(fd, iov, count, len, request);
+}
+
+/* The server's side */
+
+int shim_configure(const struct shim_options *wanted)
+{
+	options = *wanted;
+	options.counters = NULL; /* the caller's string, not ours to keep */
+	if (wanted->counters) {
+		int status = counters_map(wanted->counters);
+
+		if (status != 0)
+			return status;
+	}
+	counters_set(FIELD_level, (uint64_t)options.level);
+	return 0;
+}
+
+void shim_forgotten(const uint64_t *nodeids, size_t count)
+{
+	if (level_in_force != LEVEL_NONE)
+		backing_forget(session_fd, nodeids, count);
+}
+
+__attribute__((visibility("default"))) int fuse_session_mount(struct fuse_session *session,
+							      const char *mountpoint)
+{
+	/* No splice hooks: libfuse then offers no splicing, and every request passes hook_read(). */
+	static const struct fuse_custom_io hooks = {.read = hook_read, .writev = hook_writev};
+	int (*mount_really)(struct fuse_session *, const char *);
+	int status;
+
+	/* ISO C has no cast from an object to a function pointer; POSIX wants this one to work. */
+	*(void **)&mount_really = dlsym(RTLD_NEXT, "fuse_session_mount");
+	if (!mount_really) {
+		fprintf(stderr, "shim: fuse_session_mount: %s\n", dlerror());
+		return -1;
+	}
+	status = mount_really(session, mountpoint);
+	if (status != 0)
+		return status;
+	session_fd = fuse_session_fd(session);
+	status = fuse_session_custom_io(session, &hooks, session_fd);
+	if (status != 0) {
+		fprintf(stderr, "shim: fuse_session_custom_io: %s\n", strerror(-status));
+		fuse_session_unmount(session);
+		return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,450 @@
+"""A full mirror of a directory as pyfuse3 request handlers; plain and passthrough both serve it.
+
+Nothing here knows of passthrough: that is the shim's business, so that the two differ in nothing
+else. Handlers never wait for anything but the system call they make, so one task serves all.
+
+What every handler keeps: names and targets are bytes, whatever their encoding; an OSError becomes
+the reply's errno; a handler that returns an entry has counted one lookup of its inode, any other
+leaves the counts alone. File handles are descriptors, which the shim relies on.
+"""
+
+# ruff: noqa: ARG002, PTH101, PTH208
+# ARG002: pyfuse3 fixes the handlers' parameters. PTH: everything here is a descriptor or bytes.
+
+from __future__ import annotations
+
+import errno
+import functools
+import os
+import stat
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, ParamSpec, TypeVar
+from zlib import crc32
+
+import pyfuse3
+from pyfuse3 import (
+    EntryAttributes,
+    FileHandleT,
+    FileInfo,
+    FileNameT,
+    FlagT,
+    FUSEError,
+    InodeT,
+    ModeT,
+    ReaddirToken,
+    RequestContext,
+    SetattrFields,
+    StatvfsData,
+    XAttrNameT,
+)
+
+from daemons import _syscalls
+from daemons._inodes import Inodes
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+# Flags of a client's open that must not reach ours: creation is a request of its own, the kernel
+# has resolved the name already, and O_DIRECT wants aligned buffers that Python does not have.
+_NOT_OURS = os.O_CREAT | os.O_EXCL | os.O_NOCTTY | os.O_NOFOLLOW | os.O_DIRECT
+
+
+def _fails_with_errno(
+    handler: Callable[_P, Coroutine[Any, Any, _R]],
+) -> Callable[_P, Coroutine[Any, Any, _R]]:
+    """Turn an OSError of a handler into the reply's errno; the hottest do it themselves."""
+
+    @functools.wraps(handler)
+    async def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return await handler(*args, **kwargs)
+        except OSError as error:
+            raise FUSEError(error.errno or errno.EIO) from None
+
+    return wrapper
+
+
+class Mirror(pyfuse3.Operations):
+    """Request handlers over one backing directory."""
+
+    supports_dot_lookup = False
+    enable_writeback_cache = False
+    """The kernel drops passthrough without a word where both are asked for."""
+    enable_acl = False
+
+    def __init__(self, inodes: Inodes, attr_timeout: float, entry_timeout: float) -> None:
+        super().__init__()
+        self._inodes = inodes
+        self._attr_timeout = attr_timeout
+        self._entry_timeout = entry_timeout
+        self._owner = (os.geteuid(), os.getegid())
+        self._listings: dict[int, list[bytes]] = {}
+
+    # Inodes
+
+    async def lookup(
+        self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext
+    ) -> EntryAttributes:
+        """An entry (+1 lookup); ENOENT, ENAMETOOLONG, EXDEV beyond a mount point of the backing."""
+        inodes = self._inodes
+        try:
+            return self._entry(*inodes.lookup(inodes.fd(parent_inode), name))
+        except OSError as error:
+            raise FUSEError(error.errno or errno.EIO) from None
+
+    async def forget(self, inode_list: Sequence[tuple[InodeT, int]]) -> None:
+        """Takes back lookups; never fails. FORGET and BATCH_FORGET both end here."""
+        self._inodes.forget(inode_list)
+
+    async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
+        """Attributes; ESTALE if the inode is gone for good."""
+        try:
+            return self._attributes(os.fstat(self._inodes.fd(inode)))
+        except OSError as error:
+            raise FUSEError(error.errno or errno.EIO) from None
+
+    @_fails_with_errno
+    async def setattr(
+        self,
+        inode: InodeT,
+        attr: EntryAttributes,
+        fields: SetattrFields,
+        fh: FileHandleT | None,
+        ctx: RequestContext,
+    ) -> EntryAttributes:
+        """Attributes as they are afterwards. Owner first: changing it clears set-id bits."""
+        fd = self._inodes.fd(inode) if fh is None else fh
+        if fields.update_uid or fields.update_gid:
+            _syscalls.chown(
+                fd,
+                attr.st_uid if fields.update_uid else -1,
+                attr.st_gid if fields.update_gid else -1,
+            )
+        if fields.update_mode:
+            os.chmod(_path(fd), stat.S_IMODE(attr.st_mode))
+        if fields.update_size and fh is not None:
+            os.ftruncate(fh, attr.st_size)
+        elif fields.update_size:
+            os.truncate(_path(fd), attr.st_size)
+        if fields.update_atime or fields.update_mtime:
+            _syscalls.utime(
+                fd,
+                attr.st_atime_ns if fields.update_atime else None,
+                attr.st_mtime_ns if fields.update_mtime else None,
+            )
+        return self._attributes(os.fstat(fd))
+
+    @_fails_with_errno
+    async def readlink(self, inode: InodeT, ctx: RequestContext) -> FileNameT:
+        """The target, byte for byte; EINVAL if it is no link."""
+        return FileNameT(os.readlink(b"", dir_fd=self._inodes.fd(inode)))
+
+    @_fails_with_errno
+    async def access(self, inode: InodeT, mode: ModeT, ctx: RequestContext) -> bool:
+        """Whether the caller may; only asked when mounted without default_permissions."""
+        status = os.fstat(self._inodes.fd(inode))
+        if ctx.uid == 0:
+            executable = stat.S_ISDIR(status.st_mode) or status.st_mode & 0o111
+            return not mode & os.X_OK or bool(executable)
+        if ctx.uid == status.st_uid:
+            granted = status.st_mode >> 6
+        elif ctx.gid == status.st_gid or status.st_gid in pyfuse3.get_sup_groups(ctx.pid):
+            granted = status.st_mode >> 3
+        else:
+            granted = status.st_mode
+        return mode & ~granted & 7 == 0
+
+    # Names
+
+    @_fails_with_errno
+    async def mknod(
+        self, parent_inode: InodeT, name: FileNameT, mode: ModeT, rdev: int, ctx: RequestContext
+    ) -> EntryAttributes:
+        """A new entry (+1 lookup) owned by the caller; EEXIST, ENOSPC, ..."""
+        dir_fd = self._inodes.fd(parent_inode)
+        os.mknod(name, mode, rdev, dir_fd=dir_fd)
+        return self._made(dir_fd, name, mode, ctx)
+
+    @_fails_with_errno
+    async def mkdir(
+        self, parent_inode: InodeT, name: FileNameT, mode: ModeT, ctx: RequestContext
+    ) -> EntryAttributes:
+        """A new entry (+1 lookup) owned by the caller; EEXIST, EMLINK, ..."""
+        dir_fd = self._inodes.fd(parent_inode)
+        os.mkdir(name, stat.S_IMODE(mode), dir_fd=dir_fd)
+        return self._made(dir_fd, name, 0, ctx)
+
+    @_fails_with_errno
+    async def symlink(
+        self, parent_inode: InodeT, name: FileNameT, target: FileNameT, ctx: RequestContext
+    ) -> EntryAttributes:
+        """A new entry (+1 lookup) owned by the caller; EEXIST, ..."""
+        dir_fd = self._inodes.fd(parent_inode)
+        os.symlink(target, name, dir_fd=dir_fd)
+        return self._made(dir_fd, name, 0, ctx)
+
+    @_fails_with_errno
+    async def link(
+        self, inode: InodeT, new_parent_inode: InodeT, new_name: FileNameT, ctx: RequestContext
+    ) -> EntryAttributes:
+        """A new name for ``inode`` (+1 lookup); EEXIST, EMLINK, EPERM for a directory."""
+        path = _path(self._inodes.fd(inode)).encode()
+        dir_fd = self._inodes.fd(new_parent_inode)
+        # Following is what makes /proc/self/fd stand for the inode, a symbolic link's own included.
+        os.link(path, new_name, dst_dir_fd=dir_fd, follow_symlinks=True)
+        return self._entry(*self._inodes.lookup(dir_fd, new_name))
+
+    @_fails_with_errno
+    async def unlink(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
+        """Removes a name; the inode lives on while the kernel knows it. EISDIR, ENOENT."""
+        os.unlink(name, dir_fd=self._inodes.fd(parent_inode))
+
+    @_fails_with_errno
+    async def rmdir(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
+        """Removes an empty directory; ENOTEMPTY, ENOTDIR, ENOENT."""
+        os.rmdir(name, dir_fd=self._inodes.fd(parent_inode))
+
+    @_fails_with_errno
+    async def rename(
+        self,
+        parent_inode_old: InodeT,
+        name_old: FileNameT,
+        parent_inode_new: InodeT,
+        name_new: FileNameT,
+        flags: FlagT,
+        ctx: RequestContext,
+    ) -> None:
+        """renameat2 with its flags: EEXIST for NOREPLACE, ENOENT for EXCHANGE, EINVAL."""
+        old_dir = self._inodes.fd(parent_inode_old)
+        new_dir = self._inodes.fd(parent_inode_new)
+        _syscalls.rename(old_dir, name_old, new_dir, name_new, flags)
+
+    # Files
+
+    @_fails_with_errno
+    async def open(self, inode: InodeT, flags: FlagT, ctx: RequestContext) -> FileInfo:
+        """A descriptor opened like the client's; EMFILE where clients hold too many open."""
+        fd = os.open(_path(self._inodes.fd(inode)), flags & ~_NOT_OURS)
+        return self._opened(fd, inode)
+
+    @_fails_with_errno
+    async def create(
+        self,
+        parent_inode: InodeT,
+        name: FileNameT,
+        mode: ModeT,
+        flags: FlagT,
+        ctx: RequestContext,
+    ) -> tuple[FileInfo, EntryAttributes]:
+        """An open file and its entry (+1 lookup), owned by the caller if it is new; EEXIST."""
+        dir_fd = self._inodes.fd(parent_inode)
+        ours = flags & ~_NOT_OURS | os.O_CREAT | os.O_NOFOLLOW
+        try:
+            fd = os.open(name, ours | os.O_EXCL, stat.S_IMODE(mode), dir_fd=dir_fd)
+            new = True
+        except FileExistsError:
+            if flags & os.O_EXCL:
+                raise
+            # Someone was quicker: then it is theirs, and must not change hands.
+            fd = os.open(name, ours & ~os.O_CREAT, dir_fd=dir_fd)
+            new = False
+        try:
+            if new:
+                self._give(fd, dir_fd, mode, ctx)
+            entry = self._entry(*self._inodes.lookup_open(fd))
+        except OSError:
+            os.close(fd)
+            raise
+        return self._opened(fd, entry.st_ino), entry
+
+    async def read(self, fh: FileHandleT, off: int, size: int) -> bytes:
+        """At most ``size`` bytes, fewer at the end of the file only."""
+        try:
+            return os.pread(fh, size, off)
+        except OSError as error:
+            raise FUSEError(error.errno or errno.EIO) from None
+
+    @_fails_with_errno
+    async def write(self, fh: FileHandleT, off: int, buf: bytes) -> int:
+        """How much was written; ENOSPC, EDQUOT, EFBIG."""
+        return os.pwrite(fh, buf, off)
+
+    @_fails_with_errno
+    async def flush(self, fh: FileHandleT) -> None:
+        """One client descriptor was closed: let the backing report what close() would."""
+        os.close(os.dup(fh))
+
+    @_fails_with_errno
+    async def release(self, fh: FileHandleT) -> None:
+        """The last client descriptor is gone; its errors reach nobody."""
+        self._inodes.open_files.pop(fh, None)
+        os.close(fh)
+
+    @_fails_with_errno
+    async def fsync(self, fh: FileHandleT, datasync: bool) -> None:
+        """Data (and attributes) on stable storage; EIO."""
+        if datasync:
+            os.fdatasync(fh)
+        else:
+            os.fsync(fh)
+
+    # Directories
+
+    @_fails_with_errno
+    async def opendir(self, inode: InodeT, ctx: RequestContext) -> FileHandleT:
+        """A descriptor of the directory; the shim registers it for readdir passthrough."""
+        fd = os.open(b".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._inodes.fd(inode))
+        return FileHandleT(fd)
+
+    @_fails_with_errno
+    async def readdir(self, fh: FileHandleT, start_id: int, token: ReaddirToken) -> None:
+        """As many entries as fit (+1 lookup each, except of "." and "..").
+
+        The names are read once, when the listing starts or is rewound: an offset is an index into
+        them, so it stays good for seekdir, and a scan is linear. Attributes are read as entries
+        are replied, so that none is older than its reply; the one that no longer fits is read
+        again with the next request.
+        """
+        names = self._listings.get(fh)
+        if names is None or start_id == 0:
+            names = self._listings[fh] = [b".", b"..", *map(os.fsencode, os.listdir(fh))]
+        for index in range(start_id, len(names)):
+            name = names[index]
+            try:
+                status = os.stat(name, dir_fd=fh, follow_symlinks=False)
+                if not self._reply_listed(token, fh, name, status, index + 1):
+                    break
+            except FileNotFoundError:
+                continue  # removed since the names were read
+
+    @_fails_with_errno
+    async def releasedir(self, fh: FileHandleT) -> None:
+        """Drops the names and the descriptor."""
+        self._listings.pop(fh, None)
+        os.close(fh)
+
+    @_fails_with_errno
+    async def fsyncdir(self, fh: FileHandleT, datasync: bool) -> None:
+        """The directory on stable storage; EIO."""
+        os.fsync(fh)
+
+    # The rest
+
+    @_fails_with_errno
+    async def statfs(self, ctx: RequestContext) -> StatvfsData:
+        """The figures of the backing file system."""
+        status = os.statvfs(self._inodes.root_fd)
+        reply = StatvfsData()
+        reply.f_bsize = status.f_bsize
+        reply.f_frsize = status.f_frsize
+        reply.f_blocks = status.f_blocks
+        reply.f_bfree = status.f_bfree
+        reply.f_bavail = status.f_bavail
+        reply.f_files = status.f_files
+        reply.f_ffree = status.f_ffree
+        reply.f_favail = status.f_favail
+        reply.f_namemax = status.f_namemax
+        return reply
+
+    @_fails_with_errno
+    async def setxattr(
+        self, inode: InodeT, name: XAttrNameT, value: bytes, ctx: RequestContext
+    ) -> None:
+        """Sets an attribute (pyfuse3 has seen to CREATE and REPLACE); ENOTSUP, ENOSPC."""
+        os.setxattr(_path(self._inodes.fd(inode)), name, value)
+
+    @_fails_with_errno
+    async def getxattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> bytes:
+        """The value; ENODATA if there is none, ENOTSUP."""
+        return os.getxattr(_path(self._inodes.fd(inode)), name)
+
+    @_fails_with_errno
+    async def listxattr(self, inode: InodeT, ctx: RequestContext) -> Sequence[XAttrNameT]:
+        """The names of all attributes."""
+        names = os.listxattr(_path(self._inodes.fd(inode)))
+        return [XAttrNameT(os.fsencode(name)) for name in names]
+
+    @_fails_with_errno
+    async def removexattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> None:
+        """Removes an attribute; ENODATA if there is none."""
+        os.removexattr(_path(self._inodes.fd(inode)), name)
+
+    # Shared by handlers
+
+    def _attributes(self, status: os.stat_result) -> EntryAttributes:
+        reply = EntryAttributes()
+        reply.attr_timeout = self._attr_timeout
+        reply.st_ino = InodeT(status.st_ino)
+        reply.st_mode = ModeT(status.st_mode)
+        reply.st_nlink = status.st_nlink
+        reply.st_uid = status.st_uid
+        reply.st_gid = status.st_gid
+        reply.st_rdev = status.st_rdev
+        reply.st_size = status.st_size
+        reply.st_blocks = status.st_blocks
+        reply.st_blksize = status.st_blksize
+        reply.st_atime_ns = status.st_atime_ns
+        reply.st_mtime_ns = status.st_mtime_ns
+        reply.st_ctime_ns = status.st_ctime_ns
+        return reply
+
+    def _entry(self, status: os.stat_result, generation: int) -> EntryAttributes:
+        reply = self._attributes(status)
+        reply.generation = generation
+        reply.entry_timeout = self._entry_timeout
+        return reply
+
+    def _reply_listed(
+        self, token: ReaddirToken, fh: int, name: bytes, status: os.stat_result, next_id: int
+    ) -> bool:
+        """Add one entry to a listing; False if it does not fit, and then it was not counted."""
+        if name in (b".", b".."):
+            # The kernel keeps neither: it counts no lookup for them, so neither do we.
+            return pyfuse3.readdir_reply(token, FileNameT(name), self._attributes(status), next_id)
+        inodes = self._inodes
+        try:
+            handle = inodes.identify(status, fh, name)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            # Another file system: the name is shown, but without an inode to attach to it.
+            entry = self._attributes(status)
+            entry.st_ino = InodeT(0)
+            return pyfuse3.readdir_reply(token, FileNameT(name), entry, next_id)
+        entry = self._entry(status, crc32(handle))
+        if not pyfuse3.readdir_reply(token, FileNameT(name), entry, next_id):
+            return False
+        inodes.count(status.st_ino, handle)
+        return True
+
+    def _made(self, dir_fd: int, name: bytes, mode: int, ctx: RequestContext) -> EntryAttributes:
+        status, generation = self._inodes.lookup(dir_fd, name)
+        fd = self._inodes.fd(status.st_ino)
+        if self._give(fd, dir_fd, mode, ctx):
+            status = os.fstat(fd)
+        return self._entry(status, generation)
+
+    def _give(self, fd: int, dir_fd: int, mode: int, ctx: RequestContext) -> bool:
+        """Give a new inode to the caller. Returns whether anything had to change.
+
+        After the fact and not by becoming the caller: the kernel has checked the caller's rights
+        (default_permissions), supplementary groups included, which we would not have. In a set-gid
+        directory the group is inherited and stays.
+        """
+        if (ctx.uid, ctx.gid) == self._owner:
+            return False
+        inherited = os.fstat(dir_fd).st_mode & stat.S_ISGID
+        _syscalls.chown(fd, ctx.uid, -1 if inherited else ctx.gid)
+        if mode & (stat.S_ISUID | stat.S_ISGID):
+            os.chmod(_path(fd), stat.S_IMODE(mode))  # the change of owner cleared them
+        return True
+
+    def _opened(self, fd: int, nodeid: int) -> FileInfo:
+        self._inodes.open_files[fd] = nodeid
+        # Not keep_cache: a file changed in the backing must be seen when it is opened again.
+        return FileInfo(fh=FileHandleT(fd), keep_cache=False)
+
+
+def _path(fd: int) -> str:
+    """A name for what ``fd`` is open on, for calls that take no O_PATH descriptor."""
+    return f"/proc/self/fd/{fd}"

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The shared counters file, version 1, little-endian; bench/counters.py reads it while it grows.
+ *
+ *   offset  what
+ *        0  "FPBC"
+ *        4  u32 version (1)
+ *        8  u32 number of opcodes (128)
+ *       12  u32 number of named fields
+ *       16  u64 requests received, one per opcode, indexed by opcode
+ *     1040  named fields, 32 bytes each: char name[24] (NUL-padded), u64 value
+ *
+ * The names travel with the values, so that no list has to be kept equal in two languages.
+ */
+#ifndef FUSE_BENCH_COUNTERS_H
+#define FUSE_BENCH_COUNTERS_H
+
+#include <stdint.h>
+
+#define COUNTERS_VERSION 1u
+#define COUNTERS_OPCODES 128u
+
+/* X(name): every named field, in file order. */
+#define COUNTERS_FIELDS(X)                                                                         \
+	X(ids_open)           /* backing ids registered and not closed */                          \
+	X(ids_opened)         /* backing ids registered since the start */                         \
+	X(ids_failed)         /* inodes whose registration failed: they stay unattached */         \
+	X(ids_errno)          /* errno of the last failure, 0 if none */                           \
+	X(replies_edited)     /* replies that went out with a backing id (INIT not counted) */     \
+	X(replies_lost)       /* replies unedited because too many requests were in flight */      \
+	X(forget_lookups)     /* lookups given back by FORGET and BATCH_FORGET */                  \
+	X(batch_forget_items) /* inodes named in BATCH_FORGET requests */                          \
+	X(opcodes_unknown)    /* requests with an opcode of 128 or more */                         \
+	X(level)              /* level asked for, as a rank */                                     \
+	X(init_minor)         /* protocol minor the kernel speaks */                               \
+	X(init_offered)       /* INIT flags the kernel offered */                                  \
+	X(init_negotiated)    /* INIT flags of the reply */
+
+enum counters_field {
+#define X(name) FIELD_##name,
+	COUNTERS_FIELDS(X)
+#undef X
+	FIELD_COUNT
+};
+
+struct counters {
+	char magic[4];
+	uint32_t version;
+	uint32_t opcodes;
+	uint32_t fields;
+	uint64_t requests[COUNTERS_OPCODES];
+	struct {
+		char name[24];
+		uint64_t value;
+	} field[FIELD_COUNT];
+};
+
+/* Where to count; never NULL. Private memory until counters_map() has been called. */
+extern struct counters *counters;
+
+/* Creates ``path`` anew and counts into it from now on. Returns 0 or -errno. */
+int counters_map(const char *path);
+
+/* Several threads may count, a reader in another process may look: relaxed is enough for both. */
+static inline void counters_request(uint32_t opcode)
+{
+	if (opcode < COUNTERS_OPCODES)
+		__atomic_fetch_add(&counters->requests[opcode], 1, __ATOMIC_RELAXED);
+	else
+		__atomic_fetch_add(&counters->field[FIELD_opcodes_unknown].value, 1, __ATOMIC_RELAXED);
+}
+
+static inline void counters_add(enum counters_field which, uint64_t by)
+{
+	__atomic_fetch_add(&counters->field[which].value, by, __ATOMIC_RELAXED);
+}
+
+static inline void counters_set(enum counters_field which, uint64_t value)
+{
+	__atomic_store_n(&counters->field[which].value, value, __ATOMIC_RELAXED);
+}
+
+#endif

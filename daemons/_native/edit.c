@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Edits of FUSE replies as pure functions over buffers; see edit.h. */
+
+#include "edit.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "fuse_abi.h"
+
+static uint32_t get32(const uint8_t *at)
+{
+	uint32_t value;
+
+	memcpy(&value, at, sizeof(value));
+	return value;
+}
+
+static void put32(uint8_t *at, uint32_t value)
+{
+	memcpy(at, &value, sizeof(value));
+}
+
+static void put64(uint8_t *at, uint64_t value)
+{
+	memcpy(at, &value, sizeof(value));
+}
+
+uint64_t shim_init_offer(const uint8_t *init_in, size_t len)
+{
+	uint64_t offer;
+
+	if (len < INIT_IN_FLAGS + 4)
+		return 0;
+	offer = get32(init_in + INIT_IN_FLAGS);
+	/* flags2 is garbage to us unless the kernel says that it is there. */
+	if ((offer & INIT_EXT) && len >= INIT_IN_FLAGS2 + 4)
+		offer |= (uint64_t)get32(init_in + INIT_IN_FLAGS2) << 32;
+	return offer;
+}
+
+static uint64_t init_reply_flags(const uint8_t *init_out, size_t len)
+{
+	uint64_t flags;
+
+	if (len < INIT_OUT_FLAGS + 4)
+		return 0;
+	flags = get32(init_out + INIT_OUT_FLAGS);
+	if ((flags & INIT_EXT) && len >= INIT_OUT_FLAGS2 + 4)
+		flags |= (uint64_t)get32(init_out + INIT_OUT_FLAGS2) << 32;
+	return flags;
+}
+
+uint64_t shim_edit_init(uint8_t *init_out, size_t len, uint64_t offer, int level)
+{
+	uint64_t flags = init_reply_flags(init_out, len);
+
+	if (level == LEVEL_NONE || len < INIT_SIZE)
+		return flags;
+	/* The kernel does not mask the reply by its offer: a bit it did not offer is never set. */
+	if (!(offer & INIT_EXT) || !(offer & INIT_PASSTHROUGH))
+		return flags;
+	/* Kernels drop passthrough without a word when both are asked for. */
+	if (flags & INIT_WRITEBACK_CACHE)
+		return flags;
+	flags |= INIT_EXT | INIT_PASSTHROUGH;
+	if (level == LEVEL_ATTACH_LOOKUP)
+		flags |= offer & INIT_PASSTHROUGH_INO;
+	put32(init_out + INIT_OUT_FLAGS, (uint32_t)flags);
+	put32(init_out + INIT_OUT_FLAGS2, (uint32_t)(flags >> 32));
+	put32(init_out + INIT_OUT_STACK_DEPTH, 1);
+	return flags;
+}
+
+void shim_edit_open(uint8_t *open_out, int32_t backing_id)
+{
+	uint32_t flags = get32(open_out + OPEN_FLAGS);
+
+	/* Everything else, FOPEN_KEEP_CACHE above all, makes the client's open fail with EIO. */
+	flags &= OPEN_DIRECT_IO | OPEN_NOFLUSH | OPEN_PARALLEL_DIRECT_WRITES;
+	put32(open_out + OPEN_FLAGS, flags | OPEN_PASSTHROUGH);
+	put32(open_out + OPEN_BACKING_ID, (uint32_t)backing_id);
+}
+
+void shim_edit_attr(uint8_t *attr_out, int32_t backing_id)
+{
+	put32(attr_out + ATTR_OUT_DUMMY, (uint32_t)backing_id);
+}
+
+static void put_time(uint8_t *to, const uint8_t *attr, size_t seconds, size_t nanoseconds)
+{
+	memcpy(to, attr + seconds, 8);
+	put32(to + 8, get32(attr + nanoseconds));
+}
+
+static void put_statx(uint8_t *statx, const uint8_t *attr)
+{
+	uint32_t rdev = get32(attr + ATTR_RDEV);
+
+	put32(statx + FUSE_STATX_MASK, FUSE_STATX_BASIC);
+	put32(statx + FUSE_STATX_BLKSIZE, get32(attr + ATTR_BLKSIZE));
+	put32(statx + FUSE_STATX_NLINK, get32(attr + ATTR_NLINK));
+	put32(statx + FUSE_STATX_UID, get32(attr + ATTR_UID));
+	put32(statx + FUSE_STATX_GID, get32(attr + ATTR_GID));
+	memcpy(statx + FUSE_STATX_MODE, attr + ATTR_MODE, 2); /* u32 there, u16 here: same low bytes */
+	memcpy(statx + FUSE_STATX_INO, attr + ATTR_INO, 8);
+	memcpy(statx + FUSE_STATX_SIZE, attr + ATTR_SIZE, 8);
+	memcpy(statx + FUSE_STATX_BLOCKS, attr + ATTR_BLOCKS, 8);
+	put_time(statx + FUSE_STATX_ATIME, attr, ATTR_ATIME, ATTR_ATIMENSEC);
+	put_time(statx + FUSE_STATX_CTIME, attr, ATTR_CTIME, ATTR_CTIMENSEC);
+	put_time(statx + FUSE_STATX_MTIME, attr, ATTR_MTIME, ATTR_MTIMENSEC);
+	/* fuse_attr.rdev is the kernel's new_encode_dev(): 12 bits of major between 8 and 12 of minor. */
+	put32(statx + FUSE_STATX_RDEV_MAJOR, (rdev & 0xfff00u) >> 8);
+	put32(statx + FUSE_STATX_RDEV_MINOR, (rdev & 0xffu) | ((rdev >> 12) & 0xfff00u));
+}
+
+void shim_long_entry(uint8_t *long_entry, const uint8_t *entry, int32_t backing_id)
+{
+	memset(long_entry, 0, LONG_ENTRY_SIZE);
+	/* nodeid, generation and the four validities lie where they lay. */
+	memcpy(long_entry, entry, ENTRY_ATTR);
+	put32(long_entry + LONG_ENTRY_BACKING_ID, (uint32_t)backing_id);
+	put_statx(long_entry + LONG_ENTRY_STATX, entry + ENTRY_ATTR);
+}
+
+uint64_t shim_ops_mask(int level, int readdir, uint32_t mode, uint32_t opcode)
+{
+	const uint64_t data = OPS_BIT(OP_READ) | OPS_BIT(OP_WRITE);
+	const uint64_t listing = readdir ? OPS_BIT(OP_READDIR) : 0;
+	uint64_t mask = 0;
+
+	switch (level) {
+	case LEVEL_ATTACH_GETATTR:
+		/* One id serves attaching and opening: two different ids on one inode are an EIO. */
+		mask = OPS_BIT(OP_GETATTR) | OPS_BIT(OP_STATX);
+		break;
+	case LEVEL_ATTACH_LOOKUP:
+		/* An inode first met when it is opened (born in READDIRPLUS) gets no inode operations. */
+		if (opcode != OP_OPEN && opcode != OP_OPENDIR)
+			mask = OPS_BIT(OP_GETATTR) | OPS_BIT(OP_SETATTR);
+		break;
+	default:
+		return 0; /* mainline: the field is padding, anything but 0 is EINVAL */
+	}
+	if (S_ISREG(mode))
+		mask |= data;
+	if (S_ISDIR(mode))
+		mask |= listing;
+	return mask;
+}
+
+void shim_backing_map(uint8_t *map, int32_t fd, uint64_t ops_mask)
+{
+	put32(map, (uint32_t)fd);
+	put32(map + 4, 0);
+	put64(map + 8, ops_mask);
+}
+
+uint32_t shim_ioctl_number(int which)
+{
+	return which == 0 ? IOC_BACKING_OPEN : IOC_BACKING_CLOSE;
+}
