@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -23,6 +23,8 @@ AXIS_IN = 0.44
 SPREAD_FOR_LOG = 20.0
 """Largest over smallest value from which a linear axis would hide the small ones."""
 
+Label = Callable[[float], str]
+PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 OPCODE_COLOURS = (
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999",
 )  # fmt: skip
@@ -61,12 +63,12 @@ def time_chart(row: Row, footer: Sequence[str]) -> Sheet:
     sheet = Sheet(title(row, f"time per {row.unit}"), footer, WIDTH_IN, body)
     axes = _lines_panel(sheet, row.lines, top=0.0, height=body)
     estimates = [line.time for line in row.lines]
-    size, unit = units.scale_of(min((e.value for e in estimates if e.known), default=1.0))
-    said = _scale(axes, [point / size for e in estimates for point in _extent(e)], floor=0.0)
-    axes.set_xlabel(f"{unit} per {row.unit}{said}; bar: 95 % interval; dots: trials", fontsize=8)
+    extent = [point for estimate in estimates for point in _extent(estimate)]
+    said = _scale(axes, extent, _tick)
+    axes.set_xlabel(f"time per {row.unit}{said}; bar: 95 % interval; dots: trials", fontsize=8)
     for place, line in enumerate(row.lines):
-        _dot(axes, place, line.time, size, place)
-        _value(axes, place, words.time_text(line.time) if line.time.known else _absent(line))
+        _dot(axes, place, line.time, place)
+        beside(axes, place, words.time_text(line.time) if line.time.known else absent(line))
     return sheet
 
 
@@ -79,13 +81,13 @@ def ratio_chart(row: Row, baselines: Sequence[str], footer: Sequence[str]) -> Sh
         lines = [line for line in row.lines if line.target.name != baseline]
         axes = _lines_panel(sheet, lines, top=each * number, height=each)
         ratios = [line.ratios[baseline] for line in lines]
-        said = _scale(axes, [1.0, *(point for r in ratios for point in _extent(r))], floor=0.0)
+        said = _scale(axes, [1.0, *(point for r in ratios for point in _extent(r))])
         axes.set_xlabel(f"time / time of {baseline}{said}; < 1 is faster", fontsize=8)
         axes.axvline(1.0, color=MUTED, linewidth=1.0, linestyle=(0, (4, 2)))
         for place, line in enumerate(lines):
             ratio = line.ratios[baseline]
-            _dot(axes, place, ratio, 1.0, row.lines.index(line))
-            _value(axes, place, words.ratio_text(ratio, baseline))
+            _dot(axes, place, ratio, row.lines.index(line))
+            beside(axes, place, words.ratio_text(ratio, baseline))
     return sheet
 
 
@@ -146,6 +148,9 @@ def latency_chart(row: Row, footer: Sequence[str]) -> Sheet:
 
 
 def _tick(seconds: float) -> str:
+    """A time on an axis: without digits that only the position would bear out."""
+    if seconds <= 0:
+        return "0"
     size, unit = units.scale_of(seconds)
     return f"{seconds / size:g} {unit}"
 
@@ -190,57 +195,64 @@ def _extent(estimate: Estimate) -> list[float]:
     return [value for value in (estimate.value, *ends, *estimate.points) if math.isfinite(value)]
 
 
-def _scale(axes: Axes, values: Sequence[float], floor: float | None) -> str:
-    """Linear from ``floor`` if that shows every value, else logarithmic; says so if it is."""
+def _scale(axes: Axes, values: Sequence[float], label: Label = "{:g}".format) -> str:
+    """Linear from zero if that shows every value, else logarithmic; says so if it is."""
     positive = [value for value in values if value > 0]
     if not positive:
         axes.set_xticks([])
         return ""
     low, high = min(positive), max(positive)
     if high / low <= SPREAD_FOR_LOG:
-        axes.set_xlim(floor if floor is not None else low, high * 1.06)
+        axes.set_xlim(0, high * 1.06)
         axes.locator_params(axis="x", nbins=5)
         return ""
     axes.set_xscale("log")
-    axes.set_xlim(low / 1.3, high * 1.3)
-    log_ticks(axes, low / 1.3, high * 1.3)
+    log_ticks(axes, low / 1.3, high * 1.3, label)
     return " (log axis)"
 
 
-def log_ticks(axes: Axes, low: float, high: float) -> None:
-    """Plain numbers on a log axis, at 1, 2 and 5 as long as they do not crowd."""
+def log_ticks(axes: Axes, low: float, high: float, label: Label = "{:g}".format) -> None:
+    """A log axis from low to high with plain labels, at 1, 2 and 5 unless they would crowd."""
     decades = math.log10(high / low)
-    steps = (1.0, 2.0, 5.0) if decades < 1.6 else (1.0, 3.0) if decades < 2.6 else (1.0,)
+    steps = (1.0, 2.0, 5.0) if decades < 1.2 else (1.0, 3.0) if decades < 2.3 else (1.0,)
     exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
     ticks = [step * 10.0**exponent for exponent in exponents for step in steps]
+    axes.set_xlim(low, high)
     axes.xaxis.set_major_locator(FixedLocator([t for t in ticks if low <= t <= high]))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
     axes.xaxis.set_minor_locator(NullLocator() if decades > 4 else LogLocator(subs="all"))
     axes.xaxis.set_minor_formatter(NullFormatter())
 
 
-def _dot(axes: Axes, place: float, estimate: Estimate, size: float, number: int) -> None:
+def _dot(axes: Axes, place: float, estimate: Estimate, number: int) -> None:
     """Median and interval on a line, the trials as small dots beneath."""
     if not estimate.known:
         return
     colour, marker = style(number)
-    points = [point / size for point in estimate.points]
-    axes.plot(points, [place + 0.24] * len(points), ".", color=colour, alpha=0.45, markersize=4.5)
+    below = [place + 0.24] * len(estimate.points)
+    axes.plot(estimate.points, below, ".", color=colour, alpha=0.45, markersize=4.5)
     if estimate.has_interval:
-        ends = [estimate.low / size, estimate.high / size]
+        ends = [estimate.low, estimate.high]
         axes.plot(ends, [place, place], "-", color=colour, linewidth=2.6, solid_capstyle="butt")
-    axes.plot([estimate.value / size], [place], marker, color=colour, markersize=6.5)
+    axes.plot([estimate.value], [place], marker, color=colour, markersize=6.5)
 
 
-def _value(axes: Axes, place: float, text: str) -> None:
+def beside(axes: Axes, place: float, text: str) -> None:
     """A text in the column at the right of a panel."""
     axes.annotate(
-        text.replace("+-", "\N{PLUS-MINUS SIGN}"), (1.0, place), xycoords=axes.get_yaxis_transform(), xytext=(6, 0),
-        textcoords="offset points", va="center", fontsize=7.5, color=INK, annotation_clip=False,
-    )  # fmt: skip
+        text.replace("+-", PLUS_MINUS),
+        (1.0, place),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=7.5,
+        color=INK,
+        annotation_clip=False,
+    )
 
 
-def _absent(line: Line) -> str:
+def absent(line: Line) -> str:
     """Why a line has no value, short enough for the column; the footer has it in full."""
     trouble = line.trouble[0].partition(":")[0] if line.trouble else "no value"
     return trouble.replace(" trials", "").replace(" trial", "")
@@ -280,7 +292,7 @@ def _stack(axes: Axes, place: int, line: Line, opcodes: Sequence[str]) -> None:
     low, high = _expected_total(line)
     if requests.expected and line.target.level in ("", Level.NONE):
         axes.plot([low, high], [place - 0.36] * 2, "|-", color=INK, linewidth=1.1, markersize=6)
-    _value(axes, place, _request_value(line))
+    beside(axes, place, _request_value(line))
 
 
 def _request_value(line: Line) -> str:

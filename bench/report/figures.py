@@ -26,6 +26,9 @@ COLOURS = ("#7a7a7a", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#8
 MARKERS = ("o", "s", "D", "^", "v", "P", "X")
 """A second way to tell targets apart, for print and for eyes that see no colour."""
 
+NUMBERED = r' id="(?:figure|axes|text|title|patch|line2d|matplotlib|xtick|ytick|legend)[^"]*"'
+"""Names that matplotlib gives anew in each chart, and that would be double in a page of many."""
+
 TITLE_IN, FOOT_LINE_IN, FOOT_PAD_IN = 0.34, 0.115, 0.1
 FOOT_SIZE = 6.2
 DPI = 160
@@ -38,6 +41,7 @@ mpl.rcParams.update(
         "svg.hashsalt": "bench",  # the same run gives the same file
         "hatch.linewidth": 0.6,
         "axes.edgecolor": MUTED,
+        "axes.facecolor": "none",
         "axes.labelcolor": INK,
         "text.color": INK,
         "xtick.color": MUTED,
@@ -63,18 +67,20 @@ class Sheet:
         self.height_in = TITLE_IN + self.body_in + self.foot_in
         self.figure.set_size_inches(self.width_in, self.height_in)
         FigureCanvasAgg(self.figure)
-        self._text(0.1, 0.12, self.title, size=9.5, weight="bold")
+        self._text(0.1, 0.12, self.title, size=9.5)
         top = TITLE_IN + self.body_in + FOOT_PAD_IN
         for number, line in enumerate(lines):
-            self._text(0.1, top + FOOT_LINE_IN * number, line, size=FOOT_SIZE, gid="footer")
+            self._text(0.1, top + FOOT_LINE_IN * number, line, size=FOOT_SIZE, part="footer")
 
-    def _text(self, left: float, top: float, text: str, *, size: float, **more: str) -> None:
+    def _text(
+        self, left: float, top: float, text: str, *, size: float, part: str = "title"
+    ) -> None:
         """Text at inches from the left and the top of the sheet."""
         x, y = left / self.width_in, 1 - top / self.height_in
-        colour = MUTED if "gid" in more else INK
+        colour, weight = (INK, "bold") if part == "title" else (MUTED, "normal")
         # A dollar sign would start mathematics.
         text = text.replace("$", r"\$")
-        self.figure.text(x, y, text, fontsize=size, va="top", color=colour, **more)
+        self.figure.text(x, y, text, fontsize=size, va="top", color=colour, weight=weight, gid=part)
 
     def panel(self, left: float, top: float, right: float, bottom: float) -> Axes:
         """Axes inside the body, by their margins in inches from the body's edges."""
@@ -123,9 +129,7 @@ def inline(svg: str, title: str, foot_in: float) -> str:
     svg = re.sub(r'<g id="footer">.*?</g>\s*', "", svg, flags=re.DOTALL)
     # The page has one white sheet for all: the figure's own background would glare in the dark.
     svg = re.sub(r'<g id="patch_1">.*?</g>\s*', "", svg, count=1, flags=re.DOTALL)
-    svg = re.sub(
-        r' id="(?:figure|axes|text|patch|line2d|matplotlib|xtick|ytick|legend)[^"]*"', "", svg
-    )
+    svg = re.sub(NUMBERED, "", svg)
     svg = svg.replace("xlink:href", "href")
     for colour, variable in ((INK, "ink"), (MUTED, "muted"), (GRID, "grid"), ("#ffffff", "paper")):
         svg = svg.replace(colour, f"var(--{variable})")

@@ -8,8 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from bench.report import units
-from bench.report.charts import log_ticks, style
-from bench.report.figures import INK, MUTED, Sheet
+from bench.report.charts import absent, beside, log_ticks, style
+from bench.report.figures import MUTED, Sheet
 from bench.report.rows import Row
 from bench.stats import Estimate
 
@@ -49,7 +49,6 @@ def _axis(axes: Axes, rows: Sequence[Row], baseline: str) -> None:
     ends += [end for ratio in known if ratio.has_interval for end in (ratio.low, ratio.high)]
     low, high = min(ends) / 1.25, max(ends) * 1.25
     axes.set_xscale("log")
-    axes.set_xlim(low, high)
     log_ticks(axes, low, high)
     axes.axvline(1.0, color=MUTED, linewidth=1.1, linestyle=(0, (4, 2)))
     axes.set_xlabel(
@@ -71,15 +70,8 @@ def _row(axes: Axes, place: int, row: Row, baseline: str) -> None:
                 axes.plot(ends, [y, y], "-", color=colour, linewidth=2.2, solid_capstyle="butt")
             axes.plot([ratio.value], [y], marker, color=colour, markersize=5)
         if not line.target.native:
-            said.append(units.ratio(ratio.value) if ratio and ratio.known else "none")
-    _column(axes, place, " ".join(said))
-
-
-def _column(axes: Axes, place: float, text: str) -> None:
-    axes.annotate(
-        text, (1.0, place), xycoords=axes.get_yaxis_transform(), xytext=(8, 0),
-        textcoords="offset points", va="center", fontsize=8, color=INK, annotation_clip=False,
-    )  # fmt: skip
+            said.append(units.ratio(ratio.value) if ratio and ratio.known else absent(line))
+    beside(axes, place, ", ".join(said))
 
 
 def _legend(axes: Axes, rows: Sequence[Row], baseline: str) -> None:
@@ -96,4 +88,4 @@ def _legend(axes: Axes, rows: Sequence[Row], baseline: str) -> None:
         handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=6, frameon=False,
         fontsize=8.5, borderaxespad=0.2,
     )  # fmt: skip
-    _column(axes, -0.5 - 0.14 / LINE_IN, f"{', '.join(shown)}\n/ {baseline}" if shown else "")
+    beside(axes, -0.5 - 0.14 / LINE_IN, f"{', '.join(shown)}\n/ {baseline}" if shown else "")
