@@ -22,6 +22,9 @@ from bench.view import View
 
 CONFORMANCE_ENTRIES = 20_000
 """Trees up to this size are compared whole; of larger ones a sample of directories, said so."""
+CONFORMANCE_SAMPLE = 200
+"""Files asked for twice with every timeout at 0: the second time is what passthrough answers."""
+FOREVER_S = 3600.0
 
 
 @dataclass
@@ -219,7 +222,7 @@ def keep(run: RunDirectory, record: dict[str, Any], pyperf_json: str) -> None:
 
 
 def check_targets(planned: Plan, bench: trial.Bench, view: View) -> dict[str, str]:
-    """Compare every target with the backing on a mount of its own; returns reasons by target.
+    """Compare every target with the backing on mounts of its own; returns reasons by target.
 
     This is not done on a trial's mount: it would show the mount every name a cold row needs unseen.
     """
@@ -230,36 +233,48 @@ def check_targets(planned: Plan, bench: trial.Bench, view: View) -> dict[str, st
         if daemon.argv is None:
             continue
         view.status(f"comparing {name} with the backing, entry by entry")
-        mount = conformance_mount(bench, daemon, levels[name])
         try:
-            mount.up(bench.cpus.daemon, bench.logs / f"conformance-{name}.log", bench.tick)
-            report = conformance.compare(
-                bench.backing / "tree", mount.root / "tree", limit=CONFORMANCE_ENTRIES, seed=bench.settings.seed
-            )
-            mount.down()
+            reason = check_target(bench, daemon, levels[name], view)
         except (TrialError, OSError) as error:
-            mount.destroy()
-            broken[name] = f"conformance: {error}"
-        else:
-            view.say(conformance_line(name, report))
-            if report.differences:
-                broken[name] = f"answers differ from the backing: {report.differences[0]}"
-        if name in broken:
-            view.warn(f"{name}: {broken[name]}")
+            reason = f"conformance: {error}"
+        if reason:
+            broken[name] = reason
+            view.warn(f"{name}: {reason}")
     return broken
 
 
-def conformance_mount(bench: trial.Bench, daemon: Daemon, level: Level) -> Mount:
-    """A mount as trials use it, with timeouts that let nothing be answered from a cache."""
-    options = DaemonOptions(0.0, 0.0, level, bench.settings.readdir)
-    return Mount(daemon, bench.backing, isolate.RUNTIME / f"conformance-{daemon.name}", options)
+def check_target(bench: trial.Bench, daemon: Daemon, level: Level, view: View) -> str:
+    """What is wrong with a target's answers; empty when nothing is.
+
+    Once over the whole tree, as lookups and listings first tell it; then a sample of entries on a
+    mount whose timeouts are 0, so that every field comes from a GETATTR (or its passthrough).
+    """
+    with conformance_mount(bench, daemon, level, FOREVER_S) as mount:
+        whole = conformance.compare(
+            bench.backing / "tree", mount.root / "tree", limit=CONFORMANCE_ENTRIES, seed=bench.settings.seed
+        )
+    with conformance_mount(bench, daemon, level, 0.0) as mount:
+        paths = bench.paths(CONFORMANCE_SAMPLE, bench.settings.seed)
+        sample = conformance.spot_check(bench.backing, mount.root, paths * 2)
+    view.say(f"{daemon.name}: {whole}")
+    different = (*whole.differences, *sample.differences)
+    return f"answers differ from the backing: {different[0]}" if different else ""
 
 
-def conformance_line(name: str, report: conformance.Report) -> str:
-    """What was compared, in words."""
-    how = "a sample of" if report.sampled else "all"
-    verdict = f"{len(report.differences)} differ" if report.differences else "no difference"
-    return f"{name}: {how} {report.entries} entries compared with the backing, {verdict}"
+@contextmanager
+def conformance_mount(
+    bench: trial.Bench, daemon: Daemon, level: Level, timeout_s: float
+) -> Iterator[Mount]:
+    """A mount as trials use it, but for its timeouts; raises TrialError."""
+    options = DaemonOptions(timeout_s, timeout_s, level, bench.settings.readdir)
+    mount = Mount(daemon, bench.backing, isolate.RUNTIME / f"conformance-{daemon.name}", options)
+    try:
+        mount.up(bench.cpus.daemon, bench.logs / f"conformance-{daemon.name}.log", bench.tick)
+        yield mount
+        mount.down()
+    except BaseException:
+        mount.destroy()
+        raise
 
 
 def announce_level(

@@ -303,9 +303,9 @@ def make_cache_state(bench: Bench, cache: Cache) -> str:
 def _spot_check(bench: Bench, trial: Trial, mount: Mount) -> None:
     if mount.process is None:
         return
-    differences = conformance.spot_check(bench.backing, mount.root, bench.paths(SPOT_CHECKS, trial.seed))
-    if differences:
-        raise TrialError(f"wrong answer after the last window: {differences[0]}")
+    found = conformance.spot_check(bench.backing, mount.root, bench.paths(SPOT_CHECKS, trial.seed))
+    if found.differences:
+        raise TrialError(f"wrong answer after the last window: {found.differences[0]}")
 
 
 def _judge(bench: Bench, trial: Trial, record: dict[str, Any]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import counters, proof, registry, tracing
-from bench.model import Body, Bound, Cache, Context, Opcode, Requests, Shape, Sync, Window, Workload
+from bench.model import Body, Bound, Cache, Context, Opcode, Requests, Shape, Sync, UserError, Window, Workload
 
 COUNT_OPS = 251
 """At least this many operations are counted (a prime: an accidental multiple would show)."""
@@ -67,7 +67,7 @@ def main() -> int:
     except OSError as error:
         name = os.fsdecode(error.filename) if error.filename else ""
         answer = {"error": f"{name}: {error.strerror}" if name else str(error.strerror or error)}
-    except (ValueError, RuntimeError, tracing.NotCounted) as error:
+    except (ValueError, RuntimeError, tracing.NotCounted, UserError) as error:
         answer = {"error": str(error)}
     with os.fdopen(job.result, "w") as file:
         json.dump(answer, file)
@@ -124,7 +124,7 @@ def count(job: Job, workload: Workload, body: Body, minor: int) -> Requests:
         else:
             why.append(counter.why)
         if job.counters and before is not None:
-            server = counters.difference(counters.read(job.counters), before)
+            server = counters.read(job.counters).since(before).requests
     check_window(body, loops, window)
     return Requests(window.ops, kernel, server, "; ".join(why))
 
