@@ -427,10 +427,10 @@ def io_uring(offered: int) -> str:
 
 def libfuse() -> str:
     """Which fusermount3 is installed; Debian's package fuse3 supplies it."""
-    import shutil
-
-    path = shutil.which("fusermount3")
-    return "fusermount3 found" if path else "no fusermount3: apt install fuse3"
+    for directory in os.get_exec_path():  # shutil.which, without the 5 ms of importing it
+        if os.access(Path(directory, "fusermount3"), os.X_OK):
+            return "fusermount3 found"
+    return "no fusermount3: apt install fuse3"
 
 
 def kvm() -> str:
