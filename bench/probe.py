@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import resource
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -381,7 +379,7 @@ def machine_facts(seen: Observations) -> dict[str, object]:
     """What else decides a measurement here, by name; texts say what is missing and why."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return {
-        "kernel": platform.release(),
+        "kernel": os.uname().release,
         "fuse_protocol": f"7.{seen.minor}" if seen.minor else "unknown",
         "fuse_flags": list(fuseabi.flag_names(seen.offered)),
         "max_stack_depth": _stack_depth(seen),
@@ -429,8 +427,10 @@ def io_uring(offered: int) -> str:
 
 def libfuse() -> str:
     """Which fusermount3 is installed; Debian's package fuse3 supplies it."""
-    path = shutil.which("fusermount3")
-    return "fusermount3 found" if path else "no fusermount3: apt install fuse3"
+    for directory in os.get_exec_path():  # shutil.which, without the 5 ms of importing it
+        if os.access(Path(directory, "fusermount3"), os.X_OK):
+            return "fusermount3 found"
+    return "no fusermount3: apt install fuse3"
 
 
 def kvm() -> str:
