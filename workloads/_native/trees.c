@@ -76,6 +76,7 @@ static int write_content(int fd, uint64_t seed, uint64_t stream, uint64_t size, 
     return 0;
 }
 
+/* A file with content; -1 with errno. */
 static int make_full(int dir, const char *name, uint64_t seed, uint64_t stream, uint64_t size,
                      void *buffer)
 {
@@ -108,7 +109,7 @@ static int fill_leaf(struct hand *hand, int fd, uint64_t leaf)
             : mknodat(fd, hand->name, S_IFREG | 0644, 0);
         if (error)
             return fail_hand(hand, "make a file", KIND_FILE, i);
-        if (++hand->unreported == REPORT_EVERY) {
+        if (++hand->unreported == REPORT_EVERY || shape->file_size) {
             report(hand);
             if (gang_stopped(hand->gang))
                 return -1;
