@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
-from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter, NullLocator
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.model import Level
 from bench.report import units, words
@@ -137,7 +137,7 @@ def latency_chart(row: Row, footer: Sequence[str]) -> Sheet:
         )  # fmt: skip
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda ns, _: _tick(ns / 1e9)))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.yaxis.set_minor_locator(NullLocator())
     axes.set_xticks(places, [_share(share) for share in SHARES])
     axes.set_xlabel("share of operations that were at most this slow; dots: trials", fontsize=8)
     axes.legend(
@@ -220,8 +220,7 @@ def log_ticks(axes: Axes, low: float, high: float, label: Label = "{:g}".format)
     axes.set_xlim(low, high)
     axes.xaxis.set_major_locator(FixedLocator([t for t in ticks if low <= t <= high]))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
-    axes.xaxis.set_minor_locator(NullLocator() if decades > 4 else LogLocator(subs="all"))
-    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.xaxis.set_minor_locator(NullLocator())
 
 
 def _dot(axes: Axes, place: float, estimate: Estimate, number: int) -> None:
