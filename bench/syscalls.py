@@ -95,6 +95,4 @@ def perf_event_open(attributes: bytes, pid: int, cpu: int) -> int:
     number = PERF_EVENT_OPEN.get(os.uname().machine)
     if number is None:
         raise OSError(38, f"perf_event_open: number not known for {os.uname().machine}")
-    return _syscall(
-        "perf_event_open", number, attributes, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC
-    )
+    return _syscall("perf_event_open", number, attributes, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC)
