@@ -30,7 +30,7 @@ def facts(run: Run, rows: Sequence[Row]) -> list[Fact]:
     """Everything a table, a page or a file of samples has to name."""
     about = run.about
     return [
-        Fact("run", f"{run.name}, started {about.get('started') or 'at an unknown time'}"),
+        Fact("run", _run(run)),
         Fact("kernel", kernel(run)),
         Fact("machine", _machine(_environment(run))),
         Fact("passthrough", level(run)),
@@ -59,6 +59,12 @@ def footer(run: Run, rows: Sequence[Row]) -> list[str]:
         f"run {run.name}: {command(run)}",
         f"missing: {'; '.join(missing)}" if missing else "nothing was skipped, nothing failed",
     ]
+
+
+def _run(run: Run) -> str:
+    started = run.about.get("started") or "at an unknown time"
+    unfinished = "" if run.about.get("finished") else "; it is still running or was interrupted"
+    return f"{run.name}, started {started}{unfinished}"
 
 
 def kernel(run: Run) -> str:
