@@ -1,4 +1,4 @@
-"""Native parts: the op driver and tree builder (Python extensions) and the shim (a plain shared library)."""
+"""Native parts: op driver and tree builder (Python extensions), shim (a plain shared library)."""
 
 from __future__ import annotations
 

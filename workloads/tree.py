@@ -375,7 +375,7 @@ def _remove(fd: int, directory: Path) -> None:
     """Everything a build makes but the marker; the manifest first, so that no half is trusted."""
     (directory / MANIFEST).unlink(missing_ok=True)
     (directory / f"{MANIFEST}.tmp").unlink(missing_ok=True)
-    treebuilder.remove(fd, "tree")
+    treebuilder.remove(fd, "tree", _cpus())
     treebuilder.remove(fd, "data")
 
 
