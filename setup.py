@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import shlex
 import subprocess
@@ -11,11 +12,14 @@ from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
 WARNINGS = ["-std=c11", "-O2", "-pthread", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+# Symbols are bound at load: resolving one at its first call would fall into a timed window.
+LINK = ["-pthread", "-Wl,-z,now"]
 # FUSE_BENCH_CFLAGS adds flags for a sanitizer build, e.g. "-fsanitize=address,undefined -O1".
 EXTRA = shlex.split(os.environ.get("FUSE_BENCH_CFLAGS", ""))
 SHIM = ("shim", "edit", "flight", "backing", "counters")
 # Python's own headers are not -Wconversion clean: system headers are exempt from warnings.
 PYTHON = ["-isystem", sysconfig.get_paths()["include"]]
+NATIVE = "workloads/_native"
 
 
 def pkg_config(*arguments: str) -> list[str]:
@@ -44,16 +48,24 @@ def extension(name: str, *sources: str, cflags: list[str] | None = None, libs: l
     return Extension(
         name,
         sources=list(sources),
+        depends=glob.glob("*/_native/*.h"),
         extra_compile_args=[*WARNINGS, *(cflags or []), *EXTRA],
-        extra_link_args=["-pthread", *(libs or []), *EXTRA],
+        extra_link_args=[*LINK, *(libs or []), *EXTRA],
     )
+
+
+def native(module: str, *parts: str) -> Extension:
+    """A Python extension of ``workloads._native``: its face and the C files behind it."""
+    sources = [f"{NATIVE}/{part}.c" for part in (module, *parts)]
+    return extension(f"workloads._native.{module}", *sources, cflags=PYTHON)
 
 
 setup(
     cmdclass={"build_ext": SharedLibraries},
     ext_modules=[
-        extension("workloads._native.opdriver", "workloads/_native/opdriver.c", cflags=PYTHON),
-        extension("workloads._native.treebuilder", "workloads/_native/treebuilder.c", cflags=PYTHON),
+        native("opdriver", "layout", "ops", "walk", "gang"),
+        native("treebuilder", "trees", "names", "gang"),
+        native("bareloops"),
         extension(
             "daemons._native.shim",
             *(f"daemons/_native/{part}.c" for part in SHIM),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -211,8 +211,9 @@ class Context:
     attr_timeout: float
     entry_timeout: float
     windows: int
-    """How many timed windows the worker will ask for, at most."""
+    """How many windows the worker will ask for on this mount, the counted one included."""
     histogram: bool = False
+    """Whether windows are to record per-op latency (a pass of its own, never the timed one)."""
 
 
 @dataclass(frozen=True)
@@ -227,21 +228,38 @@ class Window:
     histogram: Mapping[int, int] | None = None
 
 
+class Shape(enum.StrEnum):
+    """How often a workload's window can be had on one mount."""
+
+    REPEAT = "repeat"
+    """Any number of windows of any number of loops: a warm storm."""
+    SLICES = "slices"
+    """Every window consumes a slice of what a mount has only once: names it has never seen."""
+    ONCE = "once"
+    """One window consumes the mount; counting and timing each get a fresh one."""
+
+
 class Body(Protocol):
     """A workload made ready on one target; lives in the worker process."""
 
     ops_per_loop: int
     """Operations one loop of a window does, the same for every window."""
-    repeatable: bool
-    """Whether window(n) may be called any number of times with any n. Otherwise every window
-    consumes something a mount has only once: n is 1 and at most ``windows`` calls are made."""
-    windows: int
 
     def warm(self) -> None:
         """Touch everything a warm window touches, untimed; called once if the cache is warm."""
 
-    def window(self, loops: int) -> Window:
-        """Do ``loops`` x ``ops_per_loop`` operations; raises OSError for the first that fails."""
+    def before(self) -> None:
+        """What must happen ahead of every window; neither timed nor counted."""
+
+    def window(self, loops: int, *, sampled: bool = False) -> Window:
+        """Do ``loops`` x ``ops_per_loop`` operations; raises OSError for the first that fails.
+
+        ``sampled`` records the latency of every operation, which costs clock readings: such a
+        window is never a timed one. Shape SLICES and ONCE: ``loops`` is 1, ``sampled`` False.
+        """
+
+    def empty_loop_ns(self) -> float | None:
+        """What the loop costs per operation with the operation left out; None: no such loop."""
 
     def close(self) -> None:
         """Give back descriptors; the mount must not stay busy."""
@@ -269,9 +287,9 @@ class Workload:
 
     ``op`` says in words what one operation is, ``unit`` names it in the singular (op, entry, run).
     ``subject`` holds the opcodes passthrough could take away from it: the row is *engaged* when
-    the daemon claims one of them and none arrives. ``expect(context, default_permissions)`` gives
-    bounds on requests per operation for a **plain** server, by opcode; what is not named is not
-    checked. ``variants`` are ways of doing the same thing, each its own series.
+    the daemon claims one of them and none arrives. ``expect(context)`` gives bounds on
+    requests per operation for a **plain** server mounted with default_permissions, by opcode;
+    what is not named is not checked. ``variants`` are ways of doing the same thing, each its own series.
     """
 
     name: str
@@ -280,6 +298,7 @@ class Workload:
     unit: str
     prepare: Callable[[Context], Body]
     subject: frozenset[Opcode]
+    shape: Shape = Shape.REPEAT
     caches: tuple[Cache, ...] = (Cache.WARM,)
     variants: tuple[str, ...] = ("",)
     expect: Callable[[Context], Mapping[Opcode, Bound]] = lambda _context: {}
@@ -339,4 +358,3 @@ class Requests:
     kernel: Mapping[Opcode, int] | None
     server: Mapping[Opcode, int] | None
     why: str = ""
-    extra: Mapping[str, int] = field(default_factory=dict)

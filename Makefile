@@ -1,0 +1,53 @@
+# Two commands for people: `make run` and `make test`. Both set a fresh Debian 12 machine up first
+# (system packages, virtual environment, native parts); repeated, the set-up costs a second.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
+
+APT_PACKAGES := gcc git libc6-dev libfuse3-dev fuse3 pkg-config python3 python3-dev python3-venv
+
+SOURCES := pyproject.toml setup.py constraints.txt $(wildcard */_native/*.[ch])
+
+.PHONY: run test lint types setup apt clean
+.DEFAULT_GOAL := help
+
+help:
+	@echo "make run    measure native, plain and passthrough on the default tree, write a report"
+	@echo "make test   lint, types, and all tests (mount tests need root and /dev/fuse)"
+	@echo "make clean  remove what was built; results and trees stay"
+
+run: setup
+	$(SUDO) $(BIN)/python -m bench run --daemon passthrough $(ARGS)
+
+test: setup lint types
+	$(SUDO) $(BIN)/python -m pytest $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+
+types: setup
+	$(BIN)/mypy
+
+setup: apt $(VENV)/.installed
+
+apt:
+	@missing=$$(for p in $(APT_PACKAGES); do \
+	    dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q '^install ok' || echo $$p; done); \
+	if [ -n "$$missing" ]; then \
+	    echo "installing system packages:" $$missing; \
+	    $(SUDO) apt-get update -qq && \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	fi
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: $(SOURCES) | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@touch $@
+
+clean:
+	rm -rf build $(VENV) *.egg-info
+	find . -name '*.so' -path '*_native*' -delete

@@ -1,0 +1,112 @@
+"""Finds and removes what a run that was killed left behind; the counterpart of bench.isolate."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench import isolate, mountinfo
+
+HALF_WRITTEN = "*.part"
+
+
+def clean(results: Path, backing: Path, *, dry_run: bool, trees: bool) -> Iterator[str]:
+    """Do (or, with ``dry_run``, only say) what is needed; yields one line per thing found.
+
+    Processes belong to a run when they carry its marker in their environment, and are left over
+    when the runner whose pid the marker names is gone. They are killed by pid.
+    """
+    verb = "would remove" if dry_run else "removed"
+    found = False
+    for pid, name in orphans():
+        found = True
+        if not dry_run:
+            os.kill(pid, signal.SIGKILL)
+        yield f"{'would kill' if dry_run else 'killed'} process {pid} ({name})"
+    for path in mounts():
+        found = True
+        if not dry_run:
+            isolate.umount(path, lazy=True)
+        yield f"{'would unmount' if dry_run else 'unmounted'} {path}"
+    for path in leftovers(results, backing, trees):
+        found = True
+        if not dry_run:
+            _remove(path)
+        yield f"{verb} {path}"
+    if not found:
+        yield "nothing to clean"
+
+
+def orphans() -> list[tuple[int, str]]:
+    """(pid, command) of processes whose runner is gone."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            variables = (entry / "environ").read_bytes().split(b"\0")
+            name = (entry / "comm").read_text().strip()
+        except OSError:
+            continue
+        runner = _marker(variables)
+        if runner and not _is_runner(runner):
+            found.append((int(entry.name), name))
+    return found
+
+
+def mounts() -> list[Path]:
+    """Mounts of ours visible from here: there are none unless a namespace could not be had."""
+    return [entry.mountpoint for entry in mountinfo.under(isolate.RUNTIME)]
+
+
+def leftovers(results: Path, backing: Path, trees: bool) -> list[Path]:
+    """Half-written files, the empty mountpoint folder, and the trees if asked for."""
+    found = sorted(results.glob(f"*/*/**/{HALF_WRITTEN}"))
+    if isolate.RUNTIME.is_dir() and not _running():
+        found.append(isolate.RUNTIME)
+    if trees and backing.is_dir():
+        found.append(backing)
+    return found
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _marker(variables: list[bytes]) -> int:
+    prefix = f"{isolate.MARKER}=".encode()
+    for variable in variables:
+        if variable.startswith(prefix):
+            text = variable.removeprefix(prefix)
+            return int(text) if text.isdigit() else 0
+    return 0
+
+
+def _is_runner(pid: int) -> bool:
+    try:
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return b"bench" in command or any(part.endswith(b"/bench/__main__.py") for part in command)
+
+
+def _running() -> bool:
+    """Whether a run is going on: its runner's namespace holds the folder as a mount."""
+    return any(
+        entry.name.isdigit() and entry.name != str(os.getpid()) and _is_run(int(entry.name))
+        for entry in Path("/proc").iterdir()
+    )
+
+
+def _is_run(pid: int) -> bool:
+    try:
+        return f" {isolate.RUNTIME} " in Path(f"/proc/{pid}/mountinfo").read_text()
+    except OSError:
+        return False
+

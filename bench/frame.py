@@ -1,0 +1,198 @@
+"""Reads a run directory into pandas frames: one row per sample, and one row per trial.
+
+Nothing is computed here. Whatever a run left behind is read if it can be, and what cannot be
+read is named in ``Run.problems``; only a run of an unknown schema is refused.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from bench.model import SCHEMA, Cache, Exit, Outcome, Placement, UserError
+
+TRIAL_DEFAULTS: Mapping[str, Any] = {
+    "series": "",
+    "target": "(unnamed)",
+    "workload": "(unnamed)",
+    "variant": "",
+    "cache": Cache.WARM.value,
+    "threads": 1,
+    "placement": Placement.SAME.value,
+    "level": "none",
+    "attr_timeout": math.nan,
+    "entry_timeout": math.nan,
+    "round": 0,
+    "position": 0,
+    "started": "",
+    "outcome": Outcome.FAILED.value,
+    "reason": "",
+    "op": "",
+    "unit": "op",
+    "loops": math.nan,
+    "ops_per_loop": math.nan,
+    "values": None,
+    "empty_loop_ns": math.nan,
+    "requests": None,
+    "expected": None,
+    "verdict": "",
+    "verdict_reason": "",
+    "histogram": None,
+    "cache_how": "",
+}
+"""What a trial line is read as where a key is missing or null; the schema has the meanings."""
+
+SAMPLE_COLUMNS = (
+    "run", "trial", "series", "group", "row", "target", "workload", "variant", "cache", "threads",
+    "placement", "level", "attr_timeout", "entry_timeout", "round", "position", "op", "unit",
+    "loops", "ops_per_loop", "window", "seconds", "ns",
+)  # fmt: skip
+"""Columns of the frame of samples. ``seconds`` and ``ns`` are per operation."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run as read: run.json, a frame of trials, a frame of samples, and what was unreadable."""
+
+    path: Path
+    about: Mapping[str, Any]
+    trials: pd.DataFrame
+    samples: pd.DataFrame
+    problems: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """What the run is called in headings."""
+        return str(self.about.get("run") or self.path.name)
+
+
+def load(path: Path) -> Run:
+    """Read the run in the directory ``path``; UserError if it is none, or of an unknown schema."""
+    about = _about(path)
+    name = str(about.get("run") or path.name)
+    records, problems = _records(path / "trials.jsonl")
+    trials = [_trial(record, number) for number, record in enumerate(records)]
+    samples = pd.DataFrame(list(_samples(trials, name)), columns=list(SAMPLE_COLUMNS))
+    bad = int(samples["seconds"].isna().sum())
+    if bad:
+        problems.append(f"{bad} of {len(samples)} samples are not positive numbers: left out")
+    columns = ["trial", "group", "row", *TRIAL_DEFAULTS]
+    return Run(path, about, pd.DataFrame(trials, columns=columns), samples, tuple(problems))
+
+
+def samples_and_gaps(run: Run) -> pd.DataFrame:
+    """The samples, and one line without a time for each trial that failed or was skipped."""
+    gaps = run.trials[run.trials["outcome"] != Outcome.OK]
+    kept = [frame for frame in (run.samples.assign(outcome="ok", reason=""), gaps) if len(frame)]
+    if not kept:
+        return pd.DataFrame(columns=[*SAMPLE_COLUMNS, "outcome", "reason"])
+    both = pd.concat(kept, ignore_index=True)
+    both = both.reindex(columns=[*SAMPLE_COLUMNS, "outcome", "reason"])
+    both["window"] = both["window"].astype("Int64")
+    return both.assign(run=run.name).sort_values(["trial", "window"])
+
+
+def newest(results: Path) -> Path:
+    """The run under ``results`` that was started last, by its run.json."""
+    started = {path.parent: _started(path) for path in results.glob("**/run.json")}
+    known = {path: when for path, when in started.items() if when is not None}
+    if not known:
+        raise UserError(
+            f"{results}: no run found; measure one (python -m bench run) or name its directory",
+            Exit.USAGE,
+        )
+    return max(known, key=lambda path: known[path])
+
+
+def _about(path: Path) -> Mapping[str, Any]:
+    """run.json, checked to be of the schema this program reads."""
+    file = path / "run.json"
+    try:
+        about = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: not a run, it has no run.json") from None
+    except OSError as error:
+        raise UserError(f"{file}: {error.strerror}") from None
+    except ValueError as error:
+        raise UserError(f"{file}: cut short or not JSON ({error})") from None
+    schema = about.get("schema") if isinstance(about, dict) else None
+    if schema != SCHEMA:
+        raise UserError(
+            f"{file}: schema {schema!r}, this program reads {SCHEMA}; "
+            "use the version of the suite that wrote the run"
+        )
+    return dict(about)
+
+
+def _started(file: Path) -> datetime | None:
+    """When the run of this run.json began; None if that cannot be read."""
+    try:
+        when = datetime.fromisoformat(json.loads(file.read_text(encoding="utf-8"))["started"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)
+
+
+def _records(file: Path) -> tuple[list[dict[str, Any]], list[str]]:
+    """The lines of trials.jsonl that are trials, and a sentence about each that is not."""
+    try:
+        lines = file.read_bytes().split(b"\n")
+    except OSError as error:
+        return [], [f"{file.name}: {error.strerror}; no trial could be read"]
+    records, problems = [], []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+        except ValueError:
+            # A run killed while it wrote leaves half a line; what stands before it is whole.
+            what = "cut short" if number == len(lines) else "not readable"
+            problems.append(f"{file.name}: line {number} is {what}; the other trials were read")
+            continue
+        if isinstance(record, dict):
+            records.append(record)
+        else:
+            problems.append(f"{file.name}: line {number} is no trial; left out")
+    return records, problems
+
+
+def _trial(record: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """One trial with every column filled, and the two names that tables and pairing go by."""
+    trial = {
+        key: default if record.get(key) is None else record[key]
+        for key, default in TRIAL_DEFAULTS.items()
+    }
+    workload, variant = str(trial["workload"]), str(trial["variant"])
+    row = f"{workload}/{variant}" if variant else workload
+    parts = (workload, variant, trial["cache"], f"t{trial['threads']}", trial["target"])
+    # The series label without its target names the comparison, whatever axes a label will hold.
+    label = str(trial["series"]) or "--".join(str(part) for part in parts if part)
+    group = f"{label.removesuffix('--' + str(trial['target']))}--{trial['placement']}"
+    return trial | {"series": label, "trial": number, "row": row, "group": group}
+
+
+def _samples(trials: Iterable[Mapping[str, Any]], name: str) -> Iterator[tuple[Any, ...]]:
+    """One tuple per timed window of every trial that ended well, ordered as SAMPLE_COLUMNS."""
+    own = ("run", "window", "seconds", "ns")
+    shared = [column for column in SAMPLE_COLUMNS if column not in own]
+    for trial in trials:
+        if trial["outcome"] != Outcome.OK or not isinstance(trial["values"], list):
+            continue
+        head = (name, *(trial[column] for column in shared))
+        for window, value in enumerate(trial["values"]):
+            seconds = _positive(value)
+            yield (*head, window, seconds, seconds * 1e9)
+
+
+def _positive(value: object) -> float:
+    """The value if it is a time that can have been measured, else NaN."""
+    number = float(value) if isinstance(value, (int, float)) else math.nan
+    return number if number > 0 and math.isfinite(number) else math.nan

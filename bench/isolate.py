@@ -1,0 +1,108 @@
+"""Keeps what a run mounts and starts inside the run: a private mount namespace and parent-death signals.
+
+A run that is killed with SIGKILL cannot clean up after itself. So nothing it mounts is visible
+outside its own mount namespace, which the kernel tears down with the last process in it, and every
+process it starts is killed by the kernel when the runner dies (prctl(2), PR_SET_PDEATHSIG).
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import IO
+
+from bench.model import Exit, UserError
+
+CLONE_NEWNS = 0x00020000  # include/uapi/linux/sched.h
+MS_REC = 0x4000  # include/uapi/linux/mount.h
+MS_PRIVATE = 1 << 18
+MNT_DETACH = 2  # umount2(2)
+PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
+MARKER = "FUSE_BENCH_RUN"
+"""Environment variable that every process of a run carries; ``bench clean`` looks for it."""
+
+RUNTIME = Path("/run/fuse-passthrough-bench")
+"""Where mountpoints are: a tmpfs of the run's own, mounted in its namespace only."""
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def enter_private_namespace() -> None:
+    """Move this process into its own mount namespace with a private tmpfs on RUNTIME.
+
+    Raises UserError (exit 3) without CAP_SYS_ADMIN.
+    """
+    if _libc.unshare(CLONE_NEWNS) != 0:
+        number = ctypes.get_errno()
+        raise UserError(
+            f"cannot make a private mount namespace: {os.strerror(number)}; run as root", Exit.NOTHING
+        )
+    RUNTIME.mkdir(mode=0o755, exist_ok=True)
+    _mount("none", "/", None, MS_REC | MS_PRIVATE)
+    _mount("fuse-passthrough-bench", str(RUNTIME), "tmpfs", 0)
+
+
+def leave_runtime() -> None:
+    """Remove the mountpoint folder of this run (the namespace itself goes with the process)."""
+    umount(RUNTIME, lazy=True)
+    try:
+        RUNTIME.rmdir()
+    except OSError:
+        return  # another run is using it
+
+
+def umount(path: Path, *, lazy: bool = False) -> int:
+    """Unmount ``path``; returns 0 or the errno (EBUSY, EINVAL: not a mount, ...)."""
+    result = _libc.umount2(os.fsencode(path), MNT_DETACH if lazy else 0)
+    return 0 if result == 0 else ctypes.get_errno()
+
+
+def start(
+    argv: list[str],
+    *,
+    cpus: Iterable[int],
+    stdout: IO[bytes] | int,
+    stderr: IO[bytes] | int,
+    pass_fds: tuple[int, ...] = (),
+    environment: Mapping[str, str] | None = None,
+    stdin: IO[bytes] | int = subprocess.DEVNULL,
+) -> subprocess.Popen[bytes]:
+    """Start a process pinned to ``cpus`` (empty: anywhere) that dies with this one.
+
+    It leads its own session, so that a Ctrl-C on the terminal reaches the runner alone, which then
+    ends it in order. Raises OSError as subprocess does.
+    """
+    return subprocess.Popen(
+        argv,
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        pass_fds=pass_fds,
+        start_new_session=True,
+        env={**os.environ, **(environment or {}), MARKER: str(os.getpid())},
+        preexec_fn=_child_setup(os.getpid(), frozenset(cpus)),
+    )
+
+
+def _child_setup(parent: int, cpus: frozenset[int]) -> Callable[[], None]:
+    def setup() -> None:
+        _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died between fork and prctl
+            os.kill(os.getpid(), signal.SIGKILL)
+        if cpus:
+            os.sched_setaffinity(0, cpus)
+
+    return setup
+
+
+def _mount(source: str, target: str, fstype: str | None, flags: int) -> None:
+    result = _libc.mount(
+        source.encode(), os.fsencode(target), fstype.encode() if fstype else None, flags, None
+    )
+    if result != 0:
+        number = ctypes.get_errno()
+        raise UserError(f"cannot mount {source} on {target}: {os.strerror(number)}", Exit.NOTHING)

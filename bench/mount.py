@@ -1,0 +1,167 @@
+"""Brings one daemon's mount up and takes it down again, noticing what goes wrong on the way."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import isolate, mountinfo
+from bench.model import Daemon, DaemonOptions
+
+READY_TIMEOUT_S = 20.0
+UNMOUNT_TIMEOUT_S = 10.0
+POLL_S = 0.002
+FUSECTL = Path("/sys/fs/fuse/connections")
+
+
+class TrialError(Exception):
+    """Something that costs one trial, told in one line; the run goes on."""
+
+
+@dataclass(frozen=True)
+class ServerEnd:
+    """How a daemon ended: exit status, and what it had used by the time of the unmount."""
+
+    exit: int
+    rss_kib: int
+    cpu_s: float
+
+
+class Mount:
+    """One daemon and its mount. ``minor`` is the number the kernel gives the connection."""
+
+    def __init__(self, daemon: Daemon, backing: Path, mountpoint: Path, options: DaemonOptions) -> None:
+        self.daemon = daemon
+        self.backing = backing
+        self.mountpoint = mountpoint
+        self.options = options
+        self.minor = -1
+        self.process: subprocess.Popen[bytes] | None = None
+        self._log: Path | None = None
+
+    @property
+    def root(self) -> Path:
+        """Where the workload is pointed."""
+        return self.backing if self.daemon.argv is None else self.mountpoint
+
+    def up(self, cpus: frozenset[int], log: Path, tick: Callable[[], None]) -> None:
+        """Start the daemon and wait until the kernel shows its mount; raises TrialError.
+
+        Readiness is read from mountinfo: a stat of the mountpoint would be a request.
+        """
+        if self.daemon.argv is None:
+            return
+        self.mountpoint.mkdir(exist_ok=True)
+        self._log = log
+        argv = self.daemon.argv(self.backing, self.mountpoint, self.options)
+        with log.open("ab") as stderr:
+            try:
+                self.process = isolate.start(argv, cpus=cpus, stdout=stderr, stderr=stderr)
+            except OSError as error:
+                raise TrialError(f"{self.daemon.name} cannot be started: {error}") from None
+        deadline = time.monotonic() + READY_TIMEOUT_S
+        while (entry := mountinfo.find(self.mountpoint)) is None:
+            self._still_alive("before it had mounted")
+            if time.monotonic() > deadline:
+                raise TrialError(f"{self.daemon.name} did not mount within {READY_TIMEOUT_S:.0f} s")
+            tick()
+            time.sleep(POLL_S)
+        self.minor = entry.connection
+
+    def check_alive(self) -> None:
+        """Raise TrialError when the daemon has died."""
+        if self.process is not None:
+            self._still_alive("during the trial")
+
+    def down(self) -> ServerEnd | None:
+        """Unmount and wait for the daemon; whatever happens, nothing stays mounted or running.
+
+        Raises TrialError when the unmount stayed busy, or the daemon hung or did not exit with 0.
+        """
+        if self.process is None:
+            return None
+        usage = server_usage(self.process.pid)
+        trouble = self._unmount()
+        status = self._wait()
+        if trouble:
+            raise TrialError(trouble)
+        if status is None:
+            raise TrialError(f"{self.daemon.name} was still running {UNMOUNT_TIMEOUT_S:.0f} s after unmount: killed")
+        if status != 0:
+            raise TrialError(f"{self.daemon.name} {describe_exit(status)} at unmount{self._last_words()}")
+        return ServerEnd(status, *usage)
+
+    def destroy(self) -> None:
+        """Take everything down at once after a failure, without complaint."""
+        if self.process is None:
+            return
+        if self.process.poll() is None:
+            abort_connection(self.minor)
+            self.process.kill()
+            self.process.wait()
+        isolate.umount(self.mountpoint, lazy=True)
+
+    def _unmount(self) -> str:
+        deadline = time.monotonic() + UNMOUNT_TIMEOUT_S
+        while (number := isolate.umount(self.mountpoint)) == errno.EBUSY:
+            if time.monotonic() > deadline:
+                isolate.umount(self.mountpoint, lazy=True)
+                return f"{self.daemon.name}: the mount stayed busy for {UNMOUNT_TIMEOUT_S:.0f} s: detached"
+            time.sleep(0.02)
+        return "" if number in (0, errno.EINVAL) else f"cannot unmount: {os.strerror(number)}"
+
+    def _wait(self) -> int | None:
+        assert self.process is not None
+        try:
+            return self.process.wait(UNMOUNT_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            abort_connection(self.minor)
+            self.process.kill()
+            self.process.wait()
+            return None
+
+    def _still_alive(self, when: str) -> None:
+        assert self.process is not None
+        status = self.process.poll()
+        if status is not None:
+            raise TrialError(f"{self.daemon.name} {describe_exit(status)} {when}{self._last_words()}")
+
+    def _last_words(self) -> str:
+        """The last line the daemon logged, for the one line a person sees."""
+        if self._log is None:
+            return ""
+        lines = self._log.read_text(errors="replace").strip().splitlines()
+        words = [line for line in lines if not line.startswith("{")]
+        return f": {words[-1].strip()[:200]}" if words else ""
+
+
+def describe_exit(status: int) -> str:
+    """A Popen return code in words."""
+    if status < 0:
+        return f"was killed by {signal.Signals(-status).name}"
+    return f"exited with {status}"
+
+
+def abort_connection(minor: int) -> None:
+    """Make the kernel fail every request of a hung connection (fusectl), where that is mounted."""
+    try:
+        (FUSECTL / str(minor) / "abort").write_text("1")
+    except OSError:
+        return  # killing the daemon ends the requests too
+
+
+def server_usage(pid: int) -> tuple[int, float]:
+    """Resident KiB and CPU seconds of a process, from /proc; zeros when it is gone."""
+    try:
+        status = Path(f"/proc/{pid}/status").read_text()
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0, 0.0
+    rss = next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), 0)
+    return rss, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

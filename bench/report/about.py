@@ -1,0 +1,183 @@
+"""What every artefact has to name: kernel, level, placement, cache, tree, command, what is missing.
+
+One list of facts serves tables, charts, page and samples, so that none can say less than another.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bench.frame import Run
+from bench.model import Level
+from bench.report import units
+from bench.report.rows import Row, targets
+from bench.stats import RESAMPLES, SEED
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing to know about a run: its name and what it is."""
+
+    name: str
+    text: str
+
+
+def facts(run: Run, rows: Sequence[Row]) -> list[Fact]:
+    """Everything a table, a page or a file of samples has to name."""
+    about = run.about
+    return [
+        Fact("run", f"{run.name}, started {about.get('started') or 'at an unknown time'}"),
+        Fact("kernel", kernel(run)),
+        Fact("machine", _machine(_environment(run))),
+        Fact("passthrough", level(run)),
+        Fact("placement", placement(run)),
+        Fact("cache", units.listing(dict.fromkeys(row.cache for row in rows) or ["none"])),
+        Fact("tree", tree(run)),
+        Fact("backing", _backing(about.get("backing") or {})),
+        Fact("timeouts", f"attr/entry {_timeouts(rows)}"),
+        Fact("command", command(run)),
+        Fact("method", method()),
+        *(Fact("skipped", text) for text in skipped(run, rows)),
+        *(Fact("failed", text) for text in failed(rows)),
+        *(Fact("problem", text) for text in run.problems),
+    ]
+
+
+def footer(run: Run, rows: Sequence[Row]) -> list[str]:
+    """The lines under a chart of these rows."""
+    row_facts = dict.fromkeys(row.setting for row in rows)
+    own = next(iter(row_facts)) if len(row_facts) == 1 else _settings(rows)
+    missing = [*skipped(run, rows), *failed(rows), *run.problems]
+    return [
+        f"{kernel(run)}; passthrough: {level(run)}",
+        f"placement {placement(run)}",
+        f"{own}; tree {tree(run)}",
+        f"run {run.name}: {command(run)}",
+        f"missing: {'; '.join(missing)}" if missing else "nothing was skipped, nothing failed",
+    ]
+
+
+def kernel(run: Run) -> str:
+    """``Linux`` and the release."""
+    environment = _environment(run)
+    release = _pick(environment, "kernel_release", "kernel", "release")
+    if isinstance(release, Mapping):
+        release = _pick(release, "release", "kernel_release", "version")
+    return f"Linux {release}" if release else "Linux, release not recorded"
+
+
+def level(run: Run) -> str:
+    """The passthrough level in force, and why it is lower than what was asked for."""
+    said = dict.fromkeys(
+        _level_of(target.asked, target.level, target.reason)
+        for target in targets(run)
+        if not target.native and target.asked not in ("", Level.NONE)
+    )
+    return "; ".join(said) or "no target of this run asked for any"
+
+
+def _level_of(asked: str, given: str, reason: str) -> str:
+    if asked == given:
+        return f"level {given} in force, as asked"
+    return f"level {given or 'unknown'} in force, {asked} asked: {reason or 'no reason recorded'}"
+
+
+def placement(run: Run) -> str:
+    """Where client and daemon ran, and whether idle states were kept out."""
+    where = run.about.get("placement") or {}
+    mode = str(where.get("mode") or "not recorded")
+    cpus = [
+        f"{who} on CPU {','.join(str(cpu) for cpu in where[who])}"
+        for who in ("client", "daemon")
+        if where.get(who)
+    ]
+    note = [str(where["note"])] if where.get("note") else []
+    dma = str(run.about.get("cpu_dma_latency") or "not recorded")
+    return f"{'; '.join([', '.join([mode, *cpus]), *note])}; cpu_dma_latency {dma}"
+
+
+def tree(run: Run) -> str:
+    """The tree that was walked."""
+    spec = run.about.get("tree") or {}
+    name = str(spec.get("name") or "not recorded")
+    counts = [f"{spec[key]} {key}" for key in ("files", "dirs") if spec.get(key) is not None]
+    shape = [f"{key} {spec[key]}" for key in ("depth", "seed") if spec.get(key) is not None]
+    return ", ".join([name, *counts, *shape])
+
+
+def command(run: Run) -> str:
+    """The command line that made the run."""
+    argv = run.about.get("argv")
+    if isinstance(argv, list) and argv:
+        return shlex.join(str(word) for word in argv)
+    return str(argv or "not recorded")
+
+
+def method() -> str:
+    """How the numbers were made of the samples."""
+    return (
+        "time is the median of trial medians, a trial being a fresh mount; ratios are paired by "
+        f"round; 95 % intervals by block bootstrap over rounds, {RESAMPLES} resamples, seed {SEED}"
+    )
+
+
+def skipped(run: Run, rows: Sequence[Row]) -> list[str]:
+    """What was never planned or not run, with the reason."""
+    never = [
+        f"{entry.get('what', 'something')}: {entry.get('reason') or 'no reason recorded'}"
+        for entry in run.about.get("skipped") or ()
+        if isinstance(entry, Mapping)
+    ]
+    return never + _troubles(rows, "skipped")
+
+
+def failed(rows: Sequence[Row]) -> list[str]:
+    """Trials that failed or are missing, with the reason."""
+    return _troubles(rows, "failed", "no trial")
+
+
+def _troubles(rows: Sequence[Row], *words: str) -> list[str]:
+    """Troubles of a kind, told once for all the rows they came up in."""
+    where: dict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        for line in row.lines:
+            for text in line.trouble:
+                head = text.partition(":")[0]
+                if any(word in head for word in words):
+                    where[f"{line.target.name}: {text}"].append(row.name)
+    return [f"{units.listing(dict.fromkeys(names))}, {text}" for text, names in where.items()]
+
+
+def _settings(rows: Sequence[Row]) -> str:
+    """What several rows were measured under, told together."""
+    caches = units.listing(dict.fromkeys(row.cache for row in rows) or ["none"])
+    return f"cache {caches}; attr/entry timeout {_timeouts(rows)}"
+
+
+def _timeouts(rows: Sequence[Row]) -> str:
+    return units.listing(dict.fromkeys(row.timeouts for row in rows) or ["not recorded"])
+
+
+def _environment(run: Run) -> Mapping[str, Any]:
+    environment = run.about.get("environment")
+    return environment if isinstance(environment, Mapping) else {}
+
+
+def _machine(environment: Mapping[str, Any]) -> str:
+    model = _pick(environment, "cpu_model", "cpu", "cpu_model_name") or "CPU not recorded"
+    count = _pick(environment, "cpu_count", "cpus")
+    return f"{model}, {count} CPUs" if count else str(model)
+
+
+def _backing(backing: Mapping[str, Any]) -> str:
+    filesystem, options = backing.get("filesystem") or "not recorded", backing.get("options")
+    return f"{filesystem} ({options})" if options else str(filesystem)
+
+
+def _pick(mapping: Mapping[str, Any], *keys: str) -> Any:
+    """The first of these keys that has a value."""
+    return next((mapping[key] for key in keys if mapping.get(key)), None)

@@ -1,0 +1,65 @@
+"""Draws all charts of a run, on as many processes as there are CPUs."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.frame import Run
+from bench.report.about import footer
+from bench.report.charts import charts
+from bench.report.overview import overview
+from bench.report.rows import Row, baselines
+
+OVERVIEW = "overview"
+WORTH_A_POOL = 8
+"""Rows from which starting processes costs less than it saves."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one process draws: a row, where to, and in which formats."""
+
+    row: Row
+    baselines: Sequence[str]
+    footer: Sequence[str]
+    directory: Path
+    formats: Sequence[str]
+
+
+def draw(
+    run: Run, rows: Sequence[Row], directory: Path, formats: Sequence[str]
+) -> Mapping[str, str]:
+    """Write every chart; returns {``overview`` or ``<row key>/<chart>``: SVG for the page}."""
+    (directory / "charts").mkdir(exist_ok=True)
+    against = baselines(run)
+    inlined = {}
+    if against:
+        sheet = overview(rows, against[-1], footer(run, rows))
+        inlined[OVERVIEW] = sheet.save(directory / OVERVIEW, formats)
+    jobs = [
+        Job(row, against, footer(run, [row]), directory / "charts", tuple(formats)) for row in rows
+    ]
+    for made in _each(jobs):
+        inlined |= made
+    return inlined
+
+
+def _each(jobs: Sequence[Job]) -> list[Mapping[str, str]]:
+    workers = min(os.cpu_count() or 1, len(jobs))
+    if workers < 2 or len(jobs) < WORTH_A_POOL:
+        return [_draw(job) for job in jobs]
+    with ProcessPoolExecutor(workers) as pool:
+        return list(pool.map(_draw, jobs, chunksize=2))
+
+
+def _draw(job: Job) -> Mapping[str, str]:
+    return {
+        f"{job.row.key}/{chart.name}": chart.sheet.save(
+            job.directory / f"{job.row.key}-{chart.name}", job.formats
+        )
+        for chart in charts(job.row, job.baselines, job.footer)
+    }

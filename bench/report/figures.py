@@ -1,0 +1,140 @@
+"""The sheet a chart is drawn on: size, colours, footer, and its way into PNG and SVG files.
+
+Everything is placed by arithmetic. A layout engine would measure every text twice, and the
+charts of a default run would take a minute instead of seconds.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from bench.model import UserError
+
+INK, MUTED, GRID = "#1b1e23", "#5f6670", "#d9dce1"
+COLOURS = ("#7a7a7a", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#8a6d00")
+"""Of Okabe and Ito, apart for every kind of colour vision; readable on white and on near-black."""
+MARKERS = ("o", "s", "D", "^", "v", "P", "X")
+"""A second way to tell targets apart, for print and for eyes that see no colour."""
+
+NUMBERED = r' id="(?:figure|axes|text|title|patch|line2d|matplotlib|xtick|ytick|legend)[^"]*"'
+"""Names that matplotlib gives anew in each chart, and that would be double in a page of many."""
+
+TITLE_IN, FOOT_LINE_IN, FOOT_PAD_IN = 0.34, 0.115, 0.1
+FOOT_SIZE = 6.2
+DPI = 160
+
+mpl.rcParams.update(
+    {
+        "font.family": "DejaVu Sans",
+        "font.size": 8.5,
+        "svg.fonttype": "none",  # text stays text: it can be searched, read aloud and recoloured
+        "svg.hashsalt": "bench",  # the same run gives the same file
+        "hatch.linewidth": 0.6,
+        "axes.edgecolor": MUTED,
+        "axes.facecolor": "none",
+        "axes.labelcolor": INK,
+        "text.color": INK,
+        "xtick.color": MUTED,
+        "ytick.color": INK,
+    }
+)
+
+
+@dataclass
+class Sheet:
+    """A figure with a title on top and a footer below; panels fill the height in between."""
+
+    title: str
+    footer: Sequence[str]
+    width_in: float
+    body_in: float
+    figure: Figure = field(default_factory=Figure)
+
+    def __post_init__(self) -> None:
+        per_line = round(self.width_in / 0.0475)
+        lines = [line for text in self.footer for line in textwrap.wrap(text, per_line)]
+        self.foot_in = FOOT_LINE_IN * len(lines) + FOOT_PAD_IN if lines else 0.0
+        self.height_in = TITLE_IN + self.body_in + self.foot_in
+        self.figure.set_size_inches(self.width_in, self.height_in)
+        FigureCanvasAgg(self.figure)
+        self._text(0.1, 0.12, self.title, size=9.5)
+        top = TITLE_IN + self.body_in + FOOT_PAD_IN
+        for number, line in enumerate(lines):
+            self._text(0.1, top + FOOT_LINE_IN * number, line, size=FOOT_SIZE, part="footer")
+
+    def _text(
+        self, left: float, top: float, text: str, *, size: float, part: str = "title"
+    ) -> None:
+        """Text at inches from the left and the top of the sheet."""
+        x, y = left / self.width_in, 1 - top / self.height_in
+        colour, weight = (INK, "bold") if part == "title" else (MUTED, "normal")
+        # A dollar sign would start mathematics.
+        text = text.replace("$", r"\$")
+        self.figure.text(x, y, text, fontsize=size, va="top", color=colour, weight=weight, gid=part)
+
+    def panel(self, left: float, top: float, right: float, bottom: float) -> Axes:
+        """Axes inside the body, by their margins in inches from the body's edges."""
+        below = self.foot_in + bottom
+        height = self.body_in - top - bottom
+        axes = self.figure.add_axes(
+            (
+                left / self.width_in,
+                below / self.height_in,
+                (self.width_in - left - right) / self.width_in,
+                height / self.height_in,
+            )
+        )
+        for side in ("top", "right", "left"):
+            axes.spines[side].set_visible(False)
+        axes.grid(axis="x", color=GRID, linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.tick_params(axis="both", length=0, labelsize=8)
+        return axes
+
+    def save(self, stem: Path, formats: Sequence[str]) -> str:
+        """Write the files that were asked for; returns the chart as SVG without its footer."""
+        svg = self._svg()
+        try:
+            if "svg" in formats:
+                stem.with_name(f"{stem.name}.svg").write_text(svg, encoding="utf-8")
+            if "png" in formats:
+                self.figure.savefig(stem.with_name(f"{stem.name}.png"), dpi=DPI, facecolor="white")
+        except OSError as error:
+            raise UserError(f"{stem}: cannot be written: {error.strerror}") from None
+        return inline(svg, self.title, self.foot_in) if "html" in formats else ""
+
+    def _svg(self) -> str:
+        """The chart as a stand-alone SVG file that names nothing on the network."""
+        buffer = io.StringIO()
+        nothing = {"Date": None, "Creator": None, "Format": None, "Type": None}
+        self.figure.savefig(buffer, format="svg", metadata=nothing, facecolor="white")
+        svg = re.sub(r"<!DOCTYPE.*?>\s*", "", buffer.getvalue(), flags=re.DOTALL)
+        return re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+
+
+def inline(svg: str, title: str, foot_in: float) -> str:
+    """An SVG as part of a page: no prolog, no footer, ink in the colour of the page's text."""
+    svg = svg[svg.index("<svg") :]
+    width, height = (float(n) for n in re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)[0])
+    svg = re.sub(r'<g id="footer">.*?</g>\s*', "", svg, flags=re.DOTALL)
+    # The page has one white sheet for all: the figure's own background would glare in the dark.
+    svg = re.sub(r'<g id="patch_1">.*?</g>\s*', "", svg, count=1, flags=re.DOTALL)
+    svg = re.sub(NUMBERED, "", svg)
+    svg = svg.replace("xlink:href", "href")
+    for colour, variable in ((INK, "ink"), (MUTED, "muted"), (GRID, "grid"), ("#ffffff", "paper")):
+        svg = svg.replace(colour, f"var(--{variable})")
+    label = title.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
+    opening = (
+        f'<svg role="img" aria-label="{label}" viewBox="0 0 {width:g} {height - 72 * foot_in:g}">'
+    )
+    return re.sub(r"<svg[^>]*>", lambda _match: opening, svg, count=1)

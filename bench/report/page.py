@@ -1,0 +1,132 @@
+"""index.html: one self-contained page per run, charts inside, nothing fetched from anywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from bench.frame import Run
+from bench.model import Exit, UserError
+from bench.report import about, words
+from bench.report.draw import OVERVIEW
+from bench.report.rows import Line, Row, baselines, targets
+from bench.report.summary import sentences
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class Section:
+    """A row as the page shows it: its charts and its cells."""
+
+    row: Row
+    head: tuple[str, ...]
+    cells: tuple[tuple[str, ...], ...]
+    charts: tuple[Markup, ...]
+    troubled: bool
+
+    @property
+    def title(self) -> str:
+        """``getattr-storm/path, warm``."""
+        threads = f", {self.row.threads} threads" if self.row.threads > 1 else ""
+        return f"{self.row.name}, {self.row.cache}{threads}"
+
+
+def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
+    """The whole page."""
+    # Autoescaping, since reasons and command lines come from outside; the SVGs are our own.
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    try:
+        template = environment.get_template("page.html.j2")
+        style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{TEMPLATES}: {error}; install the package again", Exit.BUG) from None
+    against = baselines(run)
+    return template.render(
+        run=run,
+        style=Markup(style),
+        sentences=sentences(run, rows),
+        facts=about.facts(run, rows),
+        overview=Markup(charts.get(OVERVIEW, "")),
+        overview_head=_overview_head(run, against),
+        overview_rows=[(row, _overview_cells(row, against)) for row in rows],
+        sections=[_section(row, against, charts) for row in rows],
+        environment=_flat(run.about.get("environment") or {}),
+        phases=[(name, _seconds(value)) for name, value in _phases(run).items()],
+        targets=targets(run),
+        kernel=about.kernel(run),
+    )
+
+
+def _section(row: Row, against: Sequence[str], charts: Mapping[str, str]) -> Section:
+    head = ("target", f"time per {row.unit}", *(f"target / {name}" for name in against))
+    return Section(
+        row=row,
+        head=(*head, "requests per op", "expected of a plain server", "passthrough"),
+        cells=tuple(_cells(line, against) for line in row.lines),
+        charts=tuple(Markup(svg) for name, svg in charts.items() if name.startswith(f"{row.key}/")),
+        troubled=any(line.trouble for line in row.lines),
+    )
+
+
+def _cells(line: Line, against: Sequence[str]) -> tuple[str, ...]:
+    mark = " ! not as expected" if line.requests and line.requests.outside else ""
+    return (
+        line.target.name,
+        _typeset(f"{words.time_text(line.time)}, n={line.time.n}"),
+        *(_typeset(words.ratio_cell(line, baseline)) for baseline in against),
+        words.requests_text(line) + mark,
+        words.expected_text(line) or "-",
+        words.verdict_text(line),
+    )
+
+
+def _overview_head(run: Run, against: Sequence[str]) -> list[str]:
+    named = targets(run)
+    heads = ["row", *(f"{target.name}, time per op" for target in named)]
+    compared = [t.name for t in named if not t.native and t.name not in against]
+    return heads + [f"{name} / {baseline}" for name in compared for baseline in against]
+
+
+def _overview_cells(row: Row, against: Sequence[str]) -> list[str]:
+    cells = [_typeset(words.time_text(line.time)) for line in row.lines]
+    for line in row.lines:
+        if not line.target.native and line.target.name not in against:
+            cells += [words.ratio_text(line.ratios[name], name) for name in against]
+    return cells
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Nested settings as lines of name and value."""
+    flat: list[tuple[str, str]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat += _flat(value, f"{prefix}{key}.")
+        else:
+            flat.append((f"{prefix}{key}", str(value)))
+    return flat
+
+
+def _phases(run: Run) -> Mapping[str, Any]:
+    phases = run.about.get("phases")
+    return phases if isinstance(phases, Mapping) else {}
+
+
+def _seconds(value: object) -> str:
+    return f"{value:.1f} s" if isinstance(value, (int, float)) else "not recorded"
+
+
+def _typeset(text: str) -> str:
+    """A cell as a page can show it, which need not be ASCII."""
+    return text.replace("+-", "\N{PLUS-MINUS SIGN}").replace(" us ", " \N{MICRO SIGN}s ")

@@ -1,0 +1,100 @@
+"""Numbers as people read them: three digits, a unit on each, plain ASCII."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+ASCII = {
+    "\N{MICRO SIGN}": "u",
+    "\N{GREEK SMALL LETTER MU}": "u",
+    "\N{PLUS-MINUS SIGN}": "+-",
+    "\N{EN DASH}": "-",
+    "\N{EM DASH}": "-",
+    "\N{MULTIPLICATION SIGN}": "x",
+}
+SCALES = ((1e-9, "ns"), (1e-6, "us"), (1e-3, "ms"), (1.0, "s"))
+
+
+def digits(value: float, count: int = 3) -> str:
+    """``value`` with ``count`` significant digits and no exponent."""
+    if not math.isfinite(value):
+        return "-"
+    if value == 0:
+        return "0"
+    rounded = float(f"{value:.{count - 1}e}")
+    decimals = count - 1 - math.floor(math.log10(abs(rounded)))
+    return f"{rounded:.{max(decimals, 0)}f}"
+
+
+def scale_of(seconds: float) -> tuple[float, str]:
+    """The unit in which a time has one to three digits before the point: (seconds, name)."""
+    rounded = float(f"{seconds:.2e}")
+    return max((scale for scale in SCALES if scale[0] <= rounded), default=SCALES[0])
+
+
+def duration(seconds: float) -> str:
+    """A time with its unit: ``13.1 us``."""
+    if not math.isfinite(seconds):
+        return "-"
+    size, unit = scale_of(seconds)
+    return f"{digits(seconds / size)} {unit}"
+
+
+def seconds(value: object) -> str:
+    """A setting in seconds as it was given: ``0 s``, ``0.25 s``."""
+    if isinstance(value, (int, float)) and math.isfinite(value):
+        return f"{value:g} s"
+    return "not recorded"
+
+
+def ratio(value: float, like: float | None = None) -> str:
+    """A ratio in at most six characters, with as many decimals as ``like`` has in three digits.
+
+    A very small one is a fraction that can be read: ``1/293``.
+    """
+    if not math.isfinite(value):
+        return "-"
+    if value < 0.01:
+        return f"1/{digits(1 / value)}" if value > 1e-3 else "<1/999"
+    if value >= 9_995:
+        return f"{digits(value / 1e3)}k"
+    whole = math.floor(math.log10(float(f"{like or value:.2e}")))
+    return f"{value:.{min(max(2 - whole, 0), 3)}f}"
+
+
+def percent(share: float) -> str:
+    """A relative half width: ``0.4%``, ``12%``."""
+    if not math.isfinite(share):
+        return "-"
+    return f"{100 * share:.1f}%" if share < 0.0995 else f"{100 * share:.0f}%"
+
+
+def per_op(count: float) -> str:
+    """Requests per operation: two decimals, fewer once they stop meaning anything."""
+    if count and count < 0.005:
+        return "<0.01"
+    return f"{count:.2f}" if count < 100 else digits(count, 4)
+
+
+def bound(low: float, high: float) -> str:
+    """Requests per operation expected: ``1`` or ``1 to 3``."""
+    return f"{low:g}" if low == high else f"{low:g} to {high:g}"
+
+
+def times(count: int, noun: str) -> str:
+    """``1 trial``, ``5 trials``."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def listing(words: Iterable[str]) -> str:
+    """``a, b and c``."""
+    *head, last = words
+    return f"{', '.join(head)} and {last}" if head else last
+
+
+def ascii_only(text: str) -> str:
+    """``text`` without a character that a mail could mangle."""
+    for fancy, plain in ASCII.items():
+        text = text.replace(fancy, plain)
+    return text.encode("ascii", "replace").decode("ascii")

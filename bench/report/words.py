@@ -1,0 +1,63 @@
+"""Cells that several artefacts share: an estimate, a ratio, requests and a verdict as text."""
+
+from __future__ import annotations
+
+from bench.model import Verdict
+from bench.report import units
+from bench.report.rows import Line
+from bench.stats import Estimate
+
+RATIO_WIDTH = 19
+"""Characters a ratio with its interval may take in the mail table."""
+
+
+def time_text(time: Estimate) -> str:
+    """``13.1 us +-2.0%``, or the time and why it has no interval."""
+    if not time.known:
+        return time.note
+    spread = f"+-{units.percent(time.half_width)}" if time.has_interval else f"({time.note})"
+    return f"{units.duration(time.value)} {spread}"
+
+
+def ratio_text(ratio: Estimate, baseline: str) -> str:
+    """``0.241 [0.231,0.255]``, or the ratio and why it has no interval."""
+    if not ratio.known:
+        return f"no pair with {baseline}"
+    if not ratio.has_interval:
+        return f"{units.ratio(ratio.value)} {ratio.note}"
+    aligned = [units.ratio(bound, ratio.value) for bound in (ratio.low, ratio.high)]
+    text = f"{units.ratio(ratio.value)} [{','.join(aligned)}]"
+    if len(text) <= RATIO_WIDTH:
+        return text
+    return f"{units.ratio(ratio.value)} [{units.ratio(ratio.low)},{units.ratio(ratio.high)}]"
+
+
+def ratio_cell(line: Line, baseline: str) -> str:
+    """A ratio to a baseline; a baseline to itself is 1 by definition."""
+    if line.target.name == baseline:
+        return "1"
+    return ratio_text(line.ratios[baseline], baseline)
+
+
+def requests_text(line: Line) -> str:
+    """Requests per operation by opcode: ``GETATTR 2.00, LOOKUP 1.00``."""
+    requests = line.requests
+    if requests is None:
+        return "none: no FUSE"
+    if not requests.per_op:
+        return requests.note or "0.00"
+    counts = ", ".join(f"{op} {units.per_op(count)}" for op, count in requests.per_op.items())
+    return f"{counts} ({requests.note})" if requests.note else counts
+
+
+def expected_text(line: Line) -> str:
+    """What a plain server is expected to be asked: ``GETATTR 1 to 3``."""
+    expected = line.requests.expected if line.requests else {}
+    return ", ".join(f"{op} {units.bound(*limits)}" for op, limits in expected.items())
+
+
+def verdict_text(line: Line) -> str:
+    """The verdict with its reason."""
+    if line.verdict_reason and line.verdict != Verdict.BASELINE:
+        return f"{line.verdict}: {line.verdict_reason}"
+    return line.verdict or "none recorded"

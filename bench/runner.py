@@ -1,0 +1,365 @@
+"""A whole run: probe, tree, plan, conformance, trials round by round, and what is written down."""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench import backing, conformance, environment, isolate, placement, plan, probe, registry, tracing, trial
+from bench.model import Daemon, DaemonOptions, Exit, Level, Outcome, Placement, Trial, UserError
+from bench.mount import Mount, TrialError
+from bench.plan import Plan, Settings
+from bench.store import RunDirectory
+from bench.view import View
+
+CONFORMANCE_ENTRIES = 20_000
+"""Trees up to this size are compared whole; of larger ones a sample of directories, said so."""
+CONFORMANCE_SAMPLE = 200
+"""Files asked for twice with every timeout at 0: the second time is what passthrough answers."""
+FOREVER_S = 3600.0
+
+
+@dataclass
+class Result:
+    """What a run came to: its directory, and how many trials ended how."""
+
+    run: RunDirectory
+    counts: dict[str, int]
+    interrupted: bool = False
+
+    @property
+    def exit(self) -> Exit:
+        """The process's exit code."""
+        if self.interrupted:
+            return Exit.INTERRUPTED
+        if not self.counts.get(Outcome.OK):
+            return Exit.NOTHING
+        return Exit.PROOF_FAILED if self.counts.get(Outcome.FAILED) else Exit.MEASURED
+
+
+class Clock:
+    """Wall-clock seconds of the run's phases; what no phase accounts for is orchestration."""
+
+    def __init__(self) -> None:
+        self.began = time.monotonic()
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, phase: str) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.add(phase, time.monotonic() - began)
+
+    def add(self, phase: str, seconds: float) -> None:
+        """Account seconds to a phase."""
+        self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
+
+    def summary(self) -> dict[str, float]:
+        """Seconds per phase, with ``orchestration`` and ``total``."""
+        total = time.monotonic() - self.began
+        accounted = sum(self.seconds.values())
+        phases = {**self.seconds, "orchestration": total - accounted, "total": total}
+        return {name: round(seconds, 3) for name, seconds in phases.items()}
+
+
+def start(settings: Settings, output: Path | None, argv: list[str], view: View) -> Result:
+    """Make a new run; raises UserError when nothing can be measured."""
+    clock = Clock()
+    with prepared(settings, view, clock) as (bench, ability, filled):
+        planned = plan.make(settings, ability.level, filled.cache_refusals())
+        if not planned.trials:
+            reasons = "; ".join(f"{item.what}: {item.reason}" for item in planned.skipped)
+            raise UserError(f"nothing to measure: {reasons}", Exit.NOTHING)
+        where = output or default_output()
+        header = make_header(settings, argv, bench, ability, filled, planned)
+        run = RunDirectory.create(where, header)
+        return go(run, planned, bench, view, clock)
+
+
+def resume(run: RunDirectory, view: View) -> Result:
+    """Finish a run: do the trials of its plan that have no line yet."""
+    header = run.header()
+    settings = Settings.from_json(header["settings"])
+    clock = Clock()
+    with prepared(settings, view, clock) as (bench, ability, filled):
+        planned = plan.make(settings, ability.level, filled.cache_refusals())
+        refuse_other_machine(header, make_header(settings, header["argv"], bench, ability, filled, planned))
+        done = {(record["series"], record["round"]) for record in run.trials()}
+        left = tuple(one for one in planned.trials if (one.series.label, one.round) not in done)
+        view.say(f"resuming {run.path.name}: {len(left)} of {len(planned.trials)} trials to do")
+        return go(run, Plan(left, planned.skipped, planned.targets), bench, view, clock)
+
+
+@contextmanager
+def prepared(
+    settings: Settings, view: View, clock: Clock
+) -> Iterator[tuple[trial.Bench, probe.KernelAbility, backing.Backing]]:
+    """Everything a trial needs, held until the run ends: namespace, lock, latency, tree, placement."""
+    from workloads import tree
+
+    daemons = plan.targets(settings)
+    spec = tree.parse_tree(settings.tree)
+    isolate.enter_private_namespace()
+    with ExitStack() as stack:
+        stack.callback(isolate.leave_runtime)
+        directory = Path(settings.backing) if settings.backing else backing.default_directory()
+        backing.check_directory(directory)
+        stack.enter_context(backing.locked(directory))
+        with clock("probe"):
+            ability = probe.probe()
+        if any(daemon.argv is not None for daemon in daemons):
+            probe.require_fuse(ability)
+        announce_level(settings, daemons, ability, view)
+        with clock("tree"), view.building(settings.tree) as progress:
+            filled = backing.fill(directory, spec, progress)
+        stack.enter_context(tracing.keep_tracepoint())
+        latency = stack.enter_context(placement.hold_cpu_dma_latency())
+        cpus = place(settings)
+        stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
+        placement.pin(0, cpus.runner)
+        bench = make_bench(settings, filled, cpus, ability, latency, view)
+        yield bench, ability, filled
+
+
+def place(settings: Settings) -> placement.Plan:
+    """CPUs for client, daemon and runner, among those this process may use."""
+    usable = placement.usable_cpus()
+    return placement.choose(
+        Placement(settings.placement), usable, max(settings.threads), placement.smt_siblings(usable)
+    )
+
+
+def make_bench(
+    settings: Settings,
+    filled: backing.Backing,
+    cpus: placement.Plan,
+    ability: probe.KernelAbility,
+    latency: str,
+    view: View,
+) -> trial.Bench:
+    """What all trials share."""
+    spec = filled.spec
+
+    def paths(count: int, seed: int) -> list[str]:
+        chance = random.Random(seed)
+        numbers = chance.sample(range(spec.file_count), min(count, spec.file_count))
+        return [spec.file_path(number) for number in numbers]
+
+    return trial.Bench(
+        settings=settings,
+        backing=filled.path,
+        tree=spec.as_mapping(),
+        paths=paths,
+        logs=Path(),
+        cpus=cpus,
+        ability=ability,
+        latency=latency,
+        tick=view.tick,
+        warm_backing=warmer(filled),
+    )
+
+
+def warmer(filled: backing.Backing) -> Callable[[], None]:
+    """Walk a disk-backed tree natively before every mount; memory-backed ones are always warm."""
+    if filled.filesystem in backing.MEMORY_BACKED:
+        return lambda: None
+    from workloads._native import opdriver
+
+    return lambda: (opdriver.walk(os.fsencode(filled.path), stat=True), None)[1]
+
+
+def go(run: RunDirectory, planned: Plan, bench: trial.Bench, view: View, clock: Clock) -> Result:
+    """Conformance, then every trial; the run's directory is right after each of them."""
+    bench.logs = run.path / "logs"
+    counts: dict[str, int] = {}
+    interrupted = False
+    try:
+        with clock("conformance"):
+            broken = check_targets(planned, bench, view)
+        with view.trials(len(planned.trials)) as progress:
+            for one in planned.trials:
+                progress.begin(one)
+                with clock("trials"):
+                    record, pyperf_json = do(bench, one, broken)
+                keep(run, record, pyperf_json)
+                counts[record["outcome"]] = counts.get(record["outcome"], 0) + 1
+                progress.end(one, record)
+    except KeyboardInterrupt:
+        interrupted = True
+        view.warn(f"interrupted; finish it with: python -m bench run --resume {run.path}")
+    finished = None if interrupted else now()
+    run.update_header(finished=finished, phases=clock.summary())
+    return Result(run, counts, interrupted)
+
+
+def do(bench: trial.Bench, one: Trial, broken: dict[str, str]) -> tuple[dict[str, Any], str]:
+    """One trial, or the record that says why its target is not tried."""
+    if reason := broken.get(one.series.target):
+        return trial.skipped(bench, one, reason), ""
+    if not bench.backing.is_dir():
+        return trial.skipped(bench, one, f"the backing directory {bench.backing} has vanished"), ""
+    return trial.run(bench, one)
+
+
+def keep(run: RunDirectory, record: dict[str, Any], pyperf_json: str) -> None:
+    """Write a trial down; the line first, as it is the truth the pyperf file follows."""
+    try:
+        run.append_trial(record)
+        if pyperf_json:
+            run.add_pyperf_run(record["series"], pyperf_json)
+    except OSError as error:
+        raise UserError(f"cannot write results to {run.path}: {error.strerror}", Exit.BUG) from None
+
+
+def check_targets(planned: Plan, bench: trial.Bench, view: View) -> dict[str, str]:
+    """Compare every target with the backing on mounts of its own; returns reasons by target.
+
+    This is not done on a trial's mount: it would show the mount every name a cold row needs unseen.
+    """
+    broken: dict[str, str] = {}
+    levels = {one.series.target: one.series.level for one in planned.trials}
+    for name in planned.targets:
+        daemon = registry.daemon(name)
+        if daemon.argv is None:
+            continue
+        view.status(f"comparing {name} with the backing, entry by entry")
+        try:
+            reason = check_target(bench, daemon, levels[name], view)
+        except (TrialError, OSError) as error:
+            reason = f"conformance: {error}"
+        if reason:
+            broken[name] = reason
+            view.warn(f"{name}: {reason}")
+    return broken
+
+
+def check_target(bench: trial.Bench, daemon: Daemon, level: Level, view: View) -> str:
+    """What is wrong with a target's answers; empty when nothing is.
+
+    Once over the whole tree, as lookups and listings first tell it; then a sample of entries on a
+    mount whose timeouts are 0, so that every field comes from a GETATTR (or its passthrough).
+    """
+    with conformance_mount(bench, daemon, level, FOREVER_S) as mount:
+        whole = conformance.compare(
+            bench.backing / "tree", mount.root / "tree", limit=CONFORMANCE_ENTRIES, seed=bench.settings.seed
+        )
+    with conformance_mount(bench, daemon, level, 0.0) as mount:
+        paths = bench.paths(CONFORMANCE_SAMPLE, bench.settings.seed)
+        sample = conformance.spot_check(bench.backing, mount.root, paths * 2)
+    view.say(f"{daemon.name}: {whole}")
+    different = (*whole.differences, *sample.differences)
+    return f"answers differ from the backing: {different[0]}" if different else ""
+
+
+@contextmanager
+def conformance_mount(
+    bench: trial.Bench, daemon: Daemon, level: Level, timeout_s: float
+) -> Iterator[Mount]:
+    """A mount as trials use it, but for its timeouts; raises TrialError."""
+    options = DaemonOptions(timeout_s, timeout_s, level, bench.settings.readdir)
+    mount = Mount(daemon, bench.backing, isolate.RUNTIME / f"conformance-{daemon.name}", options)
+    try:
+        mount.up(bench.cpus.daemon, bench.logs / f"conformance-{daemon.name}.log", bench.tick)
+        yield mount
+        mount.down()
+    except BaseException:
+        mount.destroy()
+        raise
+
+
+def announce_level(
+    settings: Settings, daemons: list[Daemon], ability: probe.KernelAbility, view: View
+) -> None:
+    """Say before anything is measured when the kernel gives less than was asked for."""
+    asked = Level(settings.level)
+    wanting = [daemon.name for daemon in daemons if len(daemon.levels) > 1]
+    if wanting and ability.level.rank < asked.rank:
+        view.warn(
+            f"{', '.join(wanting)} asked for level {asked}, this kernel gives {ability.level}: "
+            + "; ".join(ability.reasons)
+        )
+
+
+def make_header(
+    settings: Settings,
+    argv: list[str],
+    bench: trial.Bench,
+    ability: probe.KernelAbility,
+    filled: backing.Backing,
+    planned: Plan,
+) -> dict[str, Any]:
+    """run.json as it stands before the first trial."""
+    return {
+        "started": now(),
+        "finished": None,
+        "argv": argv,
+        "settings": settings.to_json(),
+        "targets": [target_record(name, settings, ability) for name in planned.targets],
+        "tree": filled.spec.as_mapping(),
+        "backing": filled.describe(),
+        "kernel_level": {
+            "level": ability.level.value,
+            "readdir": ability.readdir,
+            "reasons": list(ability.reasons),
+        },
+        "environment": {**environment.collect(filled.path), "fuse": dict(ability.facts)},
+        "cpu_dma_latency": bench.latency,
+        "placement": bench.cpus.as_json(),
+        "skipped": [{"what": item.what, "reason": item.reason} for item in planned.skipped],
+        "phases": {},
+    }
+
+
+def target_record(name: str, settings: Settings, ability: probe.KernelAbility) -> dict[str, Any]:
+    """One entry of run.json's ``targets``."""
+    daemon = registry.daemon(name)
+    asked = Level(settings.level) if len(daemon.levels) > 1 else Level.NONE
+    level = plan.level_in_force(daemon, ability.level, asked)
+    lower = level.rank < asked.rank
+    return {
+        "name": name,
+        "summary": daemon.summary,
+        "kind": "native" if daemon.argv is None else "fuse",
+        "level_asked": asked.value,
+        "level": level.value,
+        "level_reason": "; ".join(ability.reasons) if lower else "",
+    }
+
+
+def refuse_other_machine(old: dict[str, Any], new: dict[str, Any]) -> None:
+    """A run is finished where it was begun; raises UserError naming what differs."""
+    checks = {
+        "kernel": lambda header: header["environment"].get("kernel_release"),
+        "CPU": lambda header: header["environment"].get("cpu_model"),
+        "passthrough level": lambda header: header["kernel_level"]["level"],
+        "tree": lambda header: header["tree"]["hash"],
+        "backing file system": lambda header: header["backing"]["filesystem"],
+        "cpu_dma_latency": lambda header: header["cpu_dma_latency"],
+    }
+    different = [name for name, pick in checks.items() if pick(old) != pick(new)]
+    if different:
+        raise UserError(f"cannot resume here: {', '.join(different)} differ from the run's; start a new run")
+
+
+def default_output() -> Path:
+    """results/local/<date>-<time> below the current directory; a second within the second waits."""
+    while True:
+        path = Path("results/local") / datetime.now(UTC).astimezone().strftime("%Y%m%d-%H%M%S")
+        if not path.exists():
+            return path
+        time.sleep(0.1)
+
+
+def now() -> str:
+    """The time with its zone, as ISO 8601."""
+    return datetime.now(UTC).astimezone().isoformat(timespec="seconds")

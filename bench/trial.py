@@ -1,0 +1,374 @@
+"""One trial from mount to unmount, turned into the one record that is written down."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bench import conformance, isolate, placement, proof, registry
+from bench.mount import Mount, ServerEnd, TrialError
+from bench.model import (
+    Bound,
+    Cache,
+    Context,
+    Daemon,
+    DaemonOptions,
+    Level,
+    Opcode,
+    Outcome,
+    Shape,
+    Sync,
+    Trial,
+    Verdict,
+    Workload,
+)
+from bench.plan import Settings, options
+from bench.probe import KernelAbility
+from bench.worker import Job
+
+SPOT_CHECKS = 16
+"""Entries compared with the backing after every trial's last window."""
+
+
+@dataclass
+class Bench:
+    """What all trials of a run share: where things are, and who runs where."""
+
+    settings: Settings
+    backing: Path
+    tree: Mapping[str, int | str]
+    paths: Callable[[int, int], list[str]]
+    """(count, seed) -> that many paths of files of the tree, for spot checks."""
+    logs: Path
+    cpus: placement.Plan
+    ability: KernelAbility
+    """What the kernel was found to pass through."""
+    latency: str
+    """What became of /dev/cpu_dma_latency, in words."""
+    tick: Callable[[], None] = lambda: None
+    warm_backing: Callable[[], None] = lambda: None
+
+    @property
+    def trial_timeout_s(self) -> float:
+        """After this long a worker counts as hung."""
+        return 120.0 + 0.002 * int(self.tree["files"])
+
+
+class Phases:
+    """Wall-clock seconds by phase of one trial."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def __call__(self, name: str) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
+
+
+def run(bench: Bench, trial: Trial) -> tuple[dict[str, Any], str]:
+    """Do one trial; returns its record and the pyperf JSON of its values ("" when there are none).
+
+    What goes wrong becomes a failed record; only KeyboardInterrupt and bugs pass through.
+    """
+    phases = Phases()
+    record = _header(bench, trial)
+    pyperf_json = ""
+    try:
+        answer, pyperf_json, server = _measure(bench, trial, phases)
+        record |= answer | {"server": server}
+        _judge(bench, trial, record)
+    except TrialError as error:
+        record |= {"outcome": Outcome.FAILED.value, "reason": str(error)}
+    if record["outcome"] != Outcome.OK:
+        pyperf_json = ""
+    record["phases"] = {name: round(taken, 4) for name, taken in phases.seconds.items()}
+    return record, pyperf_json
+
+
+def skipped(bench: Bench, trial: Trial, reason: str) -> dict[str, Any]:
+    """The record of a trial that could not be tried."""
+    return _header(bench, trial) | {"outcome": Outcome.SKIPPED.value, "reason": reason}
+
+
+def _header(bench: Bench, trial: Trial) -> dict[str, Any]:
+    series = trial.series
+    workload = registry.workloads()[series.workload]
+    return {
+        "series": series.label,
+        "target": series.target,
+        "workload": series.workload,
+        "variant": series.variant,
+        "cache": series.cache.value,
+        "threads": series.threads,
+        "placement": series.placement.value,
+        "level": series.level.value,
+        "attr_timeout": series.attr_timeout,
+        "entry_timeout": series.entry_timeout,
+        "round": trial.round,
+        "position": trial.position,
+        "seed": trial.seed,
+        "started": datetime.now(UTC).astimezone().isoformat(timespec="milliseconds"),
+        "outcome": Outcome.OK.value,
+        "reason": "",
+        "op": workload.op,
+        "unit": workload.unit,
+        "loops": 0,
+        "ops_per_loop": 0,
+        "values": [],
+        "empty_loop_ns": None,
+        "requests": None,
+        "expected": None,
+        "verdict": Verdict.BASELINE.value,
+        "verdict_reason": "",
+        "histogram": None,
+        "cache_how": "",
+        "cpus": {"client": sorted(bench.cpus.client), "daemon": sorted(bench.cpus.daemon)},
+        "server": None,
+        "phases": {},
+    }
+
+
+def _measure(
+    bench: Bench, trial: Trial, phases: Phases
+) -> tuple[dict[str, Any], str, dict[str, Any] | None]:
+    """Count and time: on one mount, or on two where a window uses a mount up."""
+    workload = registry.workloads()[trial.series.workload]
+    daemon = registry.daemon(trial.series.target)
+    if workload.shape is not Shape.ONCE:
+        return _on_mount(bench, trial, phases, count=True, measure=True)
+    counted: dict[str, Any] = {}
+    if daemon.argv is not None:
+        counted, _, _ = _on_mount(bench, trial, phases, count=True, measure=False)
+    answer, pyperf_json, server = _on_mount(bench, trial, phases, count=False, measure=True)
+    return counted | answer, pyperf_json, server
+
+
+def _on_mount(
+    bench: Bench, trial: Trial, phases: Phases, *, count: bool, measure: bool
+) -> tuple[dict[str, Any], str, dict[str, Any] | None]:
+    series = trial.series
+    daemon = registry.daemon(series.target)
+    log = bench.logs / f"{trial.round:02}-{series.label}.log"
+    with phases("cache"):
+        how = make_cache_state(bench, series.cache)
+    mount = Mount(daemon, bench.backing, isolate.RUNTIME / series.target, _options(bench, trial, daemon))
+    try:
+        with phases("mount"):
+            mount.up(bench.cpus.daemon, log, bench.tick)
+        with phases("worker"):
+            answer, pyperf_json = run_worker(bench, _job(bench, trial, mount, count, measure), log, mount)
+        for name, seconds in answer.pop("phases", {}).items():
+            phases.seconds[name] = phases.seconds.get(name, 0.0) + seconds
+            phases.seconds["worker"] -= seconds
+        with phases("check"):
+            _spot_check(bench, trial, mount)
+        with phases("unmount"):
+            end = mount.down()
+    except BaseException:
+        mount.destroy()
+        raise
+    finally:
+        if mount.options.counters is not None:
+            mount.options.counters.unlink(missing_ok=True)
+    return answer | {"cache_how": how}, pyperf_json, _server_record(end)
+
+
+def _options(bench: Bench, trial: Trial, daemon: Daemon) -> DaemonOptions:
+    chosen = options(trial.series, bench.settings.readdir)
+    if not daemon.has_counters:
+        return chosen
+    return replace(chosen, counters=isolate.RUNTIME / f"{trial.series.target}.counters")
+
+
+def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -> Job:
+    series, settings = trial.series, bench.settings
+    context = Context(
+        root=mount.root,
+        tree=bench.tree,
+        variant=series.variant,
+        cache=series.cache,
+        threads=series.threads,
+        seed=trial.seed,
+        sync=Sync(settings.sync),
+        attr_timeout=series.attr_timeout,
+        entry_timeout=series.entry_timeout,
+        windows=settings.values + 1,
+        histogram=settings.histogram,
+    )
+    return Job(
+        workload=series.workload,
+        label=series.label,
+        context=context,
+        minor=mount.minor if mount.process is not None else None,
+        counters=mount.options.counters,
+        count=count,
+        measure=measure,
+        values=settings.values,
+        window_s=settings.window_s,
+        pipe=-1,
+        result=-1,
+    )
+
+
+def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[str, Any], str]:
+    """Start the worker pinned as planned and wait for its answer, watching the daemon meanwhile.
+
+    Raises TrialError when the worker reports an error, dies, or hangs, or the daemon dies.
+    """
+    result_read, result_write = os.pipe()
+    pipe_read, pipe_write = os.pipe()
+    job = replace(job, pipe=pipe_write, result=result_write)
+    with log.open("ab") as stderr:
+        process = isolate.start(
+            [sys.executable, "-m", "bench.worker"],
+            cpus=bench.cpus.client,
+            stdin=subprocess.PIPE,
+            stdout=stderr,
+            stderr=stderr,
+            pass_fds=(pipe_write, result_write),
+        )
+    os.close(result_write)
+    os.close(pipe_write)
+    with os.fdopen(result_read, "rb") as result, os.fdopen(pipe_read, "rb") as pipe:
+        try:
+            assert process.stdin is not None
+            process.stdin.write(job.to_json().encode())
+            process.stdin.close()
+            texts = drain(process, [result, pipe], bench, mount)
+        except BaseException:
+            process.kill()
+            process.wait()
+            raise
+    if process.wait() != 0:
+        raise TrialError(f"the worker {_words(process.returncode)}; see {log.name}")
+    answer = json.loads(texts[0] or b"{}")
+    if "error" in answer:
+        mount.check_alive()
+        raise TrialError(answer["error"])
+    return answer, texts[1].decode()
+
+
+def drain(
+    process: subprocess.Popen[bytes], pipes: list[Any], bench: Bench, mount: Mount
+) -> list[bytes]:
+    """Read all pipes to their end; raises TrialError if it takes too long or the daemon dies."""
+    import selectors
+
+    texts = [b""] * len(pipes)
+    deadline = time.monotonic() + bench.trial_timeout_s
+    with selectors.DefaultSelector() as selector:
+        for number, pipe in enumerate(pipes):
+            selector.register(pipe, selectors.EVENT_READ, number)
+        while selector.get_map():
+            for key, _ in selector.select(timeout=0.25):
+                chunk = os.read(key.fd, 1 << 20)
+                texts[key.data] += chunk
+                if not chunk:
+                    selector.unregister(key.fileobj)
+            bench.tick()
+            mount.check_alive()
+            if time.monotonic() > deadline:
+                raise TrialError(
+                    f"{mount.daemon.name} did not answer for {bench.trial_timeout_s:.0f} s: killed"
+                )
+    return texts
+
+
+def make_cache_state(bench: Bench, cache: Cache) -> str:
+    """Bring the caches beneath the mount into the state asked for; says in words how."""
+    if cache is Cache.COLD_ALL:
+        os.sync()
+        Path("/proc/sys/vm/drop_caches").write_text("3")
+        return "fresh mount after sync and drop_caches=3"
+    bench.warm_backing()
+    if cache is Cache.COLD_FUSE:
+        return "fresh mount, backing walked before"
+    return "every name visited on this mount before counting and timing"
+
+
+def _spot_check(bench: Bench, trial: Trial, mount: Mount) -> None:
+    if mount.process is None:
+        return
+    found = conformance.spot_check(bench.backing, mount.root, bench.paths(SPOT_CHECKS, trial.seed))
+    if found.differences:
+        raise TrialError(f"wrong answer after the last window: {found.differences[0]}")
+
+
+def _judge(bench: Bench, trial: Trial, record: dict[str, Any]) -> None:
+    """Set the verdict; a claim that does not hold, or a cold that was not cold, fails the trial."""
+    series = trial.series
+    daemon = registry.daemon(series.target)
+    workload = registry.workloads()[series.workload]
+    requests, plain = record["requests"], record["expected"]
+    if requests is None:
+        record["expected"] = None
+        return
+    counts = _best_counts(requests)
+    claims = claims_by_level(daemon, options(series, bench.settings.readdir), series.cache)
+    verdict, reason, failed = proof.verdict(
+        subject=workload.subject,
+        claims=claims,
+        counts=counts,
+        level=series.level,
+        asked=Level(bench.settings.level),
+        available=bench.ability.level,
+        why="; ".join(bench.ability.reasons),
+        plain={Opcode[name]: Bound(*bounds) for name, bounds in plain.items()},
+    )
+    claimed = claims[series.level]
+    expected = {name: [0, 0] if Opcode[name] in claimed else bounds for name, bounds in plain.items()}
+    record |= {"verdict": verdict.value, "verdict_reason": reason, "expected": expected}
+    trouble = reason if failed else ""
+    if requests["agree"] is False:
+        trouble = f"kernel and server counts differ: {requests['why']}"
+    elif series.cache is not Cache.WARM and not trouble:
+        trouble = _not_cold(record, counts)
+    if trouble:
+        record |= {"outcome": Outcome.FAILED.value, "reason": trouble}
+
+
+def claims_by_level(
+    daemon: Daemon, chosen: DaemonOptions, cache: Cache
+) -> dict[Level, frozenset[Opcode]]:
+    """What a daemon claims at every level it speaks, at otherwise the same options."""
+    return {level: daemon.claims(replace(chosen, level=level), cache) for level in daemon.levels}
+
+
+def _best_counts(requests: Mapping[str, Any]) -> dict[Opcode, int]:
+    """The kernel's counts, or the server's where there is no tracepoint."""
+    raw = requests["kernel"] if requests["kernel"] is not None else requests["server"]
+    if raw is None:
+        raise TrialError(f"requests cannot be counted here: {requests['why']}")
+    return {Opcode[name]: number for name, number in raw.items()}
+
+
+def _not_cold(record: Mapping[str, Any], counts: Mapping[Opcode, int]) -> str:
+    """A cold window must have sent what a first contact sends: the lower bounds expected."""
+    ops = record["requests"]["ops"]
+    for name, (low, _high) in record["expected"].items():
+        actual = counts.get(Opcode[name], 0) / ops
+        if actual < low * 0.999:
+            return f"was not cold: {actual:.3g} {name} per {record['unit']}, at least {low:.3g} expected"
+    return ""
+
+
+def _server_record(end: ServerEnd | None) -> dict[str, Any] | None:
+    return None if end is None else {"exit": end.exit, "rss_kib": end.rss_kib, "cpu_s": end.cpu_s}
+
+
+def _words(status: int) -> str:
+    return f"was killed by {signal.Signals(-status).name}" if status < 0 else f"exited with {status}"

@@ -1,0 +1,218 @@
+"""One trial's work in a process of its own: prepare, warm, count, time with pyperf, report.
+
+Started by bench.runner with a job on stdin; nothing here imports more than the window needs.
+The phases never overlap: requests are counted in a window of their own, so that armed
+tracepoints are not inside what is timed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench import counters, proof, registry, tracing
+from bench.model import Body, Bound, Cache, Context, Opcode, Requests, Shape, Sync, UserError, Window, Workload
+
+COUNT_OPS = 251
+"""At least this many operations are counted (a prime: an accidental multiple would show)."""
+MAX_LOOPS = 1 << 24
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the runner asks of one worker.
+
+    ``minor`` is the connection to count (None: nothing to count); ``count`` and ``measure`` say
+    which phases to do; ``values`` timed windows of about ``window_s`` seconds each.
+    """
+
+    workload: str
+    label: str
+    context: Context
+    minor: int | None
+    counters: Path | None
+    count: bool
+    measure: bool
+    values: int
+    window_s: float
+    pipe: int
+    result: int
+
+    def to_json(self) -> str:
+        """The job as one JSON line for the worker's stdin."""
+        plain = {**self.__dict__, "context": self.context.__dict__}
+        return json.dumps(plain, default=str)
+
+    @classmethod
+    def from_json(cls, text: str) -> Job:
+        """The inverse of to_json."""
+        raw = json.loads(text)
+        context = raw.pop("context")
+        context |= {"root": Path(context["root"]), "cache": Cache(context["cache"]), "sync": Sync(context["sync"])}
+        raw["counters"] = Path(raw["counters"]) if raw["counters"] else None
+        return cls(context=Context(**context), **raw)
+
+
+def main() -> int:
+    """Do the job read from stdin; the result goes to the descriptor it names, as one JSON object."""
+    job = Job.from_json(sys.stdin.read())
+    try:
+        answer = work(job)
+    except OSError as error:
+        name = os.fsdecode(error.filename) if error.filename else ""
+        answer = {"error": f"{name}: {error.strerror}" if name else str(error.strerror or error)}
+    except (ValueError, RuntimeError, tracing.NotCounted, UserError) as error:
+        answer = {"error": str(error)}
+    with os.fdopen(job.result, "w") as file:
+        json.dump(answer, file)
+    return 0
+
+
+def work(job: Job) -> dict[str, Any]:
+    """Run the job's phases; returns what the runner writes into the trial's line."""
+    workload = registry.workloads()[job.workload]
+    began = time.monotonic()
+    body = workload.prepare(job.context)
+    answer: dict[str, Any] = {"op": workload.op, "unit": workload.unit, "ops_per_loop": body.ops_per_loop}
+    try:
+        if job.context.cache is Cache.WARM:
+            body.warm()
+        counted = time.monotonic()
+        if job.count and job.minor is not None:
+            answer["requests"] = requests_as_json(count(job, workload, body, job.minor))
+        measured = time.monotonic()
+        if job.measure:
+            answer |= measure(job, workload, body)
+        answer["empty_loop_ns"] = body.empty_loop_ns()
+        answer["expected"] = bounds_as_json(workload.expect(job.context))
+        if job.context.histogram and workload.shape is Shape.REPEAT and job.measure:
+            answer["histogram"] = sampled_pass(job, body, answer["loops"])
+    finally:
+        body.close()
+    end = time.monotonic()
+    answer["phases"] = {
+        "prepare": counted - began,
+        "count": measured - counted,
+        "measure": end - measured,
+    }
+    return answer
+
+
+def count(job: Job, workload: Workload, body: Body, minor: int) -> Requests:
+    """One window with the tracepoints armed; the server's own counters are read around it."""
+    loops = 1
+    if workload.shape is Shape.REPEAT:
+        loops = -(-COUNT_OPS // body.ops_per_loop)
+    with tracing.RequestCounter(minor) as counter:
+        body.before()
+        tracing.quiesce(minor, counter=counter)
+        before = counters.read(job.counters) if job.counters else None
+        if counter.source:
+            counter.start()
+        window = body.window(loops)
+        why = [] if tracing.quiesce(minor, counter=counter) else ["requests were still under way"]
+        kernel, server = None, None
+        if counter.source:
+            counter.stop()
+            kernel = counter.read()
+        else:
+            why.append(counter.why)
+        if job.counters and before is not None:
+            server = counters.read(job.counters).since(before).requests
+    check_window(body, loops, window)
+    return Requests(window.ops, kernel, server, "; ".join(why))
+
+
+def measure(job: Job, workload: Workload, body: Body) -> dict[str, Any]:
+    """Time ``job.values`` windows as one pyperf run, sent through the job's pipe."""
+    import pyperf
+
+    loops = calibrate(body, job.window_s) if workload.shape is Shape.REPEAT else 1
+    values = 1 if workload.shape is Shape.ONCE else job.values
+    seconds: list[float] = []
+
+    def time_func(asked: int) -> float:
+        body.before()
+        window = body.window(asked)
+        check_window(body, asked, window)
+        seconds.append(window.ns / 1e9)
+        return seconds[-1]
+
+    runner = pyperf.Runner(metadata=metadata(job))
+    runner.parse_args(
+        ["--worker", "--pipe", str(job.pipe), "--loops", str(loops), "--values", str(values), "--warmups", "0"]
+    )
+    runner.bench_time_func(job.label, time_func, inner_loops=body.ops_per_loop)
+    per_window = loops * body.ops_per_loop
+    return {"loops": loops, "values": [taken / per_window for taken in seconds]}
+
+
+def calibrate(body: Body, window_s: float) -> int:
+    """How many loops fill a window of ``window_s`` seconds; what it runs also settles the caches."""
+    loops = 1
+    while True:
+        body.before()
+        window = body.window(loops)
+        taken = window.ns / 1e9
+        if taken >= window_s / 4 or loops >= MAX_LOOPS:
+            return max(1, round(loops * window_s / taken)) if taken else loops
+        loops *= 4
+
+
+def check_window(body: Body, loops: int, window: Window) -> None:
+    """A window that did other than it was asked must not become a number."""
+    if window.ops != loops * body.ops_per_loop:
+        raise RuntimeError(f"did {window.ops} operations where {loops * body.ops_per_loop} were asked for")
+    if window.ns <= 0:
+        raise RuntimeError("the clock did not advance during a window")
+
+
+def sampled_pass(job: Job, body: Body, loops: int) -> dict[str, int]:
+    """Latency of every operation of one more window, apart from the timed ones."""
+    window = body.window(loops, sampled=True)
+    return {str(bound): number for bound, number in (window.histogram or {}).items()}
+
+
+def metadata(job: Job) -> dict[str, Any]:
+    """What pyperf stores with the run, for people who open the series file alone."""
+    context = job.context
+    return {
+        "workload": job.workload,
+        "variant": context.variant or "-",
+        "cache": context.cache.value,
+        "threads": context.threads,
+        "attr_timeout_s": context.attr_timeout,
+        "entry_timeout_s": context.entry_timeout,
+    }
+
+
+def requests_as_json(requests: Requests) -> dict[str, Any]:
+    """Counts keyed by opcode name, and whether the two sources agree."""
+    agree, why = proof.agree(requests.kernel, requests.server)
+    return {
+        "ops": requests.ops,
+        "kernel": by_name(requests.kernel),
+        "server": by_name(requests.server),
+        "agree": agree,
+        "why": "; ".join(text for text in (requests.why, why) if text),
+    }
+
+
+def by_name(counts: Mapping[Opcode, int] | None) -> dict[str, int] | None:
+    """{Opcode.GETATTR: 3} as {"GETATTR": 3}, without zeros."""
+    return None if counts is None else {opcode.name: n for opcode, n in counts.items() if n}
+
+
+def bounds_as_json(bounds: Mapping[Opcode, Bound]) -> dict[str, list[float]]:
+    """{Opcode.GETATTR: Bound(1, 1)} as {"GETATTR": [1, 1]}."""
+    return {opcode.name: [bound.low, bound.high] for opcode, bound in bounds.items()}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

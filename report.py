@@ -1,0 +1,157 @@
+"""Draws a run: tables, charts, a page and its samples, into the directory ``report`` of the run.
+
+    python report.py                     the newest run under results/
+    python report.py RUN --print         this run, and its table on the terminal
+    python report.py RUN --format text   only table.txt, in a second
+
+Needs neither FUSE nor privilege: a run can be drawn again on any machine. Exit codes: 0 drawn,
+2 no such run or not readable, 3 drawn, but nothing was measured in it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench.frame import Run, load, newest
+from bench.model import Exit, UserError
+from bench.report import markdown, samples, text
+from bench.report.rows import Row, rows
+
+FORMATS = ("text", "md", "csv", "svg", "png", "html")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Make the artefacts that were asked for; returns the exit code."""
+    asked = arguments(argv)
+    try:
+        run = load(find(asked.run))
+        measured = rows(run)
+        output = directory(asked.output or run.path / "report")
+        write_tables(run, measured, output, asked.format)
+        charts = draw_charts(run, measured, output, asked.format)
+        write_page(run, measured, output, asked.format, charts)
+        say(run, measured, output, asked.print)
+    except UserError as error:
+        print(f"report.py: {error}", file=sys.stderr)
+        return error.code
+    return exit_code(run)
+
+
+def text_table(run_dir: Path) -> str:
+    """The plain text table of a run."""
+    run = load(run_dir)
+    return text.table(run, rows(run))
+
+
+def find(name: str | None) -> Path:
+    """The run that was named, by directory or by name under results/; the newest for None."""
+    results = Path("results")
+    if not results.is_dir():
+        results = Path(__file__).resolve().parent / "results"
+    if name is None:
+        return newest(results)
+    if Path(name).is_dir():
+        return Path(name)
+    found = sorted(results.glob(f"*/{Path(name).name}/run.json"))
+    if not found:
+        raise UserError(f"{name}: no such run, neither as a directory nor under {results}")
+    return found[-1].parent
+
+
+def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Sequence[str]) -> None:
+    """table.txt, table.md and samples.csv."""
+    writers = {"text": ("table.txt", text), "md": ("table.md", markdown)}
+    for name, (file, writer) in writers.items():
+        if name in formats:
+            write(output / file, writer.table(run, measured))
+    if "csv" in formats:
+        write(output / "samples.csv", samples.table(run, measured))
+
+
+def draw_charts(
+    run: Run, measured: Sequence[Row], output: Path, formats: Sequence[str]
+) -> Mapping[str, str]:
+    """The charts as files; returns them as SVG, by name, for the page."""
+    if not {"svg", "png", "html"} & set(formats):
+        return {}
+    # Matplotlib takes longer to import than a text table takes to make.
+    from bench.report.draw import draw
+
+    return draw(run, measured, output, formats)
+
+
+def write_page(
+    run: Run,
+    measured: Sequence[Row],
+    output: Path,
+    formats: Sequence[str],
+    charts: Mapping[str, str],
+) -> None:
+    """index.html."""
+    if "html" not in formats:
+        return
+    from bench.report.page import page
+
+    write(output / "index.html", page(run, measured, charts))
+
+
+def say(run: Run, measured: Sequence[Row], output: Path, table: bool) -> None:
+    """What was read badly, the table if it was asked for, and where everything is."""
+    for problem in run.problems:
+        print(f"report.py: {run.path}: {problem}", file=sys.stderr)
+    if table:
+        print(text.table(run, measured), end="")
+    else:
+        print(output)
+
+
+def exit_code(run: Run) -> int:
+    """3 where not a single sample can be read."""
+    if run.samples["seconds"].notna().any():
+        return Exit.MEASURED
+    print(f"report.py: {run.path}: nothing was measured in this run", file=sys.stderr)
+    return Exit.NOTHING
+
+
+def directory(path: Path) -> Path:
+    """The directory for the artefacts, made if it is not there."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be made: {error.strerror}; give --output") from None
+    return path
+
+
+def write(file: Path, content: str) -> None:
+    """Write one artefact."""
+    try:
+        file.write_text(content, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{file}: cannot be written: {error.strerror}; give --output") from None
+
+
+def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        prog="report.py",
+        description="Draw a run: tables, charts, a page and its samples.",
+        epilog="exit codes: 0 drawn; 2 no such run or not readable; 3 nothing was measured in it",
+    )
+    parser.add_argument("run", nargs="?", metavar="RUN", help="a run (default: the newest)")
+    parser.add_argument("--output", type=Path, metavar="DIR", help="default: RUN/report")
+    parser.add_argument("--print", action="store_true", help="print the table when all is written")
+    parser.add_argument(
+        "--format",
+        nargs="+",
+        choices=FORMATS,
+        default=FORMATS,
+        help="what to make (default: everything)",
+    )
+    return parser.parse_args(argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

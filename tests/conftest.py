@@ -1,0 +1,48 @@
+"""Gates on capabilities, never on versions; and a guard against tests that silently stop running."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+OUTCOMES: dict[str, Counter[str]] = {"mount": Counter(), "vm": Counter()}
+
+
+def missing_for_mounts() -> str:
+    """What a mount test lacks here, in words; empty when it can run."""
+    if not Path("/dev/fuse").exists():
+        return "needs /dev/fuse: modprobe fuse"
+    if os.geteuid() != 0:
+        return "needs root: sudo make test"
+    return ""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark by folder, and skip mount tests where nothing can be mounted, naming what is missing."""
+    reason = missing_for_mounts()
+    for item in items:
+        folder = Path(str(item.fspath)).parent.name
+        if folder in OUTCOMES:
+            item.add_marker(getattr(pytest.mark, folder))
+        if reason and folder == "mount":
+            item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Count how mount and vm tests end."""
+    for mark, counter in OUTCOMES.items():
+        if mark in report.keywords and (report.when == "call" or report.outcome == "skipped"):
+            counter[report.outcome] += 1
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """On a machine that has /dev/fuse, mount or vm tests that all skipped are a failure."""
+    if exitstatus != pytest.ExitCode.OK or not Path("/dev/fuse").exists():
+        return
+    for mark, counter in OUTCOMES.items():
+        if counter["skipped"] and not counter["passed"]:
+            print(f"\nall {counter['skipped']} {mark} tests were skipped on a machine that has /dev/fuse")
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED

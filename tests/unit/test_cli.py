@@ -1,0 +1,79 @@
+"""Bad input gets one clear line and a documented exit code."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench.cli import main
+from bench.model import Exit
+
+
+def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
+    """Run a command that must be refused with exit 2; returns its one line on stderr."""
+    try:
+        code = main(list(argv))
+    except SystemExit as exit:
+        code = int(exit.code or 0)
+    captured = capsys.readouterr()
+    assert code == Exit.USAGE
+    assert captured.out == ""
+    lines = captured.err.strip().splitlines()
+    assert len(lines) == 1, lines
+    return lines[0]
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--daemon", "passthru", "did you mean 'passthrough'"),
+        ("--workload", "readdirs", "did you mean 'readdir'"),
+        ("--tree", "smal", "did you mean 'small'"),
+        ("--tree", "dept=3", "did you mean 'depth'"),
+        ("--trials", "0", "above 0"),
+        ("--trials", "many", "above 0"),
+        ("--attr-timeout", "-1", "0 or more"),
+        ("--attr-timeout", "inf", "0 or more"),
+        ("--placement", "here", "same"),
+        ("--threads", "1,x", "above 0"),
+        ("--backing", "/nonexistent/place", "does not exist"),
+        ("--resume", "nowhere", "no run at"),
+    ],
+)
+def test_bad_values_are_named(capsys: pytest.CaptureFixture[str], option: str, value: str, words: str) -> None:
+    """The line says what is wrong and what would be right."""
+    assert words in refused(capsys, "run", option, value)
+
+
+def test_a_misspelt_option_gets_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    """argparse alone would only call it unrecognized."""
+    assert "did you mean" in refused(capsys, "run", "--plcement=same")
+
+
+def test_resume_refuses_other_settings(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A run is finished as it was begun."""
+    assert "--trials" in refused(capsys, "run", "--resume", str(tmp_path), "--trials", "3")
+
+
+def test_show_of_no_run(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A directory without run.json is not a run."""
+    assert "run.json" in refused(capsys, "show", str(tmp_path))
+
+
+def test_help_has_examples_and_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
+    """--help is where people look first."""
+    with pytest.raises(SystemExit) as exit:
+        main(["run", "--help"])
+    assert exit.value.code == 0
+    text = capsys.readouterr().out
+    assert "python -m bench run --daemon passthrough" in text
+    assert "exit codes" in text
+
+
+def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
+    """What the scan finds is what a person can ask for."""
+    assert main(["list"]) == Exit.MEASURED
+    text = capsys.readouterr().out
+    for name in ("native", "plain", "passthrough", "getattr-storm/fd", "walk-du", "medium"):
+        assert name in text

@@ -1,0 +1,117 @@
+"""The plan: interleaved, shuffled by the seed, honest about what it leaves out."""
+
+from __future__ import annotations
+
+import pytest
+
+from bench import plan, registry
+from bench.model import Cache, Level, UserError
+from bench.plan import Settings
+
+
+def test_same_seed_same_plan() -> None:
+    """The order of trials is a function of the recorded seed."""
+    first, again = (plan.make(Settings(seed=7), Level.RW, {}) for _ in range(2))
+    assert first.trials == again.trials
+
+
+def test_another_seed_another_order() -> None:
+    """The order of trials differs between seeds."""
+    assert plan.make(Settings(seed=1), Level.RW, {}).trials != plan.make(Settings(seed=2), Level.RW, {}).trials
+
+
+def test_every_round_holds_every_series_once() -> None:
+    """Rounds are complete blocks."""
+    made = plan.make(Settings(trials=3), Level.RW, {})
+    rounds = [[one.series.label for one in made.trials if one.round == number] for number in range(3)]
+    assert sorted(rounds[0]) == sorted(rounds[1]) == sorted(rounds[2])
+    assert len(set(rounds[0])) == len(rounds[0])
+
+
+def test_targets_of_a_workload_follow_one_another_with_one_seed() -> None:
+    """What is compared is measured side by side, on the same names."""
+    made = plan.make(Settings(trials=1), Level.RW, {})
+    width = len(made.targets)
+    for start in range(0, len(made.trials), width):
+        block = made.trials[start : start + width]
+        assert {one.series.target for one in block} == set(made.targets)
+        assert len({one.series.row for one in block}) == 1
+        assert len({one.seed for one in block}) == 1
+
+
+def test_rounds_follow_one_another() -> None:
+    """A round is over before the next begins, and positions count from 0."""
+    made = plan.make(Settings(trials=2), Level.RW, {})
+    assert [one.round for one in made.trials] == sorted(one.round for one in made.trials)
+    first = [one.position for one in made.trials if one.round == 0]
+    assert first == list(range(len(first)))
+
+
+def test_passthrough_brings_its_comparison_along() -> None:
+    """A passthrough row without floor and plain server would be unfair."""
+    assert plan.targets(Settings()) == [registry.daemon(name) for name in ("native", "plain", "passthrough")]
+
+
+def test_only_turns_that_off() -> None:
+    """--only measures what was named and nothing else."""
+    assert [daemon.name for daemon in plan.targets(Settings(only=True))] == ["passthrough"]
+
+
+def test_unknown_daemon_gets_the_nearest_name() -> None:
+    """A slip of the pen costs one line."""
+    with pytest.raises(UserError, match="did you mean 'passthrough'"):
+        plan.targets(Settings(daemons=("pasthrough",)))
+
+
+@pytest.mark.parametrize("name", ["getattr-strom", "getattr-storm/fdd", "readdirr"])
+def test_unknown_workload_gets_the_nearest_name(name: str) -> None:
+    """So does one in a workload or variant."""
+    with pytest.raises(UserError, match="did you mean"):
+        registry.rows([name])
+
+
+def test_a_cache_state_that_cannot_be_had_is_a_skipped_row_with_its_reason() -> None:
+    """What was left out is shown, not dropped."""
+    made = plan.make(Settings(cache="cold-all"), Level.RW, {Cache.COLD_ALL: "the backing is tmpfs"})
+    assert not made.trials
+    reasons = {item.what: item.reason for item in made.skipped}
+    assert reasons["lookup-cold"] == "the backing is tmpfs"
+    assert "no cache state cold-all" in reasons["getattr-storm/fd"]
+
+
+@pytest.mark.parametrize(
+    ("kernel", "asked", "expected"),
+    [
+        (Level.RW, Level.ATTACH_LOOKUP, Level.RW),
+        (Level.ATTACH_LOOKUP, Level.RW, Level.RW),
+        (Level.NONE, Level.ATTACH_LOOKUP, Level.NONE),
+        (Level.ATTACH_GETATTR, Level.ATTACH_GETATTR, Level.ATTACH_GETATTR),
+    ],
+)
+def test_level_in_force(kernel: Level, asked: Level, expected: Level) -> None:
+    """The level is the lowest of what is asked for, given and spoken; plain never passes through."""
+    assert plan.level_in_force(registry.daemon("passthrough"), kernel, asked) is expected
+    assert plan.level_in_force(registry.daemon("plain"), kernel, asked) is Level.NONE
+
+
+def test_a_users_timeout_wins_except_where_a_workload_is_about_its_own() -> None:
+    """--attr-timeout applies to every row but those that would lose their meaning."""
+    settings = Settings(attr_timeout=5.0)
+    known = registry.workloads()
+    assert plan.timeouts(known["getattr-storm"], settings) == (5.0, 0.0)
+    assert plan.timeouts(known["walk-find"], settings)[0] == 5.0
+    assert plan.timeouts(known["getattr-cached"], settings)[0] == 3600.0
+
+
+def test_settings_survive_json() -> None:
+    """--resume gets back exactly what was asked for."""
+    import json
+
+    settings = Settings(daemons=("plain",), threads=(1, 2), attr_timeout=0.5, workloads=("readdir",))
+    assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
+
+
+def test_settings_of_a_newer_version_are_refused() -> None:
+    """A key this version does not know is named."""
+    with pytest.raises(UserError, match="warp"):
+        Settings.from_json({"warp": 9})

@@ -1,0 +1,94 @@
+"""What is on disk after a trial, a crash, a full disk."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pyperf
+import pytest
+
+from bench.model import UserError
+from bench.store import RunDirectory, find_run, write_atomically
+
+
+def make(path: Path, started: str = "2026-01-01T00:00:00+00:00") -> RunDirectory:
+    return RunDirectory.create(path, {"started": started, "settings": {}})
+
+
+def benchmark(value: float) -> str:
+    import io
+
+    text = io.StringIO()
+    run = pyperf.Run([value], metadata={"name": "row", "unit": "second"}, collect_metadata=False)
+    pyperf.Benchmark([run]).dump(text)
+    return text.getvalue()
+
+
+def test_trials_come_back_in_order(tmp_path: Path) -> None:
+    """Lines are appended and read back as written."""
+    run = make(tmp_path / "r")
+    for number in range(3):
+        run.append_trial({"round": number})
+    assert [record["round"] for record in run.trials()] == [0, 1, 2]
+
+
+def test_a_line_cut_short_spoils_only_itself(tmp_path: Path) -> None:
+    """A crash in mid-line loses that line; the next one starts afresh."""
+    run = make(tmp_path / "r")
+    run.append_trial({"round": 0})
+    with run.trials_path.open("a") as file:
+        file.write('{"round": 1, "val')
+    run.append_trial({"round": 2})
+    assert [record["round"] for record in run.trials()] == [0, 2]
+
+
+def test_pyperf_reads_the_series_file(tmp_path: Path) -> None:
+    """Each trial is one pyperf run of its series' benchmark."""
+    run = make(tmp_path / "r")
+    for value in (1e-6, 2e-6, 3e-6):
+        run.add_pyperf_run("row", benchmark(value))
+    series = pyperf.Benchmark.load(str(run.path / "series" / "row.json"))
+    assert series.get_values() == (1e-6, 2e-6, 3e-6)
+    assert series.get_nrun() == 3
+
+
+def test_a_run_is_not_written_over(tmp_path: Path) -> None:
+    """--output on an existing run is refused."""
+    make(tmp_path / "r")
+    with pytest.raises(UserError, match="holds a run already"):
+        make(tmp_path / "r")
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"schema": 99}'])
+def test_unreadable_headers_are_one_line(tmp_path: Path, text: str) -> None:
+    """A cut or foreign run.json is a UserError that names the file."""
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(UserError, match=r"run\.json"):
+        RunDirectory.open(tmp_path)
+
+
+def test_the_newest_run_is_found(tmp_path: Path) -> None:
+    """By its start, not by its name."""
+    make(tmp_path / "local" / "b", "2026-01-01T00:00:00+00:00")
+    make(tmp_path / "local" / "a", "2026-02-01T00:00:00+00:00")
+    assert find_run(None, tmp_path).name == "a"
+
+
+def test_no_run_is_said(tmp_path: Path) -> None:
+    """An empty results folder says how to fill it."""
+    with pytest.raises(UserError, match="bench run"):
+        find_run(None, tmp_path)
+
+
+def test_a_header_is_replaced_in_one_step(tmp_path: Path) -> None:
+    """No half-written file is left under the final name or beside it."""
+    write_atomically(tmp_path / "x.json", json.dumps({"a": 1}))
+    assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+
+
+def test_an_output_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    """A file where a folder should be."""
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot write"):
+        make(tmp_path / "file" / "r")

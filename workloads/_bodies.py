@@ -1,0 +1,133 @@
+"""The few ways a workload's window works: driven loops, scans, pairs of steps, walks, real programs."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from bench.model import Context, Window
+from workloads._native import opdriver
+from workloads._native.opdriver import Driver, Result
+
+CHUNK = 50
+"""Operations in one loop of a storm: a window can be cut this finely."""
+EMPTY_LOOPS = 200_000
+"""Operations the empty loop is measured over: about a millisecond."""
+
+
+class Plain:
+    """What most bodies leave out."""
+
+    def warm(self) -> None:
+        """Nothing to touch."""
+
+    def before(self) -> None:
+        """Nothing ahead of a window."""
+
+    def empty_loop_ns(self) -> float | None:
+        """No loop worth naming."""
+        return None
+
+    def close(self) -> None:
+        """Nothing stays open."""
+
+
+class Driven(Plain):
+    """Windows of one native driver, ``ops_per_loop`` visits a loop."""
+
+    def __init__(self, driver: Driver, ops_per_loop: int) -> None:
+        self._driver = driver
+        self.ops_per_loop = ops_per_loop
+
+    def warm(self) -> None:
+        """Visit everything once."""
+        self._driver.run(self._driver.size)
+
+    def window(self, loops: int, *, sampled: bool = False) -> Window:
+        """The next visits, going round for ever unless the driver was told to visit each once."""
+        return as_window(self._driver.run(loops * self.ops_per_loop, histogram=sampled))
+
+    def empty_loop_ns(self) -> float | None:
+        """The driver's own cost."""
+        return self._driver.empty_loop_ns(EMPTY_LOOPS)
+
+    def close(self) -> None:
+        """Close the driver."""
+        self._driver.close()
+
+
+class Scans(Driven):
+    """Goes round a fixed set of directories; an operation is one entry, a loop is all of them."""
+
+    def window(self, loops: int, *, sampled: bool = False) -> Window:
+        """All directories, ``loops`` times."""
+        result = self._driver.run(loops * self._driver.size, histogram=sampled)
+        return Window(result.entries, result.ns, result.histogram)
+
+
+class Pairs(Plain):
+    """Ahead of every window one thing is done, then another is timed, each on names of its own."""
+
+    def __init__(self, steps: Sequence[tuple[Callable[[], object], Callable[[], Window]]], ops: int) -> None:
+        self._steps = list(steps)
+        self.ops_per_loop = ops
+
+    def before(self) -> None:
+        """The first half of the next pair."""
+        self._steps[0][0]()
+
+    def window(self, loops: int, *, sampled: bool = False) -> Window:
+        """The second half."""
+        del loops, sampled
+        return self._steps.pop(0)[1]()
+
+
+class Walk(Plain):
+    """One recursive walk over the whole tree by the native walker; an operation is one entry."""
+
+    def __init__(self, context: Context, *, stat: bool, entries: int) -> None:
+        self._root, self._stat = context.root / "tree", stat
+        self.ops_per_loop = entries
+
+    def warm(self) -> None:
+        """Walk once."""
+        self.window(1)
+
+    def window(self, loops: int, *, sampled: bool = False) -> Window:
+        """Walk; the number of entries found is checked by the caller."""
+        del loops, sampled
+        result = opdriver.walk(self._root, stat=self._stat)
+        return Window(result.entries, result.ns)
+
+
+class Program(Plain):
+    """A real program, started and waited for; an operation is one run, its output goes to /dev/null."""
+
+    ops_per_loop = 1
+
+    def __init__(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+        self._argv = list(argv)
+        self._environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **(environment or {})}
+
+    def warm(self) -> None:
+        """Run once."""
+        self.window(1)
+
+    def window(self, loops: int, *, sampled: bool = False) -> Window:
+        """Run ``loops`` times; an exit status other than 0 is an error."""
+        del sampled
+        silence = [(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
+        began = time.monotonic_ns()
+        for _ in range(loops):
+            pid = os.posix_spawnp(self._argv[0], self._argv, self._environment, file_actions=silence)
+            _, status = os.waitpid(pid, 0)
+            if status:
+                code = os.waitstatus_to_exitcode(status)
+                raise RuntimeError(f"{' '.join(self._argv[:2])} ended with {code}; its words are in the log")
+        return Window(loops, time.monotonic_ns() - began)
+
+
+def as_window(result: Result) -> Window:
+    """A driver's result as a window."""
+    return Window(result.ops, result.ns, result.histogram)

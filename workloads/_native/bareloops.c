@@ -1,0 +1,184 @@
+/* The most naive honest C loops, to hold the op driver and the tree builder against.
+ *
+ * Only what is under comparison: a loop, the system call, a count of failures. No cursor, no
+ * cycle, no threads, no stop flag. Used by results/self/, by nothing else.
+ */
+#define _GNU_SOURCE
+#include "pyglue.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MAX_LEVEL_NAMES 4096
+#define NAME_ROOM 256
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
+
+/* A buffer of NUL-ended names as an array of pointers into it. */
+static const char **split(PyObject *packed, size_t *count)
+{
+    const char *at = PyBytes_AS_STRING(packed), *end = at + PyBytes_GET_SIZE(packed);
+    *count = 0;
+    for (const char *p = at; p < end; p += strlen(p) + 1)
+        ++*count;
+    const char **names = malloc((*count + 1) * sizeof *names);
+    for (size_t i = 0; names && i < *count; at += strlen(at) + 1)
+        names[i++] = at;
+    return names;
+}
+
+static uint64_t loop_statx(int fd, const char **names, size_t count, size_t repeat)
+{
+    struct statx st;
+    uint64_t failed = 0;
+    for (size_t r = 0; r < repeat; r++)
+        for (size_t i = 0; i < count; i++)
+            if (statx(fd, names[i], AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st))
+                failed++;
+    return failed;
+}
+
+static uint64_t loop_scan(int fd, const char **names, size_t count, size_t repeat)
+{
+    static char buffer[32768] __attribute__((aligned(8)));
+    uint64_t failed = 0;
+    for (size_t r = 0; r < repeat; r++)
+        for (size_t i = 0; i < count; i++) {
+            ssize_t got;
+            int dir = openat(fd, names[i], O_RDONLY | O_DIRECTORY);
+            while ((got = getdents64(dir, buffer, sizeof buffer)) > 0)
+                ;
+            if (dir < 0 || got < 0)
+                failed++;
+            close(dir);
+        }
+    return failed;
+}
+
+typedef uint64_t bare_loop(int fd, const char **names, size_t count, size_t repeat);
+
+/* (root, packed names, repeat) -> nanoseconds of the whole loop */
+static PyObject *time_loop(PyObject *args, bare_loop *loop)
+{
+    const char *root;
+    PyObject *packed;
+    Py_ssize_t repeat;
+    size_t count;
+    uint64_t failed = 1, start = 0, end = 0;
+
+    if (!PyArg_ParseTuple(args, "sSn", &root, &packed, &repeat))
+        return NULL;
+    const char **names = split(packed, &count);
+    if (!names)
+        return PyErr_NoMemory();
+    int fd = open(root, O_PATH | O_DIRECTORY);
+    if (fd >= 0) {
+        Py_BEGIN_ALLOW_THREADS
+        start = now_ns();
+        failed = loop(fd, names, count, (size_t)repeat);
+        end = now_ns();
+        Py_END_ALLOW_THREADS
+        close(fd);
+    }
+    free(names);
+    if (failed)
+        return PyErr_Format(PyExc_OSError, "%s: %llu operations failed", root,
+                            (unsigned long long)failed);
+    return PyLong_FromUnsignedLongLong(end - start);
+}
+
+static PyObject *bare_statx(PyObject *module, PyObject *args)
+{
+    (void)module;
+    return time_loop(args, loop_statx);
+}
+
+static PyObject *bare_scan(PyObject *module, PyObject *args)
+{
+    (void)module;
+    return time_loop(args, loop_scan);
+}
+
+/* Names made before the clock starts; the same ones are used in every directory. */
+static char names_of_dirs[MAX_LEVEL_NAMES][NAME_ROOM], names_of_files[MAX_LEVEL_NAMES][NAME_ROOM];
+
+static uint64_t create(int fd, long depth, long branching, long files)
+{
+    uint64_t failed = 0;
+    for (long i = 0; !depth && i < files; i++)
+        if (mknodat(fd, names_of_files[i], S_IFREG | 0644, 0))
+            failed++;
+    for (long i = 0; depth && i < branching; i++) {
+        if (mkdirat(fd, names_of_dirs[i], 0755))
+            failed++;
+        int child = openat(fd, names_of_dirs[i], O_RDONLY | O_DIRECTORY);
+        failed += create(child, depth - 1, branching, files);
+        close(child);
+    }
+    return failed;
+}
+
+/* (directory, depth, branching, files_per_dir, name_length) -> nanoseconds */
+static PyObject *bare_create(PyObject *module, PyObject *args)
+{
+    const char *root;
+    long depth, branching, files;
+    int length;
+    uint64_t failed = 1, start = 0, end = 0;
+
+    (void)module;
+    if (!PyArg_ParseTuple(args, "sllli", &root, &depth, &branching, &files, &length))
+        return NULL;
+    if (branching > MAX_LEVEL_NAMES || files > MAX_LEVEL_NAMES || length < 6 || length > 255)
+        return PyErr_Format(PyExc_ValueError, "wanted at most %d names per directory",
+                            MAX_LEVEL_NAMES);
+    for (int i = 0; i < MAX_LEVEL_NAMES; i++) {
+        snprintf(names_of_dirs[i], NAME_ROOM, "d%0*x", length - 1, (unsigned)i * 2654435761U);
+        snprintf(names_of_files[i], NAME_ROOM, "f%0*x", length - 1, (unsigned)i * 2654435761U);
+    }
+    int fd = open(root, O_RDONLY | O_DIRECTORY);
+    if (fd >= 0) {
+        Py_BEGIN_ALLOW_THREADS
+        start = now_ns();
+        failed = create(fd, depth, branching, files);
+        end = now_ns();
+        Py_END_ALLOW_THREADS
+        close(fd);
+    }
+    if (failed)
+        return PyErr_Format(PyExc_OSError, "%s: %llu operations failed", root,
+                            (unsigned long long)failed);
+    return PyLong_FromUnsignedLongLong(end - start);
+}
+
+static PyMethodDef functions[] = {
+    {"statx", bare_statx, METH_VARARGS, "statx(root, packed_names, repeat) -> ns"},
+    {"scan", bare_scan, METH_VARARGS, "scan(root, packed_names, repeat) -> ns"},
+    {"create", bare_create, METH_VARARGS,
+     "create(directory, depth, branching, files_per_dir, name_length) -> ns"},
+    {0},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "workloads._native.bareloops",
+    .m_doc = "Bare C loops, for results/self/ to compare with.",
+    .m_size = -1,
+    .m_methods = functions,
+};
+
+PyMODINIT_FUNC PyInit_bareloops(void)
+{
+    return PyModule_Create(&definition);
+}

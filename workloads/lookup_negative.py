@@ -1,0 +1,29 @@
+"""lookup-negative: stat names that do not exist, what a compiler's include path does all day."""
+
+from __future__ import annotations
+
+from bench.model import Body, Bound, Context, Opcode, Timeouts, Workload
+from workloads import _layout
+from workloads._bodies import CHUNK, Driven
+from workloads._native.opdriver import Driver
+
+
+def prepare(context: Context) -> Body:
+    """Missing names in known directories."""
+    names = _layout.missing(context)
+    driver = Driver(
+        "missing-at", context.root, names, threads=context.threads, order="random", seed=context.seed
+    )
+    return Driven(driver, CHUNK)
+
+
+WORKLOAD = Workload(
+    name="lookup-negative",
+    summary="statx of names that do not exist",
+    op="statx answered with ENOENT",
+    unit="op",
+    prepare=prepare,
+    subject=frozenset({Opcode.LOOKUP}),
+    expect=lambda _context: {Opcode.LOOKUP: Bound(1, 1)},
+    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+)

@@ -1,0 +1,50 @@
+"""ls-then-stat: list a directory, then stat its files; what the listing left behind is timed.
+
+A READDIRPLUS leaves entries and attributes in the kernel, a READDIR nothing: the same stat costs
+no request or one LOOKUP each. The kernel's adaptive mode sends READDIRPLUS for the first buffer only.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from bench.model import Body, Cache, Context, Opcode, Shape, Timeouts, Window, Workload
+from workloads import _layout
+from workloads._bodies import Pairs, as_window
+from workloads._native.opdriver import Driver
+
+
+def prepare(context: Context) -> Body:
+    """Every window has directories of its own, none of them listed before."""
+    groups = _layout.cold_directories(context)
+    steps = [(partial(listing, context, group), partial(stats, context, group)) for group in groups]
+    return Pairs(steps, len(groups[0]) * _layout.spec(context).files_per_dir)
+
+
+def listing(context: Context, leaves: list[int]) -> Window:
+    """Open, getdents64 to the end, close, for every directory; an operation is one entry."""
+    paths = _layout.directory_paths(context, leaves)
+    expected = _layout.spec(context).files_per_dir
+    with Driver("scan", context.root, paths, expected=expected) as driver:
+        result = driver.run(len(paths))
+        return Window(result.entries, result.ns)
+
+
+def stats(context: Context, leaves: list[int]) -> Window:
+    """statx of every file of the directories, by directory descriptor and name."""
+    paths = [path for leaf in leaves for path in _layout.files_of(context, leaf)]
+    with Driver("statx-at", context.root, paths, sync=context.sync.value) as driver:
+        return as_window(driver.run(len(paths)))
+
+
+WORKLOAD = Workload(
+    name="ls-then-stat",
+    summary="statx of every file of a directory just listed for the first time",
+    op="statx of a file after a listing",
+    unit="op",
+    prepare=prepare,
+    subject=frozenset({Opcode.GETATTR, Opcode.LOOKUP}),
+    shape=Shape.SLICES,
+    caches=(Cache.COLD_FUSE, Cache.COLD_ALL),
+    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+)

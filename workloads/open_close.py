@@ -1,0 +1,29 @@
+"""open-close: open known files read-only and close them; what rw passthrough adds is paid here."""
+
+from __future__ import annotations
+
+from bench.model import Body, Bound, Context, Opcode, Timeouts, Workload
+from workloads import _layout
+from workloads._bodies import CHUNK, Driven
+from workloads._native.opdriver import Driver
+
+
+def prepare(context: Context) -> Body:
+    """One native driver over the trial's names."""
+    names = _layout.files(context)
+    driver = Driver(
+        "open-close", context.root, names, threads=context.threads, order="random", seed=context.seed
+    )
+    return Driven(driver, CHUNK)
+
+
+WORKLOAD = Workload(
+    name="open-close",
+    summary="open and close of known files",
+    op="open and close of a file seen before",
+    unit="op",
+    prepare=prepare,
+    subject=frozenset({Opcode.OPEN}),
+    expect=lambda _context: {Opcode.OPEN: Bound(1, 1)},
+    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+)

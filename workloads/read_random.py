@@ -1,0 +1,43 @@
+"""read-random: 4 KiB preads at random offsets of open files: what every kernel since 6.9 passes through.
+
+Cold by default: each block is read once per mount, because a second read of it would come from the
+FUSE page cache on a plain server and tell nothing about READ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bench.model import Body, Bound, Cache, Context, Opcode, Shape, Timeouts, Workload
+from workloads import tree
+from workloads._bodies import Driven
+from workloads._native.opdriver import Driver
+
+BLOCKS = 1000
+"""4 KiB blocks one window reads."""
+
+
+def prepare(context: Context) -> Body:
+    """All data files open before the first window; every block is visited at most once."""
+    cold = context.cache is not Cache.WARM
+    driver = Driver("pread", context.root, tree.Data().paths(), order="random", seed=context.seed, once=cold)
+    return Driven(driver, BLOCKS)
+
+
+def expect(context: Context) -> Mapping[Opcode, Bound]:
+    """A random read of one page asks for that page; a few neighbours arrive with read-ahead."""
+    return {} if context.cache is Cache.WARM else {Opcode.READ: Bound(0.5, 1.05)}
+
+
+WORKLOAD = Workload(
+    name="read-random",
+    summary="4 KiB preads of open files at random offsets",
+    op="pread of 4 KiB, first of its block on this mount",
+    unit="op",
+    prepare=prepare,
+    subject=frozenset({Opcode.READ}),
+    shape=Shape.SLICES,
+    caches=(Cache.COLD_FUSE, Cache.WARM, Cache.COLD_ALL),
+    expect=expect,
+    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+)
