@@ -86,9 +86,7 @@ def edit(
     """The body of an edited reply, its header checked."""
     before = reply(body)
     buffer = ctypes.create_string_buffer(before, len(before) + 312 - 128)
-    length: int = shim.shim_edit_reply(
-        buffer, len(before), level.rank, opcode, inode_id, open_id
-    )
+    length: int = shim.shim_edit_reply(buffer, len(before), level.rank, opcode, inode_id, open_id)
     after = buffer.raw[:length]
     assert struct.unpack_from("<IiQ", after) == (length, 0, 0x1122334455667788)
     return after[16:]
@@ -178,9 +176,7 @@ def test_bit_43_only_where_wanted_and_offered(
     ],
     ids=["level none", "not offered", "only bit 43 offered", "no ext", "writeback cache"],
 )
-def test_init_is_left_alone(
-    shim: ctypes.CDLL, level: Level, offer: int, negotiated: int
-) -> None:
+def test_init_is_left_alone(shim: ctypes.CDLL, level: Level, offer: int, negotiated: int) -> None:
     """Where passthrough cannot be had, the reply is the server's own."""
     flags, after = edit_init(shim, init_out(negotiated), offer, level)
     assert after == init_out(negotiated)
