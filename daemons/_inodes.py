@@ -127,6 +127,8 @@ class Inodes:
         gone = []
         for nodeid, lookups in pairs:
             self.forgets += lookups
+            if nodeid == ROOT:  # given back for a name beyond a mount point; we keep no count of it
+                continue
             left = self._more.pop(nodeid, 0) + 1 - lookups
             if left > 1:
                 self._more[nodeid] = left - 1

@@ -39,7 +39,7 @@ from pyfuse3 import (
 )
 
 from daemons import _syscalls
-from daemons._inodes import Inodes
+from daemons._inodes import ROOT, Inodes
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -407,15 +407,27 @@ class Mirror(pyfuse3.Operations):
         except OSError as error:
             if error.errno != errno.EXDEV:
                 raise
-            # Another file system: the name is shown, but without an inode to attach to it.
-            entry = self._attributes(status)
-            entry.st_ino = InodeT(0)
-            return pyfuse3.readdir_reply(token, FileNameT(name), entry, next_id)
+            return self._reply_foreign(token, name, status, next_id)
         entry = self._entry(status, crc32(handle))
         if not pyfuse3.readdir_reply(token, FileNameT(name), entry, next_id):
             return False
         inodes.count(status.st_ino, handle)
         return True
+
+    def _reply_foreign(
+        self, token: ReaddirToken, name: bytes, status: os.stat_result, next_id: int
+    ) -> bool:
+        """Show a name that lies on another file system without lending it an inode.
+
+        With inode 0 the kernel would attach nothing either, but readdir(3) hides such entries. The
+        root's number is one the kernel refuses for a child: it shows the name and gives the lookup
+        back at once.
+        """
+        entry = self._attributes(status)
+        entry.st_ino = InodeT(ROOT)
+        fits = pyfuse3.readdir_reply(token, FileNameT(name), entry, next_id)
+        self._inodes.lookups += fits
+        return fits
 
     def _made(self, dir_fd: int, name: bytes, mode: int, ctx: RequestContext) -> EntryAttributes:
         status, generation = self._inodes.lookup(dir_fd, name)

@@ -123,6 +123,66 @@ void shim_long_entry(uint8_t *long_entry, const uint8_t *entry, int32_t backing_
 	put_statx(long_entry + LONG_ENTRY_STATX, entry + ENTRY_ATTR);
 }
 
+size_t shim_reply_size(uint32_t opcode)
+{
+	switch (opcode) {
+	case OP_OPEN:
+	case OP_OPENDIR:
+		return OPEN_OUT_SIZE;
+	case OP_GETATTR:
+		return ATTR_OUT_SIZE;
+	case OP_CREATE:
+	case OP_TMPFILE:
+		return ENTRY_SIZE + OPEN_OUT_SIZE;
+	case OP_LOOKUP:
+	case OP_MKNOD:
+	case OP_MKDIR:
+	case OP_SYMLINK:
+	case OP_LINK:
+		return ENTRY_SIZE;
+	default:
+		return 0;
+	}
+}
+
+/* Replaces the entry at the start of ``body`` by the long one, moving what follows it. */
+static size_t lengthen_entry(uint8_t *body, size_t len, int32_t inode_id)
+{
+	uint8_t entry[LONG_ENTRY_SIZE];
+
+	shim_long_entry(entry, body, inode_id);
+	memmove(body + LONG_ENTRY_SIZE, body + ENTRY_SIZE, len - ENTRY_SIZE);
+	memcpy(body, entry, LONG_ENTRY_SIZE);
+	return len + SHIM_GROWTH;
+}
+
+size_t shim_edit_reply(uint8_t *reply, size_t len, int level, uint32_t opcode, int32_t inode_id,
+		       int32_t open_id)
+{
+	uint8_t *body = reply + OUT_HEADER_SIZE;
+	size_t body_len = len - OUT_HEADER_SIZE;
+
+	if (body_len != shim_reply_size(opcode))
+		return len;
+	if (opcode == OP_OPEN || opcode == OP_OPENDIR) {
+		if (open_id)
+			shim_edit_open(body, open_id);
+		return len;
+	}
+	if (opcode == OP_GETATTR) {
+		if (inode_id)
+			shim_edit_attr(body, inode_id);
+		return len;
+	}
+	/* The kernel that negotiated bit 43 expects the long entry, id or not. */
+	if (level == LEVEL_ATTACH_LOOKUP)
+		body_len = lengthen_entry(body, body_len, inode_id);
+	if ((opcode == OP_CREATE || opcode == OP_TMPFILE) && open_id)
+		shim_edit_open(body + body_len - OPEN_OUT_SIZE, open_id);
+	put32(reply + OUT_LEN, (uint32_t)(OUT_HEADER_SIZE + body_len));
+	return OUT_HEADER_SIZE + body_len;
+}
+
 uint64_t shim_ops_mask(int level, int readdir, uint32_t mode, uint32_t opcode)
 {
 	const uint64_t data = OPS_BIT(OP_READ) | OPS_BIT(OP_WRITE);

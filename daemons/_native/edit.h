@@ -39,6 +39,18 @@ void shim_edit_attr(uint8_t *attr_out, int32_t backing_id);
 void shim_long_entry(uint8_t *long_entry, const uint8_t *entry, int32_t backing_id);
 
 /*
+ * Edits a whole reply, header included, to a successful request: ``inode_id`` goes where inodes are
+ * attached (GETATTR; entries, which become long), ``open_id`` where files are opened; 0 is none.
+ * ``reply`` has room for SHIM_GROWTH more bytes. Returns the new length, also in the header.
+ */
+#define SHIM_GROWTH (312 - 128)
+size_t shim_edit_reply(uint8_t *reply, size_t len, int level, uint32_t opcode, int32_t inode_id,
+		       int32_t open_id);
+
+/* The body a reply to ``opcode`` must have to be edited, in bytes; 0 for one never edited. */
+size_t shim_reply_size(uint32_t opcode);
+
+/*
  * The ops_mask to register an inode of type ``mode`` with, when the reply to ``opcode`` is what
  * carries the id. 0 is a mask too: plain read/write passthrough, all that mainline takes.
  */

@@ -28,7 +28,10 @@
 static struct shim_options options;
 static int session_fd = -1;
 static uint64_t init_offer;
-/* What INIT brought: LEVEL_NONE until then, and for good if the kernel does not play along. */
+/*
+ * What INIT brought: LEVEL_NONE until then, and for good if the kernel does not play along. Plain
+ * variables, because the kernel sends nothing else before INIT is answered.
+ */
 static int level_in_force = LEVEL_NONE;
 /* Replies to these opcodes are edited, and only these requests are remembered. */
 static uint64_t edited_opcodes = BIT(OP_INIT);
@@ -54,7 +57,7 @@ static uint64_t get64(const void *buffer, size_t offset)
 static uint64_t opcodes_edited_at(int level)
 {
 	const uint64_t listing = options.readdir ? BIT(OP_OPENDIR) : 0;
-	const uint64_t opening = BIT(OP_OPEN) | BIT(OP_CREATE);
+	const uint64_t opening = BIT(OP_OPEN) | BIT(OP_CREATE) | BIT(OP_TMPFILE);
 
 	switch (level) {
 	case LEVEL_RW:
@@ -63,7 +66,7 @@ static uint64_t opcodes_edited_at(int level)
 		return opening | listing | BIT(OP_GETATTR);
 	case LEVEL_ATTACH_LOOKUP:
 		return opening | listing | BIT(OP_LOOKUP) | BIT(OP_MKNOD) | BIT(OP_MKDIR) |
-		       BIT(OP_SYMLINK) | BIT(OP_LINK) | BIT(OP_TMPFILE);
+		       BIT(OP_SYMLINK) | BIT(OP_LINK);
 	default:
 		return 0;
 	}
@@ -178,104 +181,73 @@ static void edit_init(uint8_t *body, size_t len)
 			(unsigned long long)init_offer, options.level, level);
 }
 
-/* Replaces the entry at ``body`` by the long one, moving what follows. Returns the new length. */
-static size_t edit_entry(uint8_t *body, size_t len, uint32_t opcode)
+/* The ids a reply needs: one for the inode it is about, one for the file it opens; 0 is none. */
+struct ids {
+	int32_t inode;
+	int32_t open;
+};
+
+static struct ids ids_for(struct flight request, const uint8_t *body)
 {
-	uint8_t entry[LONG_ENTRY_SIZE];
-	const uint64_t nodeid = get64(body, ENTRY_NODEID);
-	const uint32_t mode = get32(body, ENTRY_ATTR + ATTR_MODE);
-	int32_t id = 0;
+	const uint32_t opcode = request.opcode;
+	const uint64_t entry_nodeid = get64(body, ENTRY_NODEID);
+	struct ids ids = {0, 0};
 
-	if (nodeid == 0) /* a cached negative entry has no inode */
-		id = 0;
-	else if (opcode == OP_CREATE)
-		id = id_of_handle(nodeid, body + ENTRY_SIZE, mode, OP_LOOKUP);
-	else
-		id = id_of_inode(nodeid, mode, opcode);
-	shim_long_entry(entry, body, id);
-	memmove(body + LONG_ENTRY_SIZE, body + ENTRY_SIZE, len - ENTRY_SIZE);
-	memcpy(body, entry, LONG_ENTRY_SIZE);
-	counters_add(FIELD_replies_edited, id != 0);
-	return len - ENTRY_SIZE + LONG_ENTRY_SIZE;
-}
-
-static void edit_open(uint8_t *open_out, uint64_t nodeid, uint32_t mode, uint32_t opcode)
-{
-	int32_t id = id_of_handle(nodeid, open_out, mode, opcode);
-
-	if (id != 0) {
-		shim_edit_open(open_out, id);
-		counters_add(FIELD_replies_edited, 1);
-	}
-}
-
-static void edit_getattr(uint8_t *body, uint64_t nodeid)
-{
-	/*
-	 * Every GETATTR that arrives, not the first only: one that arrives from an inode we hold an id
-	 * for comes from a new kernel inode of the same number, which is not attached yet.
-	 */
-	int32_t id = id_of_inode(nodeid, get32(body, ATTR_OUT_ATTR + ATTR_MODE), OP_GETATTR);
-
-	if (id != 0) {
-		shim_edit_attr(body, id);
-		counters_add(FIELD_replies_edited, 1);
-	}
-}
-
-/* Edits a reply body of a successful request in place. Returns its new length. */
-static size_t edit_body(struct flight request, uint8_t *body, size_t len)
-{
-	const size_t entry_size = level_in_force == LEVEL_ATTACH_LOOKUP ? LONG_ENTRY_SIZE : ENTRY_SIZE;
-	uint64_t nodeid;
-
-	switch (request.opcode) {
-	case OP_INIT:
-		edit_init(body, len);
-		break;
+	switch (opcode) {
 	case OP_OPEN:
-		if (len == OPEN_OUT_SIZE)
-			edit_open(body, request.nodeid, S_IFREG, OP_OPEN);
+		ids.open = id_of_handle(request.nodeid, body, S_IFREG, opcode);
 		break;
 	case OP_OPENDIR:
-		if (len == OPEN_OUT_SIZE)
-			edit_open(body, request.nodeid, S_IFDIR, OP_OPENDIR);
+		ids.open = id_of_handle(request.nodeid, body, S_IFDIR, opcode);
 		break;
 	case OP_GETATTR:
-		if (len == ATTR_OUT_SIZE)
-			edit_getattr(body, request.nodeid);
+		/*
+		 * Every GETATTR that arrives, not the first only: one that arrives from an inode we hold an
+		 * id for comes from a new kernel inode of the same number, which is not attached yet.
+		 */
+		ids.inode = id_of_inode(request.nodeid, get32(body, ATTR_OUT_ATTR + ATTR_MODE), opcode);
 		break;
 	case OP_CREATE:
-		if (len != ENTRY_SIZE + OPEN_OUT_SIZE)
-			break;
-		nodeid = get64(body, ENTRY_NODEID);
-		if (entry_size == LONG_ENTRY_SIZE)
-			len = edit_entry(body, len, OP_CREATE);
-		edit_open(body + entry_size, nodeid, S_IFREG, OP_OPEN);
+	case OP_TMPFILE:
+		if (level_in_force == LEVEL_ATTACH_LOOKUP)
+			ids.inode = id_of_handle(entry_nodeid, body + ENTRY_SIZE, S_IFREG, opcode);
+		ids.open = id_of_handle(entry_nodeid, body + ENTRY_SIZE, S_IFREG, OP_OPEN);
 		break;
 	default:
-		if (len == ENTRY_SIZE)
-			len = edit_entry(body, len, request.opcode);
+		if (entry_nodeid != 0) /* a cached negative entry has no inode */
+			ids.inode = id_of_inode(entry_nodeid, get32(body, ENTRY_ATTR + ATTR_MODE), opcode);
 		break;
 	}
-	return len;
+	return ids;
 }
 
-static ssize_t write_edited(int fd, const struct iovec *iov, int count, size_t len,
-			    struct flight request)
+/* Edits a reply of REPLY_MAX bytes room in place. Returns its new length. */
+static size_t edit_reply(struct flight request, uint8_t *reply, size_t len)
+{
+	uint8_t *body = reply + OUT_HEADER_SIZE;
+	struct ids ids;
+
+	if (request.opcode == OP_INIT) {
+		edit_init(body, len - OUT_HEADER_SIZE);
+		return len;
+	}
+	if (len - OUT_HEADER_SIZE != shim_reply_size(request.opcode))
+		return len;
+	ids = ids_for(request, body);
+	counters_add(FIELD_replies_edited, ids.inode != 0 || ids.open != 0);
+	return shim_edit_reply(reply, len, level_in_force, request.opcode, ids.inode, ids.open);
+}
+
+static ssize_t write_edited(int fd, const struct iovec *iov, int count, struct flight request)
 {
 	uint8_t reply[REPLY_MAX];
-	size_t filled = 0;
-	uint32_t total;
+	size_t len = 0;
 
 	for (int i = 0; i < count; i++) {
-		memcpy(reply + filled, iov[i].iov_base, iov[i].iov_len);
-		filled += iov[i].iov_len;
+		memcpy(reply + len, iov[i].iov_base, iov[i].iov_len);
+		len += iov[i].iov_len;
 	}
-	total = (uint32_t)(OUT_HEADER_SIZE +
-			   edit_body(request, reply + OUT_HEADER_SIZE, len - OUT_HEADER_SIZE));
-	memcpy(reply + OUT_LEN, &total, sizeof(total));
-	return write(fd, reply, total);
+	return write(fd, reply, edit_reply(request, reply, len));
 }
 
 static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *userdata)
@@ -293,10 +265,9 @@ static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *userdata)
 		return writev(fd, iov, count);
 	for (int i = 0; i < count; i++)
 		len += iov[i].iov_len;
-	/* Room must be left for the entry to grow. */
-	if (len > REPLY_MAX - (LONG_ENTRY_SIZE - ENTRY_SIZE))
+	if (len > REPLY_MAX - SHIM_GROWTH)
 		return writev(fd, iov, count);
-	return write_edited(fd, iov, count, len, request);
+	return write_edited(fd, iov, count, request);
 }
 
 /* The server's side */

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bench import cleanup, mountinfo
+from bench import cleanup, isolate, mountinfo
 from bench.model import Exit
 
 ROOT = Path(__file__).parents[2]
@@ -51,7 +51,7 @@ def records(output: Path) -> list[dict[str, Any]]:
 
 def nothing_left() -> None:
     """No mount, no process, no half-written file of a run."""
-    assert not [entry for entry in mountinfo.table() if "fuse-passthrough-bench" in (entry.source, entry.fstype)]
+    assert mountinfo.under(isolate.RUNTIME) == []
     assert cleanup.orphans() == []
     assert cleanup.mounts() == []
 
