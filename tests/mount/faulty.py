@@ -123,7 +123,7 @@ def main() -> int:
     known.update(daemons())  # the cached dict is what the whole bench looks things up in
     mounting.READY_TIMEOUT_S = 2.0
     mounting.UNMOUNT_TIMEOUT_S = 2.0
-    trial.Bench.trial_timeout_s = 5.0  # type: ignore[assignment, method-assign]
+    trial.Bench.trial_timeout_s = 3.0  # type: ignore[assignment, method-assign]
     return cli.main(sys.argv[1:])
 
 

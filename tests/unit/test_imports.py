@@ -43,16 +43,10 @@ def test_workloads_know_only_the_model(path: Path) -> None:
 
 @pytest.mark.parametrize("path", list(modules("daemons")), ids=lambda path: path.name)
 def test_daemons_know_only_the_model(path: Path) -> None:
-<<<<<<< HEAD
-    """A daemon imports bench.model, the reader of the shim's counters, and its own package."""
-    ours = {name for name in imported(path) if name.split(".")[0] in ("bench", "workloads", "report")}
-    assert all(name == "bench" or name.startswith(("bench.model", "bench.counters")) for name in ours), ours
-=======
     """A daemon imports bench.model, the counters file's reader and its own package, no more."""
     ours = {name for name in imported(path) if name.split(".")[0] in ("bench", "workloads", "report")}
     allowed = ("bench.model", "bench.counters")
     assert all(name == "bench" or name.startswith(allowed) for name in ours), ours
->>>>>>> h-daemons
 
 
 @pytest.mark.parametrize("path", [p for p in modules("bench") if not of_report(p.relative_to(ROOT))], ids=lambda path: path.name)
