@@ -74,8 +74,8 @@ def native(module: str, *parts: str) -> Extension:
 setup(
     cmdclass={"build_ext": SharedLibraries},
     ext_modules=[
-        native("opdriver", "layout", "ops", "walk", "gang"),
-        native("treebuilder", "trees", "names", "gang"),
+        native("opdriver", "layout", "window", "ops", "walk", "gang"),
+        native("treebuilder", "trees", "removal", "names", "gang"),
         native("bareloops"),
         extension(
             "daemons._native.shim",

@@ -10,6 +10,7 @@
 #include "clock.h"
 #include "histogram.h"
 #include "walk.h"
+#include "window.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,87 +108,22 @@ static int open_root(PyObject *root, int flags)
     return fd;
 }
 
-static void lanes_free(Driver *self)
+static int make_lanes(Driver *self, int flags, size_t buffer_bytes)
 {
-    for (int i = 0; self->lanes && i < self->threads; i++) {
-        if (self->lanes[i].root_fd >= 0)
-            close(self->lanes[i].root_fd);
-        free(self->lanes[i].buffer);
-        free(self->lanes[i].histogram);
-    }
-    free(self->lanes);
-    self->lanes = NULL;
-}
-
-static int lanes_alloc(Driver *self)
-{
-    size_t bytes = (size_t)self->threads * sizeof *self->lanes;
-    /* Lanes share no cache line; the size of one is a multiple of its alignment. */
-    self->lanes = aligned_alloc(_Alignof(struct lane), bytes);
-    if (!self->lanes) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    memset(self->lanes, 0, bytes);
-    for (int i = 0; i < self->threads; i++)
-        self->lanes[i].root_fd = -1;
-    return 0;
-}
-
-static int lane_init(struct lane *lane, int flags, size_t buffer_bytes)
-{
-    void *buffer;
-    if (posix_memalign(&buffer, BLOCK, buffer_bytes)) {
-        PyErr_NoMemory();
-        return -1;
-    }
-    /* Written to, so that no page of it is first touched inside a window. */
-    memset(buffer, 0, buffer_bytes);
-    lane->buffer = buffer;
-    lane->buffer_bytes = buffer_bytes;
-    lane->statx_flags = flags;
-    return 0;
-}
-
-/* Gives a lane its own descriptor of the root: threads that share one contend for its reference
- * count, which would be the driver's doing and not the target's. */
-static int lane_own_root(const Driver *self, struct lane *lane)
-{
-    lane->root_fd = openat(self->layout.root_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (lane->root_fd < 0) {
-        raise_os(errno, strerror(errno), self->layout.root);
-        return -1;
-    }
-    for (const struct visit *visit = lane->begin; visit != lane->end; visit++)
-        self->layout.visits[visit - self->layout.visits].fd = lane->root_fd;
-    return 0;
-}
-
-/* Cuts the visits into one run per thread; the first size mod threads lanes get one more. */
-static int lanes_init(Driver *self, int flags, size_t buffer_bytes)
-{
-    size_t share = self->layout.size / (size_t)self->threads;
-    size_t more = self->layout.size % (size_t)self->threads;
-    const struct visit *at = self->layout.visits;
-
-    if (!share) {
+    struct lanes_plan plan = {
+        .visits = self->layout.visits, .size = self->layout.size, .threads = self->threads,
+        .statx_flags = flags, .buffer_bytes = buffer_bytes,
+        .root_fd = self->op->items == ITEMS_PATHS ? self->layout.root_fd : -1,
+    };
+    if (plan.size < (size_t)plan.threads) {
         PyErr_Format(PyExc_ValueError, "threads: %d: more than there are things to visit (%zu)",
-                     self->threads, self->layout.size);
+                     plan.threads, plan.size);
         return -1;
     }
-    if (lanes_alloc(self))
-        return -1;
-    for (int i = 0; i < self->threads; i++) {
-        struct lane *lane = &self->lanes[i];
-        if (lane_init(lane, flags, buffer_bytes))
-            return -1;
-        lane->begin = lane->at = at;
-        at += share + ((size_t)i < more);
-        lane->end = at;
-        if (i && self->op->items == ITEMS_PATHS && lane_own_root(self, lane))
-            return -1;
-    }
-    return 0;
+    self->lanes = lanes_make(&plan);
+    if (!self->lanes)
+        raise_os(errno, strerror(errno), self->layout.root);
+    return self->lanes ? 0 : -1;
 }
 
 static int Driver_init(PyObject *object, PyObject *args, PyObject *kwargs)
@@ -226,7 +162,7 @@ static int Driver_init(PyObject *object, PyObject *args, PyObject *kwargs)
     self->layout.root_fd = open_root(self->root, O_PATH);
     if (self->layout.root_fd < 0 || layout_make(&self->layout, &request))
         return -1;
-    return lanes_init(self, flags, (size_t)buffer);
+    return make_lanes(self, flags, (size_t)buffer);
 }
 
 static PyObject *Driver_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
@@ -241,7 +177,8 @@ static PyObject *Driver_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
 
 static void release(Driver *self)
 {
-    lanes_free(self);
+    lanes_free(self->lanes, self->threads);
+    self->lanes = NULL;
     layout_release(&self->layout);
     if (self->layout.root_fd >= 0)
         close(self->layout.root_fd);
@@ -281,28 +218,6 @@ static PyObject *Driver_enter(PyObject *object, PyObject *unused)
     return check_open((Driver *)object) ? NULL : Py_NewRef(object);
 }
 
-/* One window: the lanes, and what came of it. */
-struct window {
-    struct lane *lanes;
-    int threads;
-    op_loop *loop;
-    atomic_int failed;
-    uint64_t ops, entries, ns;
-};
-
-static void run_lane(struct gang *gang, int index, void *shared)
-{
-    struct window *window = shared;
-    struct lane *lane = &window->lanes[index];
-    int nobody = -1;
-
-    window->loop(lane, gang);
-    if (!lane->failure.visit)
-        return;
-    atomic_compare_exchange_strong(&window->failed, &nobody, index);
-    atomic_store(&gang->stop, true);
-}
-
 /* Path of what failed: root, directory, name and entry, as far as there are such. */
 static PyObject *failed_path(const Driver *self, const struct failure *failure)
 {
@@ -326,59 +241,18 @@ static void raise_failure(const Driver *self, const struct failure *failure)
     Py_XDECREF(path);
 }
 
-/* Hands the next ops out: number k of all goes to thread k mod threads. */
-static void hand_out(struct window *window, uint64_t served, uint64_t ops)
-{
-    uint64_t threads = (uint64_t)window->threads;
-    for (uint64_t i = 0; i < threads; i++) {
-        uint64_t before = (served + threads - 1 - i) / threads;
-        uint64_t after = (served + ops + threads - 1 - i) / threads;
-        struct lane *lane = &window->lanes[i];
-        lane->quota = after - before;
-        lane->done = lane->entries = 0;
-        memset(&lane->failure, 0, sizeof lane->failure);
-    }
-}
-
-/* Memory for histograms, zeroed and thereby touched before the window. */
-static int clear_histograms(struct window *window)
-{
-    size_t bytes = HISTOGRAM_BUCKETS * sizeof(uint64_t);
-    for (int i = 0; i < window->threads; i++) {
-        struct lane *lane = &window->lanes[i];
-        if (!lane->histogram && !(lane->histogram = malloc(bytes))) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        memset(lane->histogram, 0, bytes);
-    }
-    return 0;
-}
-
-static void sum_up(struct window *window)
-{
-    uint64_t start = UINT64_MAX, end = 0;
-    for (int i = 0; i < window->threads; i++) {
-        const struct lane *lane = &window->lanes[i];
-        window->ops += lane->done;
-        window->entries += lane->entries;
-        start = lane->start_ns < start ? lane->start_ns : start;
-        end = lane->end_ns > end ? lane->end_ns : end;
-    }
-    window->ns = end - start;
-}
-
 /* Runs a window without the GIL; -1 with an exception. */
-static int open_window(Driver *self, struct window *window)
+static int open_window(Driver *self, struct window *window, uint64_t served, uint64_t ops)
 {
     struct released released;
-    struct gang gang = {.threads = window->threads, .body = run_lane, .shared = window,
-                        .poll = released_check, .poll_argument = &released};
 
-    atomic_init(&window->failed, -1);
+    if (window_prepare(window, served, ops)) {
+        PyErr_NoMemory();
+        return -1;
+    }
     self->busy = true;
     released.state = PyEval_SaveThread();
-    int error = gang_run(&gang);
+    int error = window_run(window, released_check, &released);
     PyEval_RestoreThread(released.state);
     self->busy = false;
     if (PyErr_Occurred())
@@ -388,12 +262,9 @@ static int open_window(Driver *self, struct window *window)
         return -1;
     }
     int failed = atomic_load(&window->failed);
-    if (failed >= 0) {
+    if (failed >= 0)
         raise_failure(self, &window->lanes[failed].failure);
-        return -1;
-    }
-    sum_up(window);
-    return 0;
+    return failed >= 0 ? -1 : 0;
 }
 
 static PyObject *counts_dict(const uint64_t *counts)
@@ -441,12 +312,12 @@ static PyObject *make_record(PyTypeObject *type, int count, PyObject **items)
     return record;
 }
 
-static PyObject *make_result(const struct window *window, bool histogram)
+static PyObject *make_result(const struct window *window)
 {
     PyObject *items[] = {
         PyLong_FromUnsignedLongLong(window->ops),
         PyLong_FromUnsignedLongLong(window->ns),
-        histogram ? merged_histogram(window) : Py_NewRef(Py_None),
+        window->histogram ? merged_histogram(window) : Py_NewRef(Py_None),
         PyLong_FromUnsignedLongLong(window->entries),
     };
     return make_record(result_type, 4, items);
@@ -478,12 +349,10 @@ static PyObject *Driver_run(PyObject *object, PyObject *args, PyObject *kwargs)
         || check_open(self) || check_ops(self, ops))
         return NULL;
     struct window window = {.lanes = self->lanes, .threads = self->threads,
-                            .loop = histogram ? self->op->loops->timed : self->op->loops->batch};
-    if (histogram && clear_histograms(&window))
-        return NULL;
-    hand_out(&window, self->served, ops);
+                            .loops = self->op->loops, .histogram = histogram != 0};
+    uint64_t served = self->served;
     self->served += ops;
-    return open_window(self, &window) ? NULL : make_result(&window, histogram);
+    return open_window(self, &window, served, ops) ? NULL : make_result(&window);
 }
 
 static PyObject *Driver_empty_loop_ns(PyObject *object, PyObject *args, PyObject *kwargs)
@@ -498,20 +367,16 @@ static PyObject *Driver_empty_loop_ns(PyObject *object, PyObject *args, PyObject
                                      &histogram) || check_open(self))
         return NULL;
     struct window window = {.lanes = self->lanes, .threads = self->threads,
-                            .loop = histogram ? loops_empty.timed : loops_empty.batch};
+                            .loops = &loops_empty, .histogram = histogram != 0};
     const struct visit **cursors = calloc((size_t)self->threads, sizeof *cursors);
     if (!cursors)
         return PyErr_NoMemory();
     for (int i = 0; i < self->threads; i++)
         cursors[i] = self->lanes[i].at;
-    if (histogram && clear_histograms(&window))
-        goto out;
-    hand_out(&window, 0, ops ? ops : 1);
-    if (!open_window(self, &window))
+    if (!open_window(self, &window, 0, ops ? ops : 1))
         result = PyFloat_FromDouble((double)window.ns * self->threads / (double)window.ops);
     for (int i = 0; i < self->threads; i++)
         self->lanes[i].at = cursors[i];
-out:
     free(cursors);
     return result;
 }

@@ -1,4 +1,4 @@
-/* Building, checking and removing trees; see trees.h.
+/* Building and checking trees; see trees.h.
  *
  * The directories of the first levels are made by the caller, until there are enough subtrees to
  * keep all threads busy; threads then take subtree after subtree. What is kept per thread does not
@@ -7,7 +7,6 @@
 #define _GNU_SOURCE
 #include "trees.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -18,10 +17,7 @@
 
 #define SUBTREES_PER_THREAD 8
 #define CONTENT_BYTES 65536
-#define LIST_BUFFER 32768
-#define ASK_EVERY 4096
 #define REPORT_EVERY 256
-#define CLEAR_AT_ONCE 4096
 
 struct crew {
     struct tree_job *job;
@@ -39,14 +35,6 @@ struct hand {
     char name[MAX_NAME + 1];
 };
 
-static int fail(struct tree_job *job, const char *what, const char *path)
-{
-    job->failure.error = errno;
-    job->failure.what = what;
-    snprintf(job->failure.path, sizeof job->failure.path, "%s", path);
-    return -1;
-}
-
 /* The first hand that fails speaks for all. */
 static int fail_hand(struct hand *hand, const char *what, enum kind kind, uint64_t index)
 {
@@ -55,7 +43,7 @@ static int fail_hand(struct hand *hand, const char *what, enum kind kind, uint64
     if (!atomic_flag_test_and_set(&hand->crew->failed)) {
         shape_path(hand->shape, kind, index, path);
         errno = error;
-        fail(hand->crew->job, what, path);
+        tree_fail(hand->crew->job, what, path);
     }
     atomic_store(&hand->gang->stop, true);
     return -1;
@@ -164,7 +152,7 @@ static int make_data(struct tree_job *job, uint64_t index, void *buffer)
     snprintf(path, sizeof path, DATA_DIR "/%02llu", (unsigned long long)index);
     /* The streams of data files lie above those of any file of the tree. */
     if (make_full(job->base, path, job->shape->seed, MAX_COUNT + index, job->data_bytes, buffer))
-        return fail(job, "make a file", path);
+        return tree_fail(job, "make a file", path);
     return 0;
 }
 
@@ -210,9 +198,9 @@ static int make_crown(struct crew *crew)
     char path[MAX_PATH];
 
     if (mkdirat(job->base, TREE_DIR, 0755))
-        return fail(job, "make a directory", TREE_DIR);
+        return tree_fail(job, "make a directory", TREE_DIR);
     if (job->data_files && mkdirat(job->base, DATA_DIR, 0755))
-        return fail(job, "make a directory", DATA_DIR);
+        return tree_fail(job, "make a directory", DATA_DIR);
     crew->first = shape_level(job->shape, 0, &crew->subtrees);
     while (crew->level < job->shape->depth
            && crew->subtrees < (uint64_t)job->threads * SUBTREES_PER_THREAD) {
@@ -220,7 +208,7 @@ static int make_crown(struct crew *crew)
         for (uint64_t dir = crew->first; dir < crew->first + crew->subtrees; dir++) {
             shape_path(job->shape, KIND_DIR, dir, path);
             if (mkdirat(job->base, path, 0755))
-                return fail(job, "make a directory", path);
+                return tree_fail(job, "make a directory", path);
         }
     }
     return 0;
@@ -236,185 +224,14 @@ int trees_build(struct tree_job *job)
         return -1;
     errno = gang_run(&gang);
     if (errno)
-        return fail(job, "threads", TREE_DIR);
+        return tree_fail(job, "threads", TREE_DIR);
     if (job->failure.what)
         return -1;
     if (gang_stopped(&gang)) {
         errno = EINTR;
-        return fail(job, "build", TREE_DIR);
+        return tree_fail(job, "build", TREE_DIR);
     }
     return 0;
-}
-
-struct removal {
-    struct tree_job *job;
-    /* NULL in the caller's thread, which polls by itself. */
-    struct gang *gang;
-    dev_t device;
-    uint64_t removed;
-};
-
-static bool removal_stopped(struct removal *removal)
-{
-    if (++removal->removed % ASK_EVERY)
-        return false;
-    if (removal->gang)
-        return gang_stopped(removal->gang);
-    return removal->job->poll && removal->job->poll(removal->job->poll_argument);
-}
-
-static int remove_below(struct removal *removal, int parent, const char *name);
-
-static int remove_entry(struct removal *removal, int fd, const struct dirent64 *entry)
-{
-    struct tree_job *job = removal->job;
-
-    if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
-        return 0;
-    if (removal_stopped(removal)) {
-        errno = EINTR;
-        return fail(job, "remove", entry->d_name);
-    }
-    if (entry->d_type != DT_DIR && !unlinkat(fd, entry->d_name, 0))
-        return 0;
-    /* A file system that gives no d_type says EISDIR when it is a directory after all. */
-    if (entry->d_type != DT_DIR && errno != EISDIR)
-        return fail(job, "remove", entry->d_name);
-    return remove_below(removal, fd, entry->d_name);
-}
-
-static int remove_listed(struct removal *removal, int fd, const char *name)
-{
-    ssize_t got;
-    int result = -1;
-    char *buffer = malloc(LIST_BUFFER);
-    if (!buffer)
-        return fail(removal->job, "remove", name);
-
-    while ((got = getdents64(fd, buffer, LIST_BUFFER)) > 0)
-        for (ssize_t at = 0; at < got;) {
-            const struct dirent64 *entry = (const void *)(buffer + at);
-            at += entry->d_reclen;
-            if (remove_entry(removal, fd, entry))
-                goto out;
-        }
-    result = got < 0 ? fail(removal->job, "list", name) : 0;
-out:
-    free(buffer);
-    return result;
-}
-
-static int remove_open(struct removal *removal, int fd, const char *name)
-{
-    struct stat st;
-    if (fstat(fd, &st))
-        return fail(removal->job, "stat", name);
-    if (st.st_dev != removal->device) {
-        errno = EXDEV;
-        return fail(removal->job, "remove (another file system is mounted here)", name);
-    }
-    return remove_listed(removal, fd, name);
-}
-
-static int remove_below(struct removal *removal, int parent, const char *name)
-{
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (fd < 0)
-        return fail(removal->job, "open", name);
-    int result = remove_open(removal, fd, name);
-    close(fd);
-    if (!result && unlinkat(parent, name, AT_REMOVEDIR))
-        return fail(removal->job, "remove", name);
-    return result;
-}
-
-/* What the threads of a removal share: the subdirectories of one directory, taken one by one. */
-struct clearing {
-    struct tree_job *job;
-    int fd;
-    dev_t device;
-    char (*names)[MAX_NAME + 1];
-    size_t count;
-    _Atomic size_t next;
-    atomic_flag failed;
-};
-
-static void clear(struct gang *gang, int index, void *shared)
-{
-    struct clearing *clearing = shared;
-    struct tree_job job = {.base = clearing->fd};
-    struct removal removal = {.job = &job, .gang = gang, .device = clearing->device};
-    size_t i;
-
-    (void)index;
-    while (!gang_stopped(gang) && (i = atomic_fetch_add(&clearing->next, 1)) < clearing->count) {
-        if (!remove_below(&removal, clearing->fd, clearing->names[i]))
-            continue;
-        if (!atomic_flag_test_and_set(&clearing->failed))
-            clearing->job->failure = job.failure;
-        atomic_store(&gang->stop, true);
-    }
-}
-
-/* Names of up to CLEAR_AT_ONCE subdirectories; what is left over is removed by the caller alone. */
-static int list_subdirs(struct clearing *clearing, const char *name)
-{
-    _Alignas(struct dirent64) char buffer[LIST_BUFFER];
-    ssize_t got = 0;
-
-    while (clearing->count < CLEAR_AT_ONCE
-           && (got = getdents64(clearing->fd, buffer, sizeof buffer)) > 0)
-        for (ssize_t at = 0; at < got && clearing->count < CLEAR_AT_ONCE;) {
-            const struct dirent64 *entry = (const void *)(buffer + at);
-            at += entry->d_reclen;
-            if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".")
-                && strcmp(entry->d_name, ".."))
-                strcpy(clearing->names[clearing->count++], entry->d_name);
-        }
-    return got < 0 ? fail(clearing->job, "list", name) : 0;
-}
-
-static int clear_subdirs(struct clearing *clearing, const char *name)
-{
-    struct tree_job *job = clearing->job;
-    struct gang gang = {.threads = job->threads, .body = clear, .shared = clearing,
-                        .poll = job->poll, .poll_argument = job->poll_argument};
-
-    clearing->names = malloc(CLEAR_AT_ONCE * sizeof *clearing->names);
-    if (!clearing->names)
-        return fail(job, "remove", name);
-    int result = list_subdirs(clearing, name);
-    if (!result && (errno = gang_run(&gang)))
-        result = fail(job, "threads", name);
-    free(clearing->names);
-    if (!result && gang_stopped(&gang) && !job->failure.what) {
-        errno = EINTR;
-        result = fail(job, "remove", name);
-    }
-    return result || job->failure.what ? -1 : 0;
-}
-
-int trees_remove(struct tree_job *job, const char *name)
-{
-    struct removal removal = {.job = job};
-    struct clearing clearing = {.job = job, .failed = ATOMIC_FLAG_INIT};
-    struct stat base, st;
-
-    if (fstat(job->base, &base))
-        return fail(job, "stat", name);
-    removal.device = clearing.device = base.st_dev;
-    clearing.fd = openat(job->base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    if (clearing.fd < 0)
-        return errno == ENOENT ? 0 : fail(job, "open", name);
-    int result = -1;
-    if (fstat(clearing.fd, &st))
-        fail(job, "stat", name);
-    else if (st.st_dev == base.st_dev)
-        result = clear_subdirs(&clearing, name);
-    else
-        result = 0; /* refused below, with the same words as any other mount */
-    close(clearing.fd);
-    return result ? -1 : remove_below(&removal, job->base, name);
 }
 
 static int check_one(struct tree_job *job, enum kind kind, uint64_t index, int64_t built_ns)
@@ -426,13 +243,13 @@ static int check_one(struct tree_job *job, enum kind kind, uint64_t index, int64
     shape_path(job->shape, kind, index, path);
     errno = 0;
     if (statx(job->base, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st))
-        return fail(job, "missing", path);
+        return tree_fail(job, "missing", path);
     if (kind == KIND_DIR ? !S_ISDIR(st.stx_mode) : !S_ISREG(st.stx_mode))
-        return fail(job, "of another type", path);
+        return tree_fail(job, "of another type", path);
     if (kind == KIND_FILE && st.stx_size != size)
-        return fail(job, "of another size", path);
+        return tree_fail(job, "of another size", path);
     if (st.stx_mtime.tv_sec * 1000000000 + st.stx_mtime.tv_nsec > built_ns)
-        return fail(job, "modified since it was built", path);
+        return tree_fail(job, "modified since it was built", path);
     return 0;
 }
 

@@ -29,6 +29,9 @@ struct tree_job {
     struct tree_failure failure;
 };
 
+/* Records errno and what failed at which path; always -1. */
+int tree_fail(struct tree_job *job, const char *what, const char *path);
+
 /* Makes TREE_DIR and DATA_DIR and everything in them; -1 with job->failure. */
 int trees_build(struct tree_job *job);
 
