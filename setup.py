@@ -1,17 +1,26 @@
-"""Native parts: the op driver and tree builder (Python extensions) and the shim (a plain shared library)."""
+"""Native parts: op driver and tree builder (Python extensions), shim (a plain shared library)."""
 
 from __future__ import annotations
 
-import glob
 import os
 import shlex
 import subprocess
 import sysconfig
+from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-WARNINGS = ["-std=c11", "-O2", "-pthread", "-Wall", "-Wextra", "-Wconversion", "-Wshadow", "-Werror"]
+WARNINGS = [
+    "-std=c11",
+    "-O2",
+    "-pthread",
+    "-Wall",
+    "-Wextra",
+    "-Wconversion",
+    "-Wshadow",
+    "-Werror",
+]
 # Symbols are bound at load: resolving one at its first call would fall into a timed window.
 LINK = ["-pthread", "-Wl,-z,now"]
 # FUSE_BENCH_CFLAGS adds flags for a sanitizer build, e.g. "-fsanitize=address,undefined -O1".
@@ -44,11 +53,13 @@ class SharedLibraries(build_ext):
         return super().get_ext_filename(fullname)
 
 
-def extension(name: str, *sources: str, cflags: list[str] | None = None, libs: list[str] | None = None) -> Extension:
+def extension(
+    name: str, *sources: str, cflags: list[str] | None = None, libs: list[str] | None = None
+) -> Extension:
     return Extension(
         name,
         sources=list(sources),
-        depends=glob.glob("*/_native/*.h"),
+        depends=[str(header) for header in Path().glob("*/_native/*.h")],
         extra_compile_args=[*WARNINGS, *(cflags or []), *EXTRA],
         extra_link_args=[*LINK, *(libs or []), *EXTRA],
     )

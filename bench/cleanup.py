@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import isolate, mountinfo
+from bench import isolate, mountinfo, tracing
 
 HALF_WRITTEN = "*.part"
 
@@ -36,6 +36,10 @@ def clean(results: Path, backing: Path, *, dry_run: bool, trees: bool) -> Iterat
         if not dry_run:
             _remove(path)
         yield f"{verb} {path}"
+    if not dry_run:
+        for instance in tracing.remove_stale_instances():
+            found = True
+            yield f"removed tracefs instance {instance}"
     if not found:
         yield "nothing to clean"
 

@@ -43,9 +43,17 @@ class Parser(argparse.ArgumentParser):
         prefix, _, word = message.partition("unrecognized arguments: ")
         if prefix or not word:
             return ""
-        known = [option for action in self._actions for option in action.option_strings]
-        close = difflib.get_close_matches(word.split()[0].partition("=")[0], known, n=1)
+        close = difflib.get_close_matches(word.split()[0].partition("=")[0], self.options(), n=1)
         return f"; did you mean {close[0]}?" if close else ""
+
+    def options(self) -> list[str]:
+        """Every option of this command and of those below it."""
+        known = []
+        for action in self._actions:
+            known += action.option_strings
+            if isinstance(action, argparse._SubParsersAction):
+                known += [option for command in action.choices.values() for option in command.options()]
+        return known
 
 
 def main(argv: list[str]) -> int:

@@ -208,7 +208,7 @@ def spot_check(
     target: str | os.PathLike[str],
     paths: Iterable[str | os.PathLike[str]],
 ) -> Report:
-    """Compare single entries, named relative to both roots, without listing directories or reading files.
+    """Compare single entries, named relative to both roots; no directory is listed, no file read.
 
     Leaves atime aside: after a trial, attribute timeouts may rightly show the one from before.
     """

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from bench.model import SCHEMA, Cache, Exit, Outcome, Placement, UserError
@@ -78,13 +79,14 @@ def load(path: Path) -> Run:
     about = _about(path)
     name = str(about.get("run") or path.name)
     records, problems = _records(path / "trials.jsonl")
-    trials = [_trial(record, number) for number, record in enumerate(records)]
-    samples = pd.DataFrame(list(_samples(trials, name)), columns=list(SAMPLE_COLUMNS))
+    columns = ["trial", "group", "row", *TRIAL_DEFAULTS]
+    read = [_trial(record, number) for number, record in enumerate(records)]
+    trials = pd.DataFrame(read, columns=columns)
+    samples = _samples(trials, name)
     bad = int(samples["seconds"].isna().sum())
     if bad:
         problems.append(f"{bad} of {len(samples)} samples are not positive numbers: left out")
-    columns = ["trial", "group", "row", *TRIAL_DEFAULTS]
-    return Run(path, about, pd.DataFrame(trials, columns=columns), samples, tuple(problems))
+    return Run(path, about, trials, samples, tuple(problems))
 
 
 def samples_and_gaps(run: Run) -> pd.DataFrame:
@@ -173,23 +175,28 @@ def _trial(record: Mapping[str, Any], number: int) -> dict[str, Any]:
     workload, variant = str(trial["workload"]), str(trial["variant"])
     row = f"{workload}/{variant}" if variant else workload
     parts = (workload, variant, trial["cache"], f"t{trial['threads']}", trial["target"])
+    if not isinstance(trial["values"], list):
+        trial["values"] = []
     # The series label without its target names the comparison, whatever axes a label will hold.
     label = str(trial["series"]) or "--".join(str(part) for part in parts if part)
     group = f"{label.removesuffix('--' + str(trial['target']))}--{trial['placement']}"
     return trial | {"series": label, "trial": number, "row": row, "group": group}
 
 
-def _samples(trials: Iterable[Mapping[str, Any]], name: str) -> Iterator[tuple[Any, ...]]:
-    """One tuple per timed window of every trial that ended well, ordered as SAMPLE_COLUMNS."""
-    own = ("run", "window", "seconds", "ns")
-    shared = [column for column in SAMPLE_COLUMNS if column not in own]
-    for trial in trials:
-        if trial["outcome"] != Outcome.OK or not isinstance(trial["values"], list):
-            continue
-        head = (name, *(trial[column] for column in shared))
-        for window, value in enumerate(trial["values"]):
-            seconds = _positive(value)
-            yield (*head, window, seconds, seconds * 1e9)
+def _samples(trials: pd.DataFrame, name: str) -> pd.DataFrame:
+    """One row per timed window of every trial that ended well: the trial's row, repeated."""
+    values = [
+        [_positive(value) for value in trial] if outcome == Outcome.OK and trial else []
+        for outcome, trial in zip(trials["outcome"], trials["values"], strict=True)
+    ]
+    counts = [len(trial) for trial in values]
+    shared = [column for column in SAMPLE_COLUMNS if column in trials.columns]
+    frame = trials[shared].iloc[np.repeat(np.arange(len(trials)), counts)].reset_index(drop=True)
+    frame["run"] = name
+    frame["window"] = [window for count in counts for window in range(count)]
+    frame["seconds"] = np.array([value for trial in values for value in trial], dtype=np.float64)
+    frame["ns"] = frame["seconds"] * 1e9
+    return frame[list(SAMPLE_COLUMNS)]
 
 
 def _positive(value: object) -> float:

@@ -11,13 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import isolate, mountinfo
+from bench import isolate, mountinfo, syscalls
 from bench.model import Daemon, DaemonOptions
 
 READY_TIMEOUT_S = 20.0
 UNMOUNT_TIMEOUT_S = 10.0
 POLL_S = 0.002
-FUSECTL = Path("/sys/fs/fuse/connections")
 
 
 class TrialError(Exception):
@@ -34,14 +33,14 @@ class ServerEnd:
 
 
 class Mount:
-    """One daemon and its mount. ``minor`` is the number the kernel gives the connection."""
+    """One daemon and its mount. ``connection`` is the number the kernel gives the connection."""
 
     def __init__(self, daemon: Daemon, backing: Path, mountpoint: Path, options: DaemonOptions) -> None:
         self.daemon = daemon
         self.backing = backing
         self.mountpoint = mountpoint
         self.options = options
-        self.minor = -1
+        self.connection = -1
         self.process: subprocess.Popen[bytes] | None = None
         self._log: Path | None = None
 
@@ -72,7 +71,7 @@ class Mount:
                 raise TrialError(f"{self.daemon.name} did not mount within {READY_TIMEOUT_S:.0f} s")
             tick()
             time.sleep(POLL_S)
-        self.minor = entry.connection
+        self.connection = entry.connection
 
     def check_alive(self) -> None:
         """Raise TrialError when the daemon has died."""
@@ -99,13 +98,16 @@ class Mount:
 
     def destroy(self) -> None:
         """Take everything down at once after a failure, without complaint."""
-        if self.process is None:
-            return
-        if self.process.poll() is None:
-            abort_connection(self.minor)
+        self.silence()
+        if self.process is not None:
+            isolate.umount(self.mountpoint, lazy=True)
+
+    def silence(self) -> None:
+        """End the daemon and every request that waits for it, so that its clients can be ended."""
+        abort_connection(self.connection)
+        if self.process is not None and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        isolate.umount(self.mountpoint, lazy=True)
 
     def _unmount(self) -> str:
         deadline = time.monotonic() + UNMOUNT_TIMEOUT_S
@@ -121,9 +123,7 @@ class Mount:
         try:
             return self.process.wait(UNMOUNT_TIMEOUT_S)
         except subprocess.TimeoutExpired:
-            abort_connection(self.minor)
-            self.process.kill()
-            self.process.wait()
+            self.silence()
             return None
 
     def _still_alive(self, when: str) -> None:
@@ -148,12 +148,28 @@ def describe_exit(status: int) -> str:
     return f"exited with {status}"
 
 
-def abort_connection(minor: int) -> None:
-    """Make the kernel fail every request of a hung connection (fusectl), where that is mounted."""
+def abort_connection(connection: int) -> None:
+    """Make the kernel fail every request of a hung connection, through a private fusectl mount.
+
+    A request its server has read is waited for even by a client that was killed
+    (fs/fuse/dev.c, request_wait_answer): without this a SIGKILL does not end the client.
+    """
+    if connection < 0:
+        return
     try:
-        (FUSECTL / str(minor) / "abort").write_text("1")
+        control = syscalls.detached_mount("fusectl")
     except OSError:
-        return  # killing the daemon ends the requests too
+        return  # killing the daemon closes its /dev/fuse, which ends the requests too
+    try:
+        descriptor = os.open(f"{connection}/abort", os.O_WRONLY | os.O_CLOEXEC, dir_fd=control)
+        try:
+            os.write(descriptor, b"1")
+        finally:
+            os.close(descriptor)
+    except OSError:
+        return  # the connection is gone already
+    finally:
+        os.close(control)
 
 
 def server_usage(pid: int) -> tuple[int, float]:

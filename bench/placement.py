@@ -107,9 +107,7 @@ def _same(cpus: tuple[int, ...], threads: int) -> Plan:
     return Plan(Placement.SAME, cpus[-1:], cpus[-1:], cpus[:-1], note)
 
 
-def _split(
-    cpus: tuple[int, ...], threads: int, siblings: Mapping[int, Collection[int]]
-) -> Plan:
+def _split(cpus: tuple[int, ...], threads: int, siblings: Mapping[int, Collection[int]]) -> Plan:
     daemon = cpus[-1]
     others = cpus[:-1]
     own_core = [cpu for cpu in others if cpu not in siblings.get(daemon, ())]

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import errno
 import os
-import platform
 import resource
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -81,6 +79,8 @@ class Observations:
     read_stays: bool | None = None
     getattr_stays: Mapping[Level, bool] = field(default_factory=dict)
     readdir_stays: bool | None = None
+    lab_switch: str = ""
+    """The variant the lab kernel plays (module parameter iops); empty on any other kernel."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +97,15 @@ OUT_OF_TREE = (
     "a kernel with inode-operations passthrough raises it: no release has it, it exists as "
     "posted series only; build the lab kernel of this repository (kernel/)"
 )
+
+
+LAB_SWITCH = Path("/sys/module/fuse/parameters/iops")
+
+
+def _what_raises(seen: Observations) -> str:
+    if not seen.lab_switch:
+        return OUT_OF_TREE
+    return f"the lab kernel is switched to {seen.lab_switch}: echo attach-lookup > {LAB_SWITCH}"
 
 
 def proves_ops_mask(seen: Observations) -> bool:
@@ -141,7 +150,7 @@ def _above_rw(seen: Observations) -> Decision:
                 "INIT bit 43 is offered, but without ops_mask it is not FUSE_PASSTHROUGH_INO; "
                 "protocol 7.46 uses it for FUSE_HAS_IO_URING_BUFPOOL"
             )
-        return Decision(Level.RW, False, (*reasons, OUT_OF_TREE))
+        return Decision(Level.RW, False, (*reasons, _what_raises(seen)))
     readdir, why_readdir = _readdir(seen)
     level, why_level = _attach(seen)
     return Decision(level, readdir, (*why_level, *why_readdir))
@@ -152,7 +161,7 @@ def _attach(seen: Observations) -> tuple[Level, list[str]]:
         return Level.RW, [
             "BACKING_OPEN takes ops_mask but refuses GETATTR in it with "
             f"{_name(seen.getattr_mask)}: getattr is not passed through",
-            OUT_OF_TREE,
+            _what_raises(seen),
         ]
     if seen.getattr_stays.get(Level.ATTACH_LOOKUP) and seen.setattr_mask == 0:
         return Level.ATTACH_LOOKUP, [
@@ -163,9 +172,10 @@ def _attach(seen: Observations) -> tuple[Level, list[str]]:
         if seen.setattr_mask == 0:
             reasons.append("LOOKUP replies with a backing id were refused or changed nothing")
         else:
+            raises = _what_raises(seen) if seen.lab_switch else "a kernel with the 2026 series"
             reasons.append(
-                f"attach-lookup needs SETATTR in ops_mask, which is refused with "
-                f"{_name(seen.setattr_mask)}: a kernel with the 2026 series raises it"
+                "attach-lookup needs SETATTR in ops_mask, which is refused with "
+                f"{_name(seen.setattr_mask)}; what raises it: {raises}"
             )
         return Level.ATTACH_GETATTR, reasons
     return Level.RW, [
@@ -263,7 +273,7 @@ def observe() -> Observations:
 
 
 def _observe_on(backing: int) -> Observations:
-    facts: dict[str, object] = {}
+    facts: dict[str, object] = {"lab_switch": _lab_switch()}
     with RawServer(backing) as server:
         facts.update(minor=server.init.minor, offered=server.init.offered)
         if not server.init.offered & fuseabi.FUSE_PASSTHROUGH:
@@ -297,6 +307,13 @@ def _observe_inode_operations(backing: int, seen: Observations) -> dict[str, obj
         options = RawOptions(wanted=wanted, readdir=True)
         facts["readdir_stays"] = _try(backing, options, _readdir_stays)
     return facts
+
+
+def _lab_switch() -> str:
+    try:
+        return LAB_SWITCH.read_text().strip()
+    except OSError:
+        return ""
 
 
 @contextmanager
@@ -381,7 +398,8 @@ def machine_facts(seen: Observations) -> dict[str, object]:
     """What else decides a measurement here, by name; texts say what is missing and why."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     return {
-        "kernel": platform.release(),
+        "kernel": os.uname().release,
+        **({"lab_kernel_variant": seen.lab_switch} if seen.lab_switch else {}),
         "fuse_protocol": f"7.{seen.minor}" if seen.minor else "unknown",
         "fuse_flags": list(fuseabi.flag_names(seen.offered)),
         "max_stack_depth": _stack_depth(seen),
@@ -429,8 +447,10 @@ def io_uring(offered: int) -> str:
 
 def libfuse() -> str:
     """Which fusermount3 is installed; Debian's package fuse3 supplies it."""
-    path = shutil.which("fusermount3")
-    return "fusermount3 found" if path else "no fusermount3: apt install fuse3"
+    for directory in os.get_exec_path():  # shutil.which, without the 5 ms of importing it
+        if os.access(Path(directory, "fusermount3"), os.X_OK):
+            return "fusermount3 found"
+    return "no fusermount3: apt install fuse3"
 
 
 def kvm() -> str:

@@ -109,7 +109,7 @@ def verdict(
         return Verdict.NOT_ENGAGED, f"claimed at {level.value}, yet {listed} arrived", True
     mine = frozenset(subject)
     if not mine & claimed:
-        return (*_unclaimed(mine, claims, level, asked, available, why), False)
+        return (*_unclaimed(mine, claims, level, asked, available, why, plain or {}), False)
     return (*_claimed(mine, claimed, counts, level, why, plain or {}), False)
 
 
@@ -142,6 +142,7 @@ def _unclaimed(
     asked: Level,
     available: Level,
     why: str,
+    plain: Mapping[Opcode, Bound],
 ) -> tuple[Verdict, str]:
     higher = [
         candidate
@@ -151,7 +152,11 @@ def _unclaimed(
     if not higher:
         return Verdict.NO_CLAIM, ""
     needed = higher[0]
-    names = _names(subject & frozenset(claims[needed]))
+    mine = subject & frozenset(claims[needed])
+    telling = {op for op in mine if op not in plain or plain[op].high > 0}
+    if not telling:
+        return Verdict.NO_CLAIM, f"a plain server gets no {_names(mine)} here either (cached)"
+    names = _names(telling)
     if needed.rank > available.rank:
         reason = f"{names} needs {needed.value}, this kernel gives {available.value}"
         return Verdict.NOT_AVAILABLE, f"{reason}: {why}" if why else reason

@@ -81,10 +81,10 @@ def paired_ratio(over: Mapping[int, float], under: Mapping[int, float]) -> Estim
     return _estimate(logs)
 
 
-def percentiles(histogram: Mapping[int, int], shares: Sequence[float]) -> tuple[float, ...]:
+def percentiles(histogram: Mapping[float, int], shares: Sequence[float]) -> tuple[float, ...]:
     """Upper bucket bounds, in ns, below which these shares of a histogram's counts lie."""
     bounds = np.array(sorted(histogram), dtype=np.float64)
-    counts = np.cumsum([histogram[int(bound)] for bound in bounds])
+    counts = np.cumsum([histogram[bound] for bound in bounds])
     if not counts.size or counts[-1] <= 0:
         return tuple(math.nan for _ in shares)
     at = np.searchsorted(counts, np.ceil(np.asarray(shares) * counts[-1]))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import platform
 from collections.abc import Mapping
 from functools import cache
 
@@ -93,9 +92,7 @@ def perf_event_open(attributes: bytes, pid: int, cpu: int) -> int:
 
     Raises OSError: EACCES or EPERM (kernel.perf_event_paranoid, seccomp), EMFILE, ENOENT, ENOSYS.
     """
-    number = PERF_EVENT_OPEN.get(platform.machine())
+    number = PERF_EVENT_OPEN.get(os.uname().machine)
     if number is None:
-        raise OSError(38, f"perf_event_open: number not known for {platform.machine()}")
-    return _syscall(
-        "perf_event_open", number, attributes, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC
-    )
+        raise OSError(38, f"perf_event_open: number not known for {os.uname().machine}")
+    return _syscall("perf_event_open", number, attributes, pid, cpu, -1, PERF_FLAG_FD_CLOEXEC)

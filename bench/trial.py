@@ -213,7 +213,7 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         workload=series.workload,
         label=series.label,
         context=context,
-        minor=mount.minor if mount.process is not None else None,
+        connection=mount.connection if mount.process is not None else None,
         counters=mount.options.counters,
         count=count,
         measure=measure,
@@ -251,6 +251,7 @@ def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[st
             texts = drain(process, [result, pipe], bench, mount)
         except BaseException:
             process.kill()
+            mount.silence()  # or a worker in the middle of a request would not end
             process.wait()
             raise
     if process.wait() != 0:

@@ -28,14 +28,14 @@ MAX_LOOPS = 1 << 24
 class Job:
     """What the runner asks of one worker.
 
-    ``minor`` is the connection to count (None: nothing to count); ``count`` and ``measure`` say
+    ``connection`` is the one to count (None: nothing to count); ``count`` and ``measure`` say
     which phases to do; ``values`` timed windows of about ``window_s`` seconds each.
     """
 
     workload: str
     label: str
     context: Context
-    minor: int | None
+    connection: int | None
     counters: Path | None
     count: bool
     measure: bool
@@ -84,8 +84,8 @@ def work(job: Job) -> dict[str, Any]:
         if job.context.cache is Cache.WARM:
             body.warm()
         counted = time.monotonic()
-        if job.count and job.minor is not None:
-            answer["requests"] = requests_as_json(count(job, workload, body, job.minor))
+        if job.count and job.connection is not None:
+            answer["requests"] = requests_as_json(count(job, workload, body, job.connection))
         measured = time.monotonic()
         if job.measure:
             answer |= measure(job, workload, body)
@@ -104,19 +104,19 @@ def work(job: Job) -> dict[str, Any]:
     return answer
 
 
-def count(job: Job, workload: Workload, body: Body, minor: int) -> Requests:
+def count(job: Job, workload: Workload, body: Body, connection: int) -> Requests:
     """One window with the tracepoints armed; the server's own counters are read around it."""
     loops = 1
     if workload.shape is Shape.REPEAT:
         loops = -(-COUNT_OPS // body.ops_per_loop)
-    with tracing.RequestCounter(minor) as counter:
+    with tracing.RequestCounter(connection) as counter:
         body.before()
-        tracing.quiesce(minor, counter=counter)
+        tracing.quiesce(connection, counter=counter)
         before = counters.read(job.counters) if job.counters else None
         if counter.source:
             counter.start()
         window = body.window(loops)
-        why = [] if tracing.quiesce(minor, counter=counter) else ["requests were still under way"]
+        why = [] if tracing.quiesce(connection, counter=counter) else ["requests were still under way"]
         kernel, server = None, None
         if counter.source:
             counter.stop()

@@ -149,9 +149,7 @@ class TreeSpec:
             count = len(range(start, total, stride))
         return treebuilder.paths(self._shape, kind, start, count, stride)
 
-    def packed(
-        self, kind: treebuilder.Kind, start: int, count: int, stride: int = 1
-    ) -> bytes:
+    def packed(self, kind: treebuilder.Kind, start: int, count: int, stride: int = 1) -> bytes:
         """Paths in one piece, for ``opdriver.Driver``: 10^6 of them without 10^6 objects."""
         return treebuilder.packed(self._shape, kind, start, count, stride)
 
@@ -374,10 +372,10 @@ def _write_manifest(spec: TreeSpec, directory: Path, fd: int, data: Data) -> Non
 
 
 def _remove(fd: int, directory: Path) -> None:
-    """Everything a build makes except the marker; the manifest first, so that no half is trusted."""
+    """Everything a build makes but the marker; the manifest first, so that no half is trusted."""
     (directory / MANIFEST).unlink(missing_ok=True)
     (directory / f"{MANIFEST}.tmp").unlink(missing_ok=True)
-    treebuilder.remove(fd, "tree")
+    treebuilder.remove(fd, "tree", _cpus())
     treebuilder.remove(fd, "data")
 
 

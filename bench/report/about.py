@@ -30,7 +30,7 @@ def facts(run: Run, rows: Sequence[Row]) -> list[Fact]:
     """Everything a table, a page or a file of samples has to name."""
     about = run.about
     return [
-        Fact("run", f"{run.name}, started {about.get('started') or 'at an unknown time'}"),
+        Fact("run", _run(run)),
         Fact("kernel", kernel(run)),
         Fact("machine", _machine(_environment(run))),
         Fact("passthrough", level(run)),
@@ -61,6 +61,12 @@ def footer(run: Run, rows: Sequence[Row]) -> list[str]:
     ]
 
 
+def _run(run: Run) -> str:
+    started = run.about.get("started") or "at an unknown time"
+    unfinished = "" if run.about.get("finished") else "; it is still running or was interrupted"
+    return f"{run.name}, started {started}{unfinished}"
+
+
 def kernel(run: Run) -> str:
     """``Linux`` and the release."""
     environment = _environment(run)
@@ -72,12 +78,14 @@ def kernel(run: Run) -> str:
 
 def level(run: Run) -> str:
     """The passthrough level in force, and why it is lower than what was asked for."""
-    said = dict.fromkeys(
-        _level_of(target.asked, target.level, target.reason)
-        for target in targets(run)
-        if not target.native and target.asked not in ("", Level.NONE)
-    )
-    return "; ".join(said) or "no target of this run asked for any"
+    said: dict[str, list[str]] = defaultdict(list)
+    for target in targets(run):
+        if not target.native and target.asked not in ("", Level.NONE):
+            said[_level_of(target.asked, target.level, target.reason)].append(target.name)
+    if len(said) == 1:
+        return next(iter(said))
+    named = [f"{units.listing(names)}: {text}" for text, names in said.items()]
+    return "; ".join(named) or "no target of this run asked for any"
 
 
 def _level_of(asked: str, given: str, reason: str) -> str:
@@ -121,7 +129,8 @@ def method() -> str:
     """How the numbers were made of the samples."""
     return (
         "time is the median of trial medians, a trial being a fresh mount; ratios are paired by "
-        f"round; 95 % intervals by block bootstrap over rounds, {RESAMPLES} resamples, seed {SEED}"
+        f"round; 95 % intervals by block bootstrap over rounds, {RESAMPLES} resamples, "
+        f"seed {SEED}, not corrected for the number of rows"
     )
 
 

@@ -7,6 +7,7 @@ charts of a default run would take a minute instead of seconds.
 from __future__ import annotations
 
 import io
+import math
 import re
 import textwrap
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -67,7 +69,7 @@ class Sheet:
         self.height_in = TITLE_IN + self.body_in + self.foot_in
         self.figure.set_size_inches(self.width_in, self.height_in)
         FigureCanvasAgg(self.figure)
-        self._text(0.1, 0.12, self.title, size=9.5)
+        self._text(0.1, 0.12, self.title, size=min(9.5, self.width_in * 106 / len(self.title)))
         top = TITLE_IN + self.body_in + FOOT_PAD_IN
         for number, line in enumerate(lines):
             self._text(0.1, top + FOOT_LINE_IN * number, line, size=FOOT_SIZE, part="footer")
@@ -101,6 +103,21 @@ class Sheet:
         axes.tick_params(axis="both", length=0, labelsize=8)
         return axes
 
+    def legend(self, handles: Sequence[Artist]) -> None:
+        """What the colours mean, below the title, in as many columns as fit."""
+        columns, _ = legend_grid([str(handle.get_label()) for handle in handles], self.width_in)
+        self.figure.legend(
+            handles=handles,
+            loc="upper left",
+            bbox_to_anchor=(0.06 / self.width_in, 1 - (TITLE_IN - 0.05) / self.height_in),
+            ncols=columns,
+            frameon=False,
+            fontsize=8,
+            borderpad=0.2,
+            borderaxespad=0,
+            labelspacing=0.35,
+        )
+
     def save(self, stem: Path, formats: Sequence[str]) -> str:
         """Write the files that were asked for; returns the chart as SVG without its footer."""
         svg = self._svg()
@@ -120,6 +137,15 @@ class Sheet:
         self.figure.savefig(buffer, format="svg", metadata=nothing, facecolor="white")
         svg = re.sub(r"<!DOCTYPE.*?>\s*", "", buffer.getvalue(), flags=re.DOTALL)
         return re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+
+
+def legend_grid(names: Sequence[str], width_in: float) -> tuple[int, float]:
+    """Columns of a legend with these names, and the height in inches that it takes."""
+    if not names:
+        return 1, 0.0
+    widest = 0.62 + 0.068 * max(len(name) for name in names)
+    columns = min(max(int((width_in - 0.2) / widest), 1), len(names))
+    return columns, 0.1 + 0.165 * math.ceil(len(names) / columns)
 
 
 def inline(svg: str, title: str, foot_in: float) -> str:

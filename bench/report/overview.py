@@ -8,29 +8,46 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from bench.report import units
-from bench.report.charts import absent, beside, log_ticks, style
-from bench.report.figures import MUTED, Sheet
-from bench.report.rows import Row
+from bench.report.figures import GRID, MUTED, Sheet, legend_grid
+from bench.report.panels import AXIS_IN, absent, beside, log_ticks, style
+from bench.report.rows import Line, Row
 from bench.stats import Estimate
 
 WIDTH_IN = 7.4
-LINE_IN = 0.25
+MARKER_IN = 0.125
+"""Height of one marker; a row is as high as its markers."""
 
 
 def overview(rows: Sequence[Row], baseline: str, footer: Sequence[str]) -> Sheet:
     """All rows from top to bottom, a marker with its interval for each target but the baseline."""
-    body = LINE_IN * max(len(rows), 1) + 0.75
+    shown = _shown(rows[0], baseline) if rows else []
+    _, legend = legend_grid([line.target.name for _, line in shown], WIDTH_IN)
+    each = MARKER_IN * max(len(shown), 2)
+    body = each * max(len(rows), 1) + legend + AXIS_IN
     sheet = Sheet(f"time per operation, as a ratio to {baseline}", footer, WIDTH_IN, body)
     labels = [_label(row) for row in rows]
     longest = max((len(label) for label in labels), default=0)
-    axes = sheet.panel(left=0.25 + 0.071 * longest, top=0.3, right=1.35, bottom=0.45)
+    axes = sheet.panel(left=0.25 + 0.071 * longest, top=legend, right=1.0, bottom=AXIS_IN)
     axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     axes.set_yticks(range(len(rows)), labels)
     _axis(axes, rows, baseline)
     for place, row in enumerate(rows):
+        if place % 2:
+            axes.axhspan(place - 0.5, place + 0.5, color=GRID, alpha=0.35, linewidth=0)
         _row(axes, place, row, baseline)
-    _legend(axes, rows, baseline)
+    beside(axes, -0.5 - 0.1 / each, f"/ {baseline}", size=7.0)
+    sheet.legend([_key(number, line) for number, line in shown])
     return sheet
+
+
+def _shown(row: Row, baseline: str) -> list[tuple[int, Line]]:
+    """The lines that have a ratio to the baseline, with their number for colour and marker."""
+    return [(n, line) for n, line in enumerate(row.lines) if line.target.name != baseline]
+
+
+def _key(number: int, line: Line) -> Line2D:
+    colour, marker = style(number)
+    return Line2D([], [], color=colour, marker=marker, label=line.target.name)
 
 
 def _label(row: Row) -> str:
@@ -53,39 +70,22 @@ def _axis(axes: Axes, rows: Sequence[Row], baseline: str) -> None:
     axes.axvline(1.0, color=MUTED, linewidth=1.1, linestyle=(0, (4, 2)))
     axes.set_xlabel(
         f"time / time of {baseline} (log axis; < 1, to the left, is faster); bar: 95 % interval",
-        fontsize=8.5,
+        fontsize=8,
+        loc="right",
     )
 
 
 def _row(axes: Axes, place: int, row: Row, baseline: str) -> None:
-    lines = [(number, ln) for number, ln in enumerate(row.lines) if ln.target.name != baseline]
-    said = []
+    lines = _shown(row, baseline)
     for offset, (number, line) in enumerate(lines):
-        ratio = line.ratios.get(baseline)
-        y = place + (offset - (len(lines) - 1) / 2) * 0.3
+        ratio = line.ratios[baseline]
+        y = place + (offset - (len(lines) - 1) / 2) * 0.8 / max(len(lines), 2)
         colour, marker = style(number)
-        if ratio is not None and ratio.known:
-            if ratio.has_interval:
-                ends = [ratio.low, ratio.high]
-                axes.plot(ends, [y, y], "-", color=colour, linewidth=2.2, solid_capstyle="butt")
+        if ratio.has_interval:
+            ends = [ratio.low, ratio.high]
+            axes.plot(ends, [y, y], "-", color=colour, linewidth=2.2, solid_capstyle="butt")
+        if ratio.known:
             axes.plot([ratio.value], [y], marker, color=colour, markersize=5)
+        said = units.ratio(ratio.value) if ratio.known else absent(line)
         if not line.target.native:
-            said.append(units.ratio(ratio.value) if ratio and ratio.known else absent(line))
-    beside(axes, place, ", ".join(said))
-
-
-def _legend(axes: Axes, rows: Sequence[Row], baseline: str) -> None:
-    if not rows:
-        return
-    handles, shown = [], []
-    for number, line in enumerate(rows[0].lines):
-        if line.target.name == baseline:
-            continue
-        colour, marker = style(number)
-        handles.append(Line2D([], [], color=colour, marker=marker, label=line.target.name))
-        shown += [] if line.target.native else [line.target.name]
-    axes.legend(
-        handles=handles, loc="lower left", bbox_to_anchor=(0, 1.0), ncols=6, frameon=False,
-        fontsize=8.5, borderaxespad=0.2,
-    )  # fmt: skip
-    beside(axes, -0.5 - 0.14 / LINE_IN, f"{', '.join(shown)}\n/ {baseline}" if shown else "")
+            beside(axes, y, said, size=7.0)

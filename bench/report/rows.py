@@ -196,9 +196,9 @@ def _line(
         ),
         trouble=_trouble(records),
         latency=tuple(
-            percentiles({int(bound): int(n) for bound, n in record["histogram"].items()}, SHARES)
+            percentiles({float(bound): int(n) for bound, n in record["histogram"].items()}, SHARES)
             for record in good
-            if isinstance(record["histogram"], dict)
+            if isinstance(record["histogram"], dict) and record["histogram"]
         ),
     )
 

@@ -29,7 +29,7 @@ def _sentence(target: Target, baseline: str, rows: Sequence[Row]) -> str:
         f"ratio of times lies below 1 (faster) in {below}, above 1 (slower) in {above}, "
         f"holds 1 in {len(sure) - below - above}"
         f"{f'; {unsure} without interval' if unsure else ''}; "
-        f"passthrough engaged in {_engaged(lines)}. No correction for the number of rows."
+        f"passthrough engaged in {_engaged(lines)}."
     )
 
 

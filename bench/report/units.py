@@ -51,12 +51,12 @@ def seconds(value: object) -> str:
 def ratio(value: float, like: float | None = None) -> str:
     """A ratio in at most six characters, with as many decimals as ``like`` has in three digits.
 
-    A very small one is a fraction that can be read: ``1/293``.
+    Below 0.1 the zero before the point gives way to a digit that says something: ``.0234``.
     """
     if not math.isfinite(value):
         return "-"
-    if value < 0.01:
-        return f"1/{digits(1 / value)}" if value > 1e-3 else "<1/999"
+    if value < 0.1:
+        return f"{value:.4f}"[1:] if value >= 5e-4 else "<.0005"
     if value >= 9_995:
         return f"{digits(value / 1e3)}k"
     whole = math.floor(math.log10(float(f"{like or value:.2e}")))

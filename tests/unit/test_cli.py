@@ -29,8 +29,8 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
     [
         ("--daemon", "passthru", "did you mean 'passthrough'"),
         ("--workload", "readdirs", "did you mean 'readdir'"),
-        ("--tree", "smal", "did you mean 'small'"),
-        ("--tree", "dept=3", "did you mean 'depth'"),
+        ("--tree", "smal", "did you mean small"),
+        ("--tree", "dept=3", "did you mean depth"),
         ("--trials", "0", "above 0"),
         ("--trials", "many", "above 0"),
         ("--attr-timeout", "-1", "0 or more"),

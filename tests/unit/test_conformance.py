@@ -72,9 +72,7 @@ class _Stat:
     "field",
     [*conformance._FIELDS, "atime_ns", "blksize"],
 )
-def test_each_field_is_compared(
-    monkeypatch: pytest.MonkeyPatch, backing: Path, field: str
-) -> None:
+def test_each_field_is_compared(monkeypatch: pytest.MonkeyPatch, backing: Path, field: str) -> None:
     """One value off by one gives one line naming the entry, the field and both values."""
     twisted = _Twisted(monkeypatch, backing)
     wrong = getattr((backing / "sub" / "c").stat(), f"st_{field}") ^ 1

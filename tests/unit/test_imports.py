@@ -34,14 +34,14 @@ def modules(folder: str) -> Iterator[Path]:
     yield from sorted((ROOT / folder).rglob("*.py"))
 
 
-@pytest.mark.parametrize("path", modules("workloads"), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", list(modules("workloads")), ids=lambda path: path.name)
 def test_workloads_know_only_the_model(path: Path) -> None:
     """A workload imports bench.model and its own package, nothing else of the project."""
     ours = {name for name in imported(path) if name.split(".")[0] in ("bench", "daemons", "report")}
     assert all(name == "bench" or name.startswith("bench.model") for name in ours), ours
 
 
-@pytest.mark.parametrize("path", modules("daemons"), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", list(modules("daemons")), ids=lambda path: path.name)
 def test_daemons_know_only_the_model(path: Path) -> None:
     """A daemon imports bench.model, the counters file's reader and its own package, no more."""
     ours = {name for name in imported(path) if name.split(".")[0] in ("bench", "workloads", "report")}

@@ -27,7 +27,8 @@ MAINLINE = probe.Observations(
 )
 DEMO = replace(
     MAINLINE,
-    offered=MAINLINE.offered | fuseabi.BIT_43,
+    minor=41,
+    offered=10984177532923,  # recorded on the lab kernel, 6.12, as is all of DEMO and SERIES
     rw_mask=0,
     readdir_mask=0,
     getattr_mask=0,
@@ -47,7 +48,7 @@ WITHOUT = replace(MAINLINE, offered=MAINLINE.offered & ~fuseabi.FUSE_PASSTHROUGH
     ("seen", "level", "readdir", "words"),
     [
         (MAINLINE, Level.RW, False, "refuses ops_mask with EINVAL"),
-        (DEMO, Level.ATTACH_GETATTR, True, "2026 series raises it"),
+        (DEMO, Level.ATTACH_GETATTR, True, "a kernel with the 2026 series"),
         (SERIES, Level.ATTACH_LOOKUP, True, "LOOKUP replies"),
         (replace(WITHOUT, minor=38), Level.NONE, False, "Linux 6.9 or newer"),
         (WITHOUT, Level.NONE, False, "CONFIG_FUSE_PASSTHROUGH"),
@@ -90,6 +91,12 @@ def test_bit_43_alone_is_not_inode_operations() -> None:
     assert decision.level is Level.RW
     assert any("FUSE_HAS_IO_URING_BUFPOOL" in reason for reason in decision.reasons)
     assert not probe.proves_ops_mask(seen)
+
+
+def test_a_lab_kernel_switched_down_says_how_to_switch_it_up() -> None:
+    """There the remedy is a module parameter, not another kernel."""
+    for seen in (replace(MAINLINE, lab_switch="mainline"), replace(DEMO, lab_switch="x")):
+        assert str(probe.LAB_SWITCH) in " ".join(probe.decide(seen).reasons)
 
 
 def test_success_of_ioctls_without_the_behaviour_is_not_enough() -> None:

@@ -6,24 +6,18 @@
 #define _GNU_SOURCE
 #include "pyglue.h"
 
+#include "clock.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #define MAX_LEVEL_NAMES 4096
 #define NAME_ROOM 256
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
 
 /* A buffer of NUL-ended names as an array of pointers into it. */
 static const char **split(PyObject *packed, size_t *count)
@@ -51,7 +45,7 @@ static uint64_t loop_statx(int fd, const char **names, size_t count, size_t repe
 
 static uint64_t loop_scan(int fd, const char **names, size_t count, size_t repeat)
 {
-    static char buffer[32768] __attribute__((aligned(8)));
+    static char buffer[32768] __attribute__((aligned(4096)));
     uint64_t failed = 0;
     for (size_t r = 0; r < repeat; r++)
         for (size_t i = 0; i < count; i++) {

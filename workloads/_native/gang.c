@@ -1,10 +1,10 @@
 /* Threads with a start barrier; see gang.h. */
 #define _GNU_SOURCE
 #include "gang.h"
+#include "clock.h"
 
 #include <errno.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -98,7 +98,33 @@ static void await(struct muster *muster)
     }
 }
 
-int gang_run(struct gang *gang)
+void gang_poll_solo(struct gang *gang)
+{
+    sigset_t blocked;
+
+    if (!gang->poll || now_ns() - gang->polled_ns < POLL_NS)
+        return;
+    pthread_sigmask(SIG_SETMASK, &gang->signals_before, &blocked);
+    if (gang->poll(gang->poll_argument))
+        atomic_store(&gang->stop, true);
+    pthread_sigmask(SIG_SETMASK, &blocked, NULL);
+    gang->polled_ns = now_ns();
+}
+
+static void run_solo(struct gang *gang)
+{
+    sigset_t all;
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &gang->signals_before);
+    gang->solo = true;
+    gang->polled_ns = now_ns();
+    gang->body(gang, 0, gang->shared);
+    gang->solo = false;
+    pthread_sigmask(SIG_SETMASK, &gang->signals_before, NULL);
+}
+
+static int run_threads(struct gang *gang)
 {
     struct muster muster = {.gang = gang};
     struct member *members = calloc((size_t)gang->threads, sizeof *members);
@@ -127,4 +153,12 @@ int gang_run(struct gang *gang)
     pthread_cond_destroy(&muster.changed);
     free(members);
     return error;
+}
+
+int gang_run(struct gang *gang)
+{
+    if (gang->threads > 1)
+        return run_threads(gang);
+    run_solo(gang);
+    return 0;
 }

@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "layout.h"
 
+#include "clock.h"
 #include "histogram.h"
 #include "walk.h"
 
@@ -109,6 +110,8 @@ static int open_root(PyObject *root, int flags)
 static void lanes_free(Driver *self)
 {
     for (int i = 0; self->lanes && i < self->threads; i++) {
+        if (self->lanes[i].root_fd >= 0)
+            close(self->lanes[i].root_fd);
         free(self->lanes[i].buffer);
         free(self->lanes[i].histogram);
     }
@@ -116,17 +119,47 @@ static void lanes_free(Driver *self)
     self->lanes = NULL;
 }
 
+static int lanes_alloc(Driver *self)
+{
+    size_t bytes = (size_t)self->threads * sizeof *self->lanes;
+    /* Lanes share no cache line; the size of one is a multiple of its alignment. */
+    self->lanes = aligned_alloc(_Alignof(struct lane), bytes);
+    if (!self->lanes) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    memset(self->lanes, 0, bytes);
+    for (int i = 0; i < self->threads; i++)
+        self->lanes[i].root_fd = -1;
+    return 0;
+}
+
 static int lane_init(struct lane *lane, int flags, size_t buffer_bytes)
 {
     void *buffer;
-    memset(lane, 0, sizeof *lane);
-    if (posix_memalign(&buffer, BLOCK, buffer_bytes))
+    if (posix_memalign(&buffer, BLOCK, buffer_bytes)) {
+        PyErr_NoMemory();
         return -1;
+    }
     /* Written to, so that no page of it is first touched inside a window. */
     memset(buffer, 0, buffer_bytes);
     lane->buffer = buffer;
     lane->buffer_bytes = buffer_bytes;
     lane->statx_flags = flags;
+    return 0;
+}
+
+/* Gives a lane its own descriptor of the root: threads that share one contend for its reference
+ * count, which would be the driver's doing and not the target's. */
+static int lane_own_root(const Driver *self, struct lane *lane)
+{
+    lane->root_fd = openat(self->layout.root_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (lane->root_fd < 0) {
+        raise_os(errno, strerror(errno), self->layout.root);
+        return -1;
+    }
+    for (const struct visit *visit = lane->begin; visit != lane->end; visit++)
+        self->layout.visits[visit - self->layout.visits].fd = lane->root_fd;
     return 0;
 }
 
@@ -142,22 +175,19 @@ static int lanes_init(Driver *self, int flags, size_t buffer_bytes)
                      self->threads, self->layout.size);
         return -1;
     }
-    self->lanes = aligned_alloc(64, (size_t)self->threads * sizeof *self->lanes);
-    if (!self->lanes)
-        goto no_memory;
-    memset(self->lanes, 0, (size_t)self->threads * sizeof *self->lanes);
+    if (lanes_alloc(self))
+        return -1;
     for (int i = 0; i < self->threads; i++) {
         struct lane *lane = &self->lanes[i];
         if (lane_init(lane, flags, buffer_bytes))
-            goto no_memory;
+            return -1;
         lane->begin = lane->at = at;
         at += share + ((size_t)i < more);
         lane->end = at;
+        if (i && self->op->items == ITEMS_PATHS && lane_own_root(self, lane))
+            return -1;
     }
     return 0;
-no_memory:
-    PyErr_NoMemory();
-    return -1;
 }
 
 static int Driver_init(PyObject *object, PyObject *args, PyObject *kwargs)

@@ -1,10 +1,11 @@
 /* One inner loop per operation: the system call, the check of its result, the next visit.
  *
  * drive() is inlined into each loop with the operation as a constant, so there is no indirect
- * call per op. The stop flag is read between chunks, not per op.
+ * call per op. Whether to stop is asked between chunks, not per op.
  */
 #define _GNU_SOURCE
 #include "ops.h"
+#include "clock.h"
 #include "histogram.h"
 
 #include <dirent.h>
@@ -12,7 +13,6 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define INLINE static inline __attribute__((always_inline))
@@ -20,13 +20,6 @@
 #define CHUNK 64
 
 typedef int visit_op(struct lane *lane, const struct visit *visit);
-
-uint64_t now_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
 
 /* Records why a visit failed; a helper, so that the loops stay small. */
 COLD int fail(struct lane *lane, const struct visit *visit, int error, const char *what)
@@ -230,7 +223,7 @@ LOOPS(missing, CHUNK);
 LOOPS(open_close, CHUNK);
 LOOPS(pread, CHUNK);
 LOOPS(empty, CHUNK);
-/* One listing can take a tenth of a second, so the stop flag is read after each. */
+/* One listing can take a tenth of a second, so whether to stop is asked after each. */
 LOOPS(scan, 1);
 LOOPS(rescan, 1);
 LOOPS(scan_stat, 1);

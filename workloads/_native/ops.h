@@ -32,7 +32,7 @@ struct failure {
 
 /* One thread's share of the visits, its cursor, and everything it touches inside a window. */
 struct lane {
-    const struct visit *begin, *end, *at;
+    _Alignas(64) const struct visit *begin, *end, *at;
     uint64_t quota;
     uint64_t done;
     uint64_t entries;
@@ -40,6 +40,7 @@ struct lane {
     unsigned char *buffer;
     size_t buffer_bytes;
     uint64_t *histogram;
+    int root_fd;
     int statx_flags;
     struct statx st;
     struct failure failure;
@@ -56,7 +57,5 @@ struct op_loops {
 
 extern const struct op_loops loops_statx, loops_fstat, loops_scan, loops_rescan, loops_scan_stat,
     loops_missing, loops_open_close, loops_pread, loops_empty;
-
-uint64_t now_ns(void);
 
 #endif

@@ -8,6 +8,8 @@
 #include <string.h>
 #include <sys/vfs.h>
 
+#define MAX_THREADS 1024
+
 /* Parses (depth, branching, files_per_dir, name_length, file_size, seed); for "O&". */
 static int to_shape(PyObject *object, void *address)
 {
@@ -155,9 +157,9 @@ static void raise_failure(const struct tree_failure *failure)
 
 static int check_build(const struct tree_job *job, Py_ssize_t threads)
 {
-    if (threads >= 1 && threads <= 1024 && job->data_files <= 100 && job->data_bytes <= MAX_COUNT)
+    if (threads >= 1 && threads <= MAX_THREADS && job->data_files <= 100 && job->data_bytes <= MAX_COUNT)
         return 0;
-    PyErr_SetString(PyExc_ValueError, "wanted 1 to 1024 threads and up to 100 data files");
+    PyErr_Format(PyExc_ValueError, "wanted 1 to %d threads and up to 100 data files", MAX_THREADS);
     return -1;
 }
 
@@ -200,17 +202,20 @@ out:
 static PyObject *tree_remove(PyObject *module, PyObject *args)
 {
     const char *name;
-    int base;
+    int base, threads = 1;
     struct released released;
     PyObject *result = NULL;
 
     (void)module;
-    if (!PyArg_ParseTuple(args, "is", &base, &name))
+    if (!PyArg_ParseTuple(args, "is|i", &base, &name, &threads))
         return NULL;
+    if (threads < 1 || threads > MAX_THREADS)
+        return PyErr_Format(PyExc_ValueError, "wanted 1 to %d threads", MAX_THREADS);
     struct tree_job *job = calloc(1, sizeof *job);
     if (!job)
         return PyErr_NoMemory();
     job->base = base;
+    job->threads = threads;
     job->poll = released_check;
     job->poll_argument = &released;
     released.state = PyEval_SaveThread();
@@ -275,7 +280,7 @@ static PyMethodDef functions[] = {
     {"packed", tree_packed, METH_VARARGS, "packed(shape, kind, start, count, stride=1) -> bytes"},
     {"build", tree_build, METH_VARARGS,
      "build(fd, shape, threads, data_files, data_bytes, progress)"},
-    {"remove", tree_remove, METH_VARARGS, "remove(fd, name): everything below, and it"},
+    {"remove", tree_remove, METH_VARARGS, "remove(fd, name, threads=1): everything below, and it"},
     {"check", tree_check, METH_VARARGS,
      "check(fd, shape, dirs, files, built_ns) -> str | None: what is not as built"},
     {"filesystem", tree_filesystem, METH_O, "filesystem(fd) -> int: statfs' f_type"},

@@ -28,7 +28,7 @@ def build(
 ) -> None:
     """Make ``tree/`` and ``data/`` in the directory ``fd``; OSError names what failed."""
 
-def remove(fd: int, name: str, /) -> None:
+def remove(fd: int, name: str, threads: int = 1, /) -> None:
     """Remove ``name`` in the directory ``fd`` and everything below, on this file system only."""
 
 def check(fd: int, shape: Shape, dirs: int, files: int, built_ns: int, /) -> str | None:

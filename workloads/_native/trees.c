@@ -21,6 +21,7 @@
 #define LIST_BUFFER 32768
 #define ASK_EVERY 4096
 #define REPORT_EVERY 256
+#define CLEAR_AT_ONCE 4096
 
 struct crew {
     struct tree_job *job;
@@ -76,6 +77,7 @@ static int write_content(int fd, uint64_t seed, uint64_t stream, uint64_t size, 
     return 0;
 }
 
+/* A file with content; -1 with errno. */
 static int make_full(int dir, const char *name, uint64_t seed, uint64_t stream, uint64_t size,
                      void *buffer)
 {
@@ -108,7 +110,7 @@ static int fill_leaf(struct hand *hand, int fd, uint64_t leaf)
             : mknodat(fd, hand->name, S_IFREG | 0644, 0);
         if (error)
             return fail_hand(hand, "make a file", KIND_FILE, i);
-        if (++hand->unreported == REPORT_EVERY) {
+        if (++hand->unreported == REPORT_EVERY || shape->file_size) {
             report(hand);
             if (gang_stopped(hand->gang))
                 return -1;
@@ -246,9 +248,20 @@ int trees_build(struct tree_job *job)
 
 struct removal {
     struct tree_job *job;
+    /* NULL in the caller's thread, which polls by itself. */
+    struct gang *gang;
     dev_t device;
     uint64_t removed;
 };
+
+static bool removal_stopped(struct removal *removal)
+{
+    if (++removal->removed % ASK_EVERY)
+        return false;
+    if (removal->gang)
+        return gang_stopped(removal->gang);
+    return removal->job->poll && removal->job->poll(removal->job->poll_argument);
+}
 
 static int remove_below(struct removal *removal, int parent, const char *name);
 
@@ -258,7 +271,7 @@ static int remove_entry(struct removal *removal, int fd, const struct dirent64 *
 
     if (!strcmp(entry->d_name, ".") || !strcmp(entry->d_name, ".."))
         return 0;
-    if (++removal->removed % ASK_EVERY == 0 && job->poll && job->poll(job->poll_argument)) {
+    if (removal_stopped(removal)) {
         errno = EINTR;
         return fail(job, "remove", entry->d_name);
     }
@@ -315,17 +328,93 @@ static int remove_below(struct removal *removal, int parent, const char *name)
     return result;
 }
 
+/* What the threads of a removal share: the subdirectories of one directory, taken one by one. */
+struct clearing {
+    struct tree_job *job;
+    int fd;
+    dev_t device;
+    char (*names)[MAX_NAME + 1];
+    size_t count;
+    _Atomic size_t next;
+    atomic_flag failed;
+};
+
+static void clear(struct gang *gang, int index, void *shared)
+{
+    struct clearing *clearing = shared;
+    struct tree_job job = {.base = clearing->fd};
+    struct removal removal = {.job = &job, .gang = gang, .device = clearing->device};
+    size_t i;
+
+    (void)index;
+    while (!gang_stopped(gang) && (i = atomic_fetch_add(&clearing->next, 1)) < clearing->count) {
+        if (!remove_below(&removal, clearing->fd, clearing->names[i]))
+            continue;
+        if (!atomic_flag_test_and_set(&clearing->failed))
+            clearing->job->failure = job.failure;
+        atomic_store(&gang->stop, true);
+    }
+}
+
+/* Names of up to CLEAR_AT_ONCE subdirectories; what is left over is removed by the caller alone. */
+static int list_subdirs(struct clearing *clearing, const char *name)
+{
+    _Alignas(struct dirent64) char buffer[LIST_BUFFER];
+    ssize_t got = 0;
+
+    while (clearing->count < CLEAR_AT_ONCE
+           && (got = getdents64(clearing->fd, buffer, sizeof buffer)) > 0)
+        for (ssize_t at = 0; at < got && clearing->count < CLEAR_AT_ONCE;) {
+            const struct dirent64 *entry = (const void *)(buffer + at);
+            at += entry->d_reclen;
+            if (entry->d_type == DT_DIR && strcmp(entry->d_name, ".")
+                && strcmp(entry->d_name, ".."))
+                strcpy(clearing->names[clearing->count++], entry->d_name);
+        }
+    return got < 0 ? fail(clearing->job, "list", name) : 0;
+}
+
+static int clear_subdirs(struct clearing *clearing, const char *name)
+{
+    struct tree_job *job = clearing->job;
+    struct gang gang = {.threads = job->threads, .body = clear, .shared = clearing,
+                        .poll = job->poll, .poll_argument = job->poll_argument};
+
+    clearing->names = malloc(CLEAR_AT_ONCE * sizeof *clearing->names);
+    if (!clearing->names)
+        return fail(job, "remove", name);
+    int result = list_subdirs(clearing, name);
+    if (!result && (errno = gang_run(&gang)))
+        result = fail(job, "threads", name);
+    free(clearing->names);
+    if (!result && gang_stopped(&gang) && !job->failure.what) {
+        errno = EINTR;
+        result = fail(job, "remove", name);
+    }
+    return result || job->failure.what ? -1 : 0;
+}
+
 int trees_remove(struct tree_job *job, const char *name)
 {
     struct removal removal = {.job = job};
-    struct stat st;
+    struct clearing clearing = {.job = job, .failed = ATOMIC_FLAG_INIT};
+    struct stat base, st;
 
-    if (fstat(job->base, &st))
+    if (fstat(job->base, &base))
         return fail(job, "stat", name);
-    removal.device = st.st_dev;
-    if (fstatat(job->base, name, &st, AT_SYMLINK_NOFOLLOW))
-        return errno == ENOENT ? 0 : fail(job, "stat", name);
-    return remove_below(&removal, job->base, name);
+    removal.device = clearing.device = base.st_dev;
+    clearing.fd = openat(job->base, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (clearing.fd < 0)
+        return errno == ENOENT ? 0 : fail(job, "open", name);
+    int result = -1;
+    if (fstat(clearing.fd, &st))
+        fail(job, "stat", name);
+    else if (st.st_dev == base.st_dev)
+        result = clear_subdirs(&clearing, name);
+    else
+        result = 0; /* refused below, with the same words as any other mount */
+    close(clearing.fd);
+    return result ? -1 : remove_below(&removal, job->base, name);
 }
 
 static int check_one(struct tree_job *job, enum kind kind, uint64_t index, int64_t built_ns)

@@ -1,0 +1,128 @@
+"""Pieces that charts share: a panel of lines, its scale, a dot with its interval, a value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+from bench.report import units
+from bench.report.figures import COLOURS, INK, MARKERS, Sheet
+from bench.report.rows import Line
+from bench.stats import Estimate
+
+AXIS_IN = 0.44
+"""Below a panel: tick labels and axis label."""
+SPREAD_FOR_LOG = 20.0
+"""Largest over smallest value from which a linear axis would hide the small ones."""
+PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
+
+Label = Callable[[float], str]
+
+
+def lines_panel(sheet: Sheet, lines: Sequence[Line], top: float, height: float) -> Axes:
+    """A panel with one horizontal line per target, the first on top, values at its right."""
+    names = [_name(line.target.name) for line in lines]
+    longest = max((len(part) for name in names for part in name.split("\n")), default=0)
+    axes = sheet.panel(
+        left=0.2 + 0.073 * longest,
+        top=top,
+        right=1.5,
+        bottom=sheet.body_in - top - height + AXIS_IN,
+    )
+    axes.set_ylim(max(len(lines), 1) - 0.5, -0.5)
+    axes.set_yticks(range(len(lines)), names)
+    return axes
+
+
+def style(number: int) -> tuple[str, str]:
+    """Colour and marker of the n-th target, the same in every chart of a run."""
+    return COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+
+
+def scale(axes: Axes, values: Sequence[float], label: Label = "{:g}".format) -> str:
+    """Linear from zero if that shows every value, else logarithmic; says so if it is."""
+    positive = [value for value in values if value > 0]
+    if not positive:
+        axes.set_xticks([])
+        return ""
+    low, high = min(positive), max(positive)
+    if high / low <= SPREAD_FOR_LOG:
+        axes.set_xlim(0, high * 1.06)
+        axes.locator_params(axis="x", nbins=5)
+        return ""
+    axes.set_xscale("log")
+    log_ticks(axes, low / 1.3, high * 1.3, label)
+    return " (log axis)"
+
+
+def log_ticks(axes: Axes, low: float, high: float, label: Label = "{:g}".format) -> None:
+    """A log axis from low to high with plain labels, at 1, 2 and 5 unless they would crowd."""
+    decades = math.log10(high / low)
+    steps = (1.0, 2.0, 5.0) if decades < 1.2 else (1.0, 3.0) if decades < 2.3 else (1.0,)
+    exponents = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    ticks = [step * 10.0**exponent for exponent in exponents for step in steps]
+    axes.set_xlim(low, high)
+    axes.xaxis.set_major_locator(FixedLocator([t for t in ticks if low <= t <= high]))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
+    axes.xaxis.set_minor_locator(NullLocator())
+
+
+def dot(axes: Axes, place: float, estimate: Estimate, number: int) -> None:
+    """Median and interval on a line, the trials as small dots beneath."""
+    if not estimate.known:
+        return
+    colour, marker = style(number)
+    below = [place + 0.24] * len(estimate.points)
+    axes.plot(estimate.points, below, ".", color=colour, alpha=0.45, markersize=4.5)
+    if estimate.has_interval:
+        ends = [estimate.low, estimate.high]
+        axes.plot(ends, [place, place], "-", color=colour, linewidth=2.6, solid_capstyle="butt")
+    axes.plot([estimate.value], [place], marker, color=colour, markersize=6.5)
+
+
+def beside(axes: Axes, place: float, text: str, size: float = 7.5) -> None:
+    """A text in the column at the right of a panel."""
+    axes.annotate(
+        text.replace("+-", PLUS_MINUS),
+        (1.0, place),
+        xycoords=axes.get_yaxis_transform(),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=size,
+        color=INK,
+        annotation_clip=False,
+    )
+
+
+def absent(line: Line) -> str:
+    """Why a line has no value, short enough for the column; the footer has it in full."""
+    trouble = line.trouble[0].partition(":")[0] if line.trouble else "no value"
+    return trouble.replace(" trials", "").replace(" trial", "")
+
+
+def tick(seconds: float) -> str:
+    """A time on an axis: without digits that only the position would bear out."""
+    if seconds <= 0:
+        return "0"
+    size, unit = units.scale_of(seconds)
+    return f"{seconds / size:g} {unit}"
+
+
+def _name(name: str) -> str:
+    """A target's name in at most two lines."""
+    if len(name) <= 16:
+        return name
+    middle = len(name) // 2
+    cuts = [at + 1 for at, letter in enumerate(name) if letter in "-_ ."] or [middle]
+    cut = min(cuts, key=lambda at: abs(at - middle))
+    return f"{name[:cut]}\n{name[cut:]}"
+
+
+def extent(estimate: Estimate) -> list[float]:
+    """Everything of an estimate that has to fit onto an axis."""
+    ends = [estimate.low, estimate.high] if estimate.has_interval else []
+    return [value for value in (estimate.value, *ends, *estimate.points) if math.isfinite(value)]

@@ -1,0 +1,153 @@
+"""What the op driver costs above a bare C loop, and whether that depends on the number of files.
+
+One process, pinned to one CPU, arms interleaved in shuffled order and compared round by round.
+A bare loop over the same names is slower at 10^6 files than at 10^4 because the kernel's own
+caches miss; what the driver adds is shown apart from that.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import statistics
+from collections.abc import Callable
+from pathlib import Path
+
+from paired import Samples, difference, interleave, publish, ratio, spread, table, verdict
+
+from workloads import tree
+from workloads._native import bareloops
+from workloads._native.opdriver import Driver
+from workloads.tree import Data, TreeSpec, parse_tree
+
+WINDOW = 10_000
+ROUNDS = 200
+
+Arm = Callable[[int], float]
+
+
+def statx_arms(home: Path, spec: TreeSpec, tag: str) -> dict[str, Arm]:
+    """Bare loop and driver over all names of a tree, one slice of it per round."""
+    slices = [spec.packed("f", start, WINDOW) for start in range(0, spec.file_count, WINDOW)]
+    driver = Driver("statx-path", home, b"".join(slices))
+    shuffled = Driver("statx-path", home, b"".join(slices), order="random", seed=1)
+
+    def bare(number: int) -> float:
+        return bareloops.statx(str(home), slices[number % len(slices)], 1) / WINDOW
+
+    def driven(_number: int) -> float:
+        return driver.run(WINDOW).ns / WINDOW
+
+    def random_order(_number: int) -> float:
+        return shuffled.run(WINDOW).ns / WINDOW
+
+    return {
+        f"bare {tag}": bare,
+        f"driver {tag}": driven,
+        f"random {tag}": random_order,
+        f"empty {tag}": lambda _number: driver.empty_loop_ns(WINDOW),
+        f"empty-random {tag}": lambda _number: shuffled.empty_loop_ns(WINDOW),
+        f"empty-timed {tag}": lambda _number: driver.empty_loop_ns(WINDOW, histogram=True),
+    }
+
+
+def fixed_arms(home: Path, spec: TreeSpec, items: int, tag: str) -> dict[str, Arm]:
+    """The driver stepping through many items that all name one file: the kernel's part is fixed."""
+    driver = Driver("statx-path", home, (spec.file_path(0).encode() + b"\0") * items)
+    return {f"fixed {tag}": lambda _number: driver.run(WINDOW).ns / WINDOW}
+
+
+def scan_arms(home: Path, spec: TreeSpec) -> dict[str, Arm]:
+    """Raw getdents64 and the driver, ns per entry, over the leaves of a tree."""
+    leaves = spec.packed("d", spec.first_leaf, spec.leaf_count)
+    driver = Driver("scan", home, leaves, expected=spec.files_per_dir)
+
+    def bare(_number: int) -> float:
+        return bareloops.scan(str(home), leaves, 1) / spec.file_count
+
+    def driven(_number: int) -> float:
+        result = driver.run(spec.leaf_count)
+        return result.ns / result.entries
+
+    return {"bare scan": bare, "driver scan": driven}
+
+
+def report(samples: Samples) -> str:
+    def above(arm: str, base: str, bar: float | None, what: str) -> list[str]:
+        values = difference(samples, arm, base)
+        told = verdict(statistics.median(values), bar) if bar else ""
+        return [what, spread(values), told]
+
+    def cost(arm: str, what: str) -> list[str]:
+        return [what, spread(samples[arm], 2 if arm.startswith("empty") else 1), ""]
+
+    def grown(kind: str, what: str, bar: float | None = None) -> list[str]:
+        values = ratio(samples, f"{kind} 1e6", f"{kind} 1e4")
+        told = verdict(statistics.median(values), bar) if bar else ""
+        return [what, spread(values, 3), told]
+
+    own = [
+        (d6 / b6) / (d4 / b4)
+        for d6, b6, d4, b4 in zip(
+            *(samples[arm] for arm in ("driver 1e6", "bare 1e6", "driver 1e4", "bare 1e4")),
+            strict=True,
+        )
+    ]
+    rows = [
+        ["ns per op", "median (quartiles)", "bar"],
+        above("driver 1e4", "bare 1e4", 30, "driver above bare, statx, 1e4 files"),
+        above("driver 1e6", "bare 1e6", 30, "driver above bare, statx, 1e6 files"),
+        above("driver scan", "bare scan", 10, "driver above raw getdents64, per entry"),
+        cost("bare 1e4", "bare statx, 1e4 files"),
+        cost("driver 1e4", "driver statx, 1e4 files"),
+        cost("bare 1e6", "bare statx, 1e6 files"),
+        cost("driver 1e6", "driver statx, 1e6 files"),
+        cost("bare scan", "raw getdents64, per entry"),
+        cost("driver scan", "driver scan, per entry"),
+        cost("empty 1e4", "empty loop, 1e4 items"),
+        cost("empty 1e6", "empty loop, 1e6 items"),
+        cost("empty-random 1e6", "empty loop, 1e6 items, random order"),
+        cost("empty-timed 1e4", "empty loop with histogram"),
+        ["", "", ""],
+        ["cost at 1e6 / cost at 1e4", "", ""],
+        grown("fixed", "driver, every item the same file", 1.05),
+        [
+            "driver over bare, each on its own names",
+            spread(own, 3),
+            verdict(statistics.median(own), 1.05),
+        ],
+        grown("bare", "bare loop: the kernel's caches"),
+        grown("driver", "driver: the same"),
+        grown("random", "driver, random order: the same"),
+    ]
+    return table(rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--backing", type=Path, default=Path("/dev/shm"))
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    options = parser.parse_args()
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+    small, large = parse_tree("small"), parse_tree("large")
+    homes = [options.backing / f"bench-self-{spec.hash}" for spec in (small, large)]
+    try:
+        for spec, home in zip((small, large), homes, strict=True):
+            tree.build(spec, home, data=Data(0, 0))
+        arms = {
+            **statx_arms(homes[0], small, "1e4"),
+            **statx_arms(homes[1], large, "1e6"),
+            **fixed_arms(homes[0], small, 10**4, "1e4"),
+            **fixed_arms(homes[0], small, 10**6, "1e6"),
+            **scan_arms(homes[0], small),
+        }
+        samples = interleave(arms, options.rounds)
+    finally:
+        for home in homes:
+            if home.exists():
+                tree.remove(home)
+    publish("opdriver", report(samples), samples)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,131 @@
+"""Daemons that go wrong in one way each, and a bench that knows them; used by test_faults.
+
+    python -m tests.mount.faulty run --daemon hangs ...
+
+is ``python -m bench run`` with these daemons added. Each is the real mirror, made to fail.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from bench import cli, registry, trial
+from bench import mount as mounting
+from bench.model import Daemon, DaemonOptions, Opcode
+
+MODES = {
+    "exits": "exits before it mounts",
+    "silent": "never mounts",
+    "dies": "is killed in the middle of a window",
+    "hangs": "stops answering in the middle of a window",
+    "lies": "reports a wrong size",
+    "garbage": "writes replies of the wrong length",
+    "late": "does not end when it is unmounted",
+    "bad-exit": "ends with status 7",
+    "claims": "claims that no GETATTR arrives, and gets them",
+}
+AFTER = 300
+"""GETATTR requests answered before a daemon dies or hangs: more than conformance needs at first."""
+
+
+def argv(mode: str) -> Callable[[Path, Path, DaemonOptions], list[str]]:
+    def command(backing: Path, mountpoint: Path, options: DaemonOptions) -> list[str]:
+        arguments = [sys.executable, "-m", "tests.mount.faulty", "serve", mode]
+        if options.counters:
+            arguments += ["--counters", str(options.counters)]
+        return [*arguments, "--", str(backing), str(mountpoint)]
+
+    return command
+
+
+def daemons() -> dict[str, Daemon]:
+    plain = registry.daemon("plain")
+    made = {
+        mode: replace(plain, name=mode, summary=summary, argv=argv(mode), companions=("native",))
+        for mode, summary in MODES.items()
+    }
+    passthrough = registry.daemon("passthrough")
+    made["claims"] = replace(
+        made["claims"], levels=passthrough.levels, claims=lambda _options, _cache: frozenset({Opcode.GETATTR})
+    )
+    return made
+
+
+def serve(mode: str, rest: list[str]) -> int:
+    """Run the real server, broken as ``mode`` says."""
+    if mode == "exits":
+        print("exits: on purpose", file=sys.stderr)
+        return 5
+    if mode == "silent":
+        time.sleep(600)
+    from daemons import _serve
+
+    conformance = "conformance-" in rest[-1]
+    if mode in ("dies", "hangs", "lies", "garbage") and not (conformance and mode in ("dies", "hangs")):
+        spoil(mode)
+    code = _serve.main([*rest[:-3], "--name", mode, *rest[-3:]])
+    if mode == "late" and not conformance:
+        time.sleep(600)
+    return 7 if mode == "bad-exit" and not conformance else code
+
+
+def spoil(mode: str) -> None:
+    """Replace the mirror's getattr by a broken one; the shim must be there before pyfuse3 is."""
+    from daemons._shim import Shim
+
+    Shim()
+    from daemons._mirror import Mirror
+
+    break_getattr(Mirror, mode)
+
+
+def break_getattr(mirror: type, mode: str) -> None:
+    right = mirror.getattr  # type: ignore[attr-defined]
+    seen = 0
+
+    async def getattr_(self, inode, ctx):  # type: ignore[no-untyped-def]
+        nonlocal seen
+        seen += 1
+        if mode == "dies" and seen > AFTER:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if mode == "hangs" and seen > AFTER:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        answer = await right(self, inode, ctx)
+        if mode == "lies":
+            answer.st_size += 1
+        if mode == "garbage":
+            os.write(fuse_descriptor(), b"\x13" * 40)
+        return answer
+
+    mirror.getattr = getattr_  # type: ignore[attr-defined]
+
+
+def fuse_descriptor() -> int:
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if os.readlink(f"/proc/self/fd/{name}") == "/dev/fuse":
+                return int(name)
+        except OSError:
+            continue
+    raise RuntimeError("no /dev/fuse descriptor")
+
+
+def main() -> int:
+    if sys.argv[1] == "serve":
+        return serve(sys.argv[2], sys.argv[3:])
+    known = registry.daemons()
+    known.update(daemons())  # the cached dict is what the whole bench looks things up in
+    mounting.READY_TIMEOUT_S = 2.0
+    mounting.UNMOUNT_TIMEOUT_S = 2.0
+    trial.Bench.trial_timeout_s = 3.0  # type: ignore[assignment, method-assign]
+    return cli.main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,214 @@
+"""What goes wrong costs one trial: a line with the reason, nothing mounted, nothing running, the rest goes on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import cleanup, isolate, mountinfo
+from bench.model import Exit
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def backing(tmp_path: Path) -> Path:
+    """A backing of the test's own, so that runs do not meet."""
+    path = tmp_path / "backing"
+    path.mkdir()
+    return path
+
+
+def command(module: str, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", module, *arguments]
+
+
+def run(tmp_path: Path, backing: Path, *arguments: str, module: str = "tests.mount.faulty") -> tuple[int, list[dict[str, Any]], str]:
+    """A quick run; returns exit code, trial records and stderr."""
+    output = tmp_path / "run"
+    done = subprocess.run(
+        command(module, "run", "--quick", "--no-report", "--backing", str(backing), "--output", str(output), *arguments),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    return done.returncode, records(output), done.stderr
+
+
+def records(output: Path) -> list[dict[str, Any]]:
+    file = output / "trials.jsonl"
+    return [json.loads(line) for line in file.read_text().splitlines()] if file.exists() else []
+
+
+def nothing_left() -> None:
+    """No mount, no process, no half-written file of a run."""
+    assert mountinfo.under(isolate.RUNTIME) == []
+    assert cleanup.orphans() == []
+    assert cleanup.mounts() == []
+
+
+@pytest.mark.parametrize(
+    ("mode", "outcome", "words"),
+    [
+        ("exits", "skipped", "exits exited with 5 before it had mounted: exits: on purpose"),
+        ("silent", "skipped", "did not mount within"),
+        ("dies", "failed", "was killed by SIGKILL"),
+        ("hangs", "failed", "did not answer for"),
+        ("lies", "skipped", "size"),
+        ("late", "failed", "still running"),
+        ("bad-exit", "failed", "exited with 7 at unmount"),
+        ("claims", "failed", "GETATTR arrived"),
+    ],
+)
+def test_a_faulty_daemon_costs_its_own_trials(
+    tmp_path: Path, backing: Path, mode: str, outcome: str, words: str
+) -> None:
+    """Its trials say why; native's trials of the same run are ok; nothing is left."""
+    code, trials, _ = run(tmp_path, backing, "--daemon", mode, "--workload", "getattr-storm/fd")
+    mine = [trial for trial in trials if trial["target"] == mode]
+    assert [trial["outcome"] for trial in mine] == [outcome, outcome]
+    assert all(words in trial["reason"] for trial in mine), mine[0]["reason"]
+    assert all("\n" not in trial["reason"] for trial in mine)
+    assert {trial["outcome"] for trial in trials if trial["target"] == "native"} == {"ok"}
+    assert code == (Exit.PROOF_FAILED if outcome == "failed" else Exit.MEASURED)
+    nothing_left()
+
+
+def test_garbage_replies_fail_the_trial_and_nothing_else(tmp_path: Path, backing: Path) -> None:
+    """The kernel refuses malformed replies; whatever that does to the daemon costs its trials only."""
+    code, trials, _ = run(tmp_path, backing, "--daemon", "garbage", "--workload", "getattr-storm/fd")
+    assert {trial["outcome"] for trial in trials if trial["target"] == "native"} == {"ok"}
+    assert code in (Exit.MEASURED, Exit.PROOF_FAILED)
+    nothing_left()
+
+
+def start(tmp_path: Path, backing: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command(
+            "bench", "run", "--quick", "--no-report", "--json", "--backing", str(backing),
+            "--output", str(tmp_path / "run"), *arguments,
+        ),
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+
+
+def wait_for_trials(process: subprocess.Popen[str], number: int) -> None:
+    """--json prints a line as each trial is on disk."""
+    assert process.stdout is not None
+    for _ in range(number):
+        assert process.stdout.readline()
+
+
+def gone(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return True
+    return False
+
+
+def test_ctrl_c_keeps_what_is_done_and_resume_finishes_it(tmp_path: Path, backing: Path) -> None:
+    """Interrupted in mid-run: exit 130, a hint, nothing left; --resume does the rest, once each."""
+    process = start(tmp_path, backing, "--workload", "getattr-storm", "--workload", "readdir")
+    wait_for_trials(process, 3)
+    process.send_signal(signal.SIGINT)
+    _, words = process.communicate(timeout=60)
+    assert process.returncode == Exit.INTERRUPTED
+    assert "--resume" in words
+    assert "Traceback" not in words
+    kept = records(tmp_path / "run")
+    assert len(kept) >= 3
+    nothing_left()
+    done = subprocess.run(
+        command("bench", "run", "--no-report", "--resume", str(tmp_path / "run")), cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == Exit.MEASURED, done.stderr
+    after = records(tmp_path / "run")
+    assert after[: len(kept)] == kept
+    keys = [(record["series"], record["round"]) for record in after]
+    assert len(keys) == len(set(keys)) == 2 * 3 * 4
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["finished"]
+
+
+@pytest.mark.parametrize("after", [1, 2, 4])
+def test_kill_minus_9_leaves_no_mount_and_no_process(tmp_path: Path, backing: Path, after: int) -> None:
+    """The kernel takes down what a killed runner cannot; its finished trials are whole."""
+    process = start(tmp_path, backing, "--workload", "getattr-storm", "--workload", "readdir")
+    wait_for_trials(process, after)
+    process.kill()
+    process.wait()
+    deadline = time.monotonic() + 10
+    while cleanup.orphans() and time.monotonic() < deadline:
+        time.sleep(0.01)  # the kernel is still tearing it down
+    nothing_left()
+    assert len(records(tmp_path / "run")) >= after
+
+
+def test_a_vanished_backing_is_said_and_the_run_ends_in_order(tmp_path: Path, backing: Path) -> None:
+    """Removed in mid-run: the rest of the trials are not invented."""
+    process = start(tmp_path, backing, "--workload", "getattr-storm")
+    wait_for_trials(process, 2)
+    (tree,) = [path for path in backing.iterdir() if path.is_dir()]
+    tree.rename(tmp_path / "elsewhere")
+    process.communicate(timeout=120)
+    last = records(tmp_path / "run")[-1]
+    assert last["outcome"] in ("failed", "skipped")
+    assert str(tree) in last["reason"] or "No such file" in last["reason"]
+    nothing_left()
+
+
+def test_a_backing_on_fuse_is_refused(tmp_path: Path, backing: Path) -> None:
+    """FUSE over FUSE would measure both."""
+    mountpoint = tmp_path / "mnt"
+    mountpoint.mkdir()
+    server = subprocess.Popen(command("daemons._serve", "--", str(backing), str(mountpoint)), cwd=ROOT)
+    try:
+        while mountinfo.find(mountpoint) is None:
+            assert server.poll() is None
+            time.sleep(0.01)
+        code, trials, words = run(tmp_path, mountpoint, module="bench")
+        assert code == Exit.USAGE
+        assert "lies on a FUSE mount" in words
+        assert not trials
+    finally:
+        server.terminate()
+        assert server.wait(10) == 0
+
+
+def test_a_full_backing_is_refused_with_figures(tmp_path: Path) -> None:
+    """A tree that will not fit is not begun."""
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(place)], check=True)
+    try:
+        code, _, words = run(tmp_path, place, module="bench")
+        assert code == Exit.USAGE
+        assert any(character.isdigit() for character in words)
+        assert len(words.strip().splitlines()) <= 3
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_two_runs_do_not_share_a_backing(tmp_path: Path, backing: Path) -> None:
+    """Each would disturb the other's numbers."""
+    process = start(tmp_path, backing, "--workload", "getattr-storm")
+    wait_for_trials(process, 1)
+    try:
+        code, _, words = run(tmp_path / "other", backing, module="bench")
+        assert code == Exit.USAGE
+        assert "another run is measuring" in words
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
