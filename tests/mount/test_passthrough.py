@@ -82,6 +82,23 @@ def test_one_id_for_an_inode_until_it_is_forgotten(serve: Serve, data: bytes) ->
     assert mounted.counters().extra["ids_opened"] == 2
 
 
+def test_a_prime_number_of_ids(serve: Serve, backing: Path) -> None:
+    """Every inode gets one id, every one is closed when it is forgotten, and again."""
+    names = [f"file{number}" for number in range(3001)]
+    for name in names:
+        (backing / name).write_text(name)
+    mounted = serve(passthrough.DAEMON)
+    for opened in (3001, 6002):
+        for name in names:
+            assert (mounted.root / name).read_text() == name
+        extra = mounted.counters().extra
+        assert (extra["ids_open"], extra["ids_opened"]) == (3001, opened)
+        drop_inodes()
+        mounted.await_extra("ids_open", 0)
+    extra = mounted.counters().extra
+    assert (extra["ids_failed"], extra["replies_lost"]) == (0, 0)
+
+
 def test_the_baseline_is_one(serve: Serve, data: bytes) -> None:
     """plain never registers anything; the kernel was not even asked for the right to."""
     mounted = serve(plain.DAEMON)
