@@ -67,10 +67,9 @@ def mounts() -> list[Path]:
 
 
 def leftovers(results: Path, backing: Path, trees: bool) -> list[Path]:
-    """Half-written files, the empty mountpoint folder, and the trees if asked for."""
+    """Half-written files, mountpoint folders of runs that are gone, and the trees if asked for."""
     found = sorted(results.glob(f"*/*/**/{HALF_WRITTEN}"))
-    if isolate.RUNTIME.is_dir() and not _running():
-        found.append(isolate.RUNTIME)
+    found += [folder for folder in sorted(isolate.RUNTIME.glob("*")) if not _is_runner(int(folder.name))]
     if trees and backing.is_dir():
         found.append(backing)
     return found
@@ -98,19 +97,3 @@ def _is_runner(pid: int) -> bool:
     except OSError:
         return False
     return b"bench" in command or any(part.endswith(b"/bench/__main__.py") for part in command)
-
-
-def _running() -> bool:
-    """Whether a run is going on: its runner's namespace holds the folder as a mount."""
-    return any(
-        entry.name.isdigit() and entry.name != str(os.getpid()) and _is_run(int(entry.name))
-        for entry in Path("/proc").iterdir()
-    )
-
-
-def _is_run(pid: int) -> bool:
-    try:
-        return f" {isolate.RUNTIME} " in Path(f"/proc/{pid}/mountinfo").read_text()
-    except OSError:
-        return False
-

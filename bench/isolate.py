@@ -26,13 +26,21 @@ MARKER = "FUSE_BENCH_RUN"
 """Environment variable that every process of a run carries; ``bench clean`` looks for it."""
 
 RUNTIME = Path("/run/fuse-passthrough-bench")
-"""Where mountpoints are: a tmpfs of the run's own, mounted in its namespace only."""
+"""Holds one folder per run, named by the runner's pid; see runtime()."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def runtime() -> Path:
+    """Where this run's mountpoints are: a tmpfs mounted in its own namespace only.
+
+    Each run has its own folder: removing a folder detaches what other namespaces mounted on it.
+    """
+    return RUNTIME / str(os.getpid())
+
+
 def enter_private_namespace() -> None:
-    """Move this process into its own mount namespace with a private tmpfs on RUNTIME.
+    """Move this process into its own mount namespace with a private tmpfs on runtime().
 
     Raises UserError (exit 3) without CAP_SYS_ADMIN.
     """
@@ -41,18 +49,19 @@ def enter_private_namespace() -> None:
         raise UserError(
             f"cannot make a private mount namespace: {os.strerror(number)}; run as root", Exit.NOTHING
         )
-    RUNTIME.mkdir(mode=0o755, exist_ok=True)
+    runtime().mkdir(mode=0o755, parents=True, exist_ok=True)
     _mount("none", "/", None, MS_REC | MS_PRIVATE)
-    _mount("fuse-passthrough-bench", str(RUNTIME), "tmpfs", 0)
+    _mount("fuse-passthrough-bench", str(runtime()), "tmpfs", 0)
 
 
 def leave_runtime() -> None:
     """Remove the mountpoint folder of this run (the namespace itself goes with the process)."""
-    umount(RUNTIME, lazy=True)
-    try:
-        RUNTIME.rmdir()
-    except OSError:
-        return  # another run is using it
+    umount(runtime(), lazy=True)
+    for folder in (runtime(), RUNTIME):
+        try:
+            folder.rmdir()
+        except OSError:
+            return  # another run has its folder beside
 
 
 def umount(path: Path, *, lazy: bool = False) -> int:

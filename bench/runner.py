@@ -267,7 +267,7 @@ def conformance_mount(
 ) -> Iterator[Mount]:
     """A mount as trials use it, but for its timeouts; raises TrialError."""
     options = DaemonOptions(timeout_s, timeout_s, level, bench.settings.readdir)
-    mount = Mount(daemon, bench.backing, isolate.RUNTIME / f"conformance-{daemon.name}", options)
+    mount = Mount(daemon, bench.backing, isolate.runtime() / f"conformance-{daemon.name}", options)
     try:
         mount.up(bench.cpus.daemon, bench.logs / f"conformance-{daemon.name}.log", bench.tick)
         yield mount

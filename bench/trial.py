@@ -91,7 +91,7 @@ def run(bench: Bench, trial: Trial) -> tuple[dict[str, Any], str]:
         answer, pyperf_json, server = _measure(bench, trial, phases)
         record |= answer | {"server": server}
         _judge(bench, trial, record)
-    except TrialError as error:
+    except (TrialError, OSError) as error:
         record |= {"outcome": Outcome.FAILED.value, "reason": str(error)}
     if record["outcome"] != Outcome.OK:
         pyperf_json = ""
@@ -165,7 +165,7 @@ def _on_mount(
     log = bench.logs / f"{trial.round:02}-{series.label}.log"
     with phases("cache"):
         how = make_cache_state(bench, series.cache)
-    mount = Mount(daemon, bench.backing, isolate.RUNTIME / series.target, _options(bench, trial, daemon))
+    mount = Mount(daemon, bench.backing, isolate.runtime() / series.target, _options(bench, trial, daemon))
     try:
         with phases("mount"):
             mount.up(bench.cpus.daemon, log, bench.tick)
@@ -191,7 +191,7 @@ def _options(bench: Bench, trial: Trial, daemon: Daemon) -> DaemonOptions:
     chosen = options(trial.series, bench.settings.readdir)
     if not daemon.has_counters:
         return chosen
-    return replace(chosen, counters=isolate.RUNTIME / f"{trial.series.target}.counters")
+    return replace(chosen, counters=isolate.runtime() / f"{trial.series.target}.counters")
 
 
 def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -> Job:
