@@ -76,6 +76,7 @@ def test_one_id_for_an_inode_until_it_is_forgotten(serve: Serve, data: bytes) ->
     assert path.read_bytes() == data
     extra = mounted.counters().extra
     assert (extra["ids_opened"], extra["ids_open"], extra["replies_edited"]) == (1, 1, 3)
+    assert extra["level_in_force"] == Level.RW.rank
     drop_inodes()
     mounted.await_extra("ids_open", 0)
     assert path.read_bytes() == data
@@ -106,6 +107,7 @@ def test_the_baseline_is_one(serve: Serve, data: bytes) -> None:
     extra = mounted.counters().extra
     assert extra["init_negotiated"] & PASSTHROUGH_OFFER == 0
     assert extra["ids_opened"] == extra["ids_failed"] == extra["replies_edited"] == 0
+    assert extra["level_in_force"] == Level.NONE.rank
 
 
 @pytest.mark.parametrize("level", [Level.ATTACH_GETATTR, Level.ATTACH_LOOKUP])
