@@ -29,6 +29,8 @@ from daemons._shim import Shim
 FS_NAME = "fuse-passthrough-bench"
 """Source of every mount of ours in /proc/self/mountinfo; its type is fuse.<daemon>."""
 
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Check, mount, serve, report. Returns the exit code."""
@@ -128,6 +130,9 @@ def _serve(options: argparse.Namespace) -> int:
     from daemons._mirror import Mirror
 
     mirror = Mirror(inodes, options.attr_timeout, options.entry_timeout)
+    # From before the mount until after the unmount no signal may end us but in end_on_signal():
+    # one that came in between would leave the mount behind, dead.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
     try:
         pyfuse3.init(mirror, str(options.mountpoint), _mount_options(options))
     except RuntimeError as error:  # libfuse has printed why
@@ -142,9 +147,13 @@ def _serve(options: argparse.Namespace) -> int:
             nursery.cancel_scope.cancel()
 
     async def end_on_signal() -> None:
-        with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT, signal.SIGHUP) as signals:
-            async for _number in signals:
-                pyfuse3.terminate()
+        with trio.open_signal_receiver(*ENDING) as signals:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+            try:
+                async for _number in signals:
+                    pyfuse3.terminate()
+            finally:
+                signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
 
     try:
         trio.run(serve)

@@ -32,6 +32,7 @@
 	X(batch_forget_items) /* inodes named in BATCH_FORGET requests */                          \
 	X(opcodes_unknown)    /* requests with an opcode of 128 or more */                         \
 	X(level)              /* level asked for, as a rank */                                     \
+	X(level_in_force)     /* level that INIT brought; 0 until then */                          \
 	X(init_minor)         /* protocol minor the kernel speaks */                               \
 	X(init_offered)       /* INIT flags the kernel offered */                                  \
 	X(init_negotiated)    /* INIT flags of the reply */

@@ -175,6 +175,7 @@ static void edit_init(uint8_t *body, size_t len)
 	else if (level == LEVEL_ATTACH_LOOKUP && !(flags & INIT_PASSTHROUGH_INO))
 		level = LEVEL_RW; /* the one lower level that is sure to be there */
 	level_in_force = level;
+	counters_set(FIELD_level_in_force, (uint64_t)level);
 	edited_opcodes = opcodes_edited_at(level);
 	if (level != options.level)
 		fprintf(stderr, "shim: the kernel offers 0x%llx: level %d asked for, %d in force\n",

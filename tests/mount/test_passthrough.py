@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import random
 from pathlib import Path
@@ -76,6 +77,7 @@ def test_one_id_for_an_inode_until_it_is_forgotten(serve: Serve, data: bytes) ->
     assert path.read_bytes() == data
     extra = mounted.counters().extra
     assert (extra["ids_opened"], extra["ids_open"], extra["replies_edited"]) == (1, 1, 3)
+    assert extra["level_in_force"] == Level.RW.rank
     drop_inodes()
     mounted.await_extra("ids_open", 0)
     assert path.read_bytes() == data
@@ -106,6 +108,7 @@ def test_the_baseline_is_one(serve: Serve, data: bytes) -> None:
     extra = mounted.counters().extra
     assert extra["init_negotiated"] & PASSTHROUGH_OFFER == 0
     assert extra["ids_opened"] == extra["ids_failed"] == extra["replies_edited"] == 0
+    assert extra["level_in_force"] == Level.NONE.rank
 
 
 @pytest.mark.parametrize("level", [Level.ATTACH_GETATTR, Level.ATTACH_LOOKUP])
@@ -125,6 +128,8 @@ def test_more_than_the_kernel_gives_is_no_harm(
     ):
         pytest.skip("needs a kernel without inode-operations passthrough")
     assert "shim: " in mounted.errors
+    # EINVAL is the kernel's word on the mask; ENOENT would be ours, for want of a descriptor.
+    assert extra["ids_errno"] in (0, errno.EINVAL)
 
 
 def test_claims() -> None:

@@ -483,6 +483,12 @@ def test_a_signal_ends_it_well(
     assert {"rss_kib", "user_s", "system_s", "extra", "lookups"} <= set(figures)
 
 
+def test_a_signal_at_the_first_moment(daemon: Daemon, serve: Serve) -> None:
+    """Told to end as soon as the mount is there, before the server has read a thing: still well."""
+    for _attempt in range(5):
+        serve(daemon).stop()
+
+
 def test_a_busy_mount_ends_as_well(daemon: Daemon, backing: Path, serve: Serve) -> None:
     """A client with a file open, and one in the middle of a walk, do not keep it alive."""
     (backing / "file").touch()
