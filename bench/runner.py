@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,7 +12,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from bench import backing, conformance, environment, isolate, placement, plan, probe, registry, tracing, trial
+from bench import (
+    backing,
+    conformance,
+    environment,
+    isolate,
+    placement,
+    plan,
+    probe,
+    registry,
+    tracing,
+    trial,
+)
 from bench.model import Daemon, DaemonOptions, Exit, Level, Outcome, Placement, Trial, UserError
 from bench.mount import Mount, TrialError
 from bench.plan import Plan, Settings

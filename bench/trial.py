@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from bench import conformance, isolate, placement, proof, registry
-from bench.mount import Mount, ServerEnd, TrialError
 from bench.model import (
     Bound,
     Cache,
@@ -30,8 +29,8 @@ from bench.model import (
     Sync,
     Trial,
     Verdict,
-    Workload,
 )
+from bench.mount import Mount, ServerEnd, TrialError
 from bench.plan import Settings, options
 from bench.probe import KernelAbility
 from bench.worker import Job

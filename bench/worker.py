@@ -17,7 +17,19 @@ from pathlib import Path
 from typing import Any
 
 from bench import counters, proof, registry, tracing
-from bench.model import Body, Bound, Cache, Context, Opcode, Requests, Shape, Sync, UserError, Window, Workload
+from bench.model import (
+    Body,
+    Bound,
+    Cache,
+    Context,
+    Opcode,
+    Requests,
+    Shape,
+    Sync,
+    UserError,
+    Window,
+    Workload,
+)
 
 COUNT_OPS = 251
 """At least this many operations are counted (a prime: an accidental multiple would show)."""
