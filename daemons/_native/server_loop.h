@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The worker threads, and how they end.
+ *
+ * Not libfuse's own loop: that one starts and ends threads as requests come, takes a lock around
+ * every request for it, and can miss a signal that comes in before it waits.
+ */
+#ifndef FUSE_BENCH_SERVER_LOOP_H
+#define FUSE_BENCH_SERVER_LOOP_H
+
+#include <fuse_lowlevel.h>
+#include <stdbool.h>
+
+/* Blocks the signals that end the server. From now on only loop_run() takes them. */
+void loop_block_signals(void);
+
+/*
+ * Serves with ``threads`` workers until unmounted or told to end; no worker is left when it returns.
+ * Returns 0, or an errno if it could not be begun (and what failed is logged).
+ */
+int loop_run(struct fuse_session *session, unsigned int threads, bool clone_fd);
+
+#endif
