@@ -179,7 +179,9 @@ class Daemon:
     summary: str
     argv: Callable[[Path, Path, DaemonOptions], list[str]] | None
     levels: tuple[Level, ...] = (Level.NONE,)
-    claims: Callable[[DaemonOptions, Cache], frozenset[Opcode]] = lambda _options, _cache: frozenset()
+    claims: Callable[[DaemonOptions, Cache], frozenset[Opcode]] = lambda _options, _cache: (
+        frozenset()
+    )
     has_counters: bool = False
     companions: tuple[str, ...] = ()
     """Targets that a run brings along as comparison unless --only is given."""
