@@ -243,8 +243,8 @@ def add_clean(commands: argparse._SubParsersAction[Parser]) -> None:
     command = commands.add_parser(
         "clean",
         help="unmount and remove what a killed run left",
-        description="Kill processes of runs whose runner is gone, unmount what they mounted, remove half-written files. "
-        "Finished results and complete trees stay, unless --trees is given.",
+        description="Kill processes of runs whose runner is gone, unmount what they mounted, "
+        "remove half-written files. Finished results and complete trees stay (but see --trees).",
     )
     command.add_argument("--dry-run", action="store_true", help="say what would be done")
     command.add_argument(
