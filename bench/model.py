@@ -100,6 +100,8 @@ class Level(enum.StrEnum):
     RW = "rw"
     ATTACH_GETATTR = "attach-getattr"
     ATTACH_LOOKUP = "attach-lookup"
+    LOOKUP = "lookup"
+    """Experimental: LOOKUP and OPENDIR of attached directories too (kernel/patches/0006)."""
 
     @property
     def rank(self) -> int:
