@@ -23,7 +23,7 @@ def interleave(arms: Mapping[str, Callable[[int], float]], rounds: int, seed: in
     for number in range(rounds):
         shuffler.shuffle(order)
         for name in order:
-            samples[name].append(arms[name](number))
+            samples[name].append(round(arms[name](number), 2))
     return samples
 
 
@@ -80,4 +80,4 @@ def publish(name: str, text: str, samples: Mapping[str, object]) -> None:
     print(text, end="")
     (HERE / f"{name}.txt").write_text(text)
     record = {"command": command, "machine": machine(), "samples": samples}
-    (HERE / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    (HERE / f"{name}.json").write_text(json.dumps(record) + "\n")
