@@ -6,7 +6,8 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
-APT_PACKAGES := gcc git libc6-dev libfuse3-dev fuse3 pkg-config python3 python3-dev python3-venv
+APT_PACKAGES := gcc git libc6-dev libfuse3-dev fuse3 pkg-config python3 python3-dev python3-venv \
+    bc bison cpio flex kmod libelf-dev libssl-dev linux-source-6.12 patch qemu-system-x86 xz-utils
 
 SOURCES := pyproject.toml setup.py constraints.txt $(wildcard */_native/*.[ch])
 

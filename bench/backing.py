@@ -81,7 +81,9 @@ def locked(directory: Path) -> Iterator[None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise UserError(f"another run is measuring on {directory}: wait for it, or use another --backing") from None
+        raise UserError(
+            f"another run is measuring on {directory}: wait for it, or use another --backing"
+        ) from None
     finally:
         os.close(descriptor)
 
@@ -126,7 +128,11 @@ def git(repository: Path, *arguments: str) -> None:
         **os.environ,
         "GIT_CONFIG_GLOBAL": "/dev/null",
         "GIT_CONFIG_NOSYSTEM": "1",
-        **{f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER") for key, value in who.items()},
+        **{
+            f"GIT_{role}_{key}": value
+            for role in ("AUTHOR", "COMMITTER")
+            for key, value in who.items()
+        },
     }
     done = subprocess.run(
         ["git", "-C", str(repository), *arguments], env=environment, capture_output=True, text=True

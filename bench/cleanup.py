@@ -69,7 +69,9 @@ def mounts() -> list[Path]:
 def leftovers(results: Path, backing: Path, trees: bool) -> list[Path]:
     """Half-written files, mountpoint folders of runs that are gone, and the trees if asked for."""
     found = sorted(results.glob(f"*/*/**/{HALF_WRITTEN}"))
-    found += [folder for folder in sorted(isolate.RUNTIME.glob("*")) if not _is_runner(int(folder.name))]
+    found += [
+        folder for folder in sorted(isolate.RUNTIME.glob("*")) if not _is_runner(int(folder.name))
+    ]
     if trees and backing.is_dir():
         found.append(backing)
     return found

@@ -8,13 +8,16 @@ import json
 import random
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from bench.model import Cache, Exit, Level, Placement, Sync, UserError
 
+if TYPE_CHECKING:
+    from bench.plan import Settings
+
 RESULTS = Path("results")
+QUICK = {"quick": True, "tree": "tiny", "trials": 2, "values": 3, "window_s": 0.01}
 
 RUN_EXAMPLES = """examples:
   python -m bench run --daemon passthrough
@@ -48,11 +51,13 @@ class Parser(argparse.ArgumentParser):
 
     def options(self) -> list[str]:
         """Every option of this command and of those below it."""
-        known = []
+        known: list[str] = []
         for action in self._actions:
             known += action.option_strings
             if isinstance(action, argparse._SubParsersAction):
-                known += [option for command in action.choices.values() for option in command.options()]
+                known += [
+                    option for command in action.choices.values() for option in command.options()
+                ]
         return known
 
 
@@ -73,7 +78,7 @@ def parser() -> Parser:
     """The whole command line."""
     top = Parser(
         prog="bench",
-        description="Measure metadata operations over plain FUSE, FUSE passthrough and the native file system.",
+        description="Measure metadata operations over plain FUSE, FUSE passthrough and native.",
         epilog=RUN_EXAMPLES + "\n" + CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -96,32 +101,113 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     what = command.add_argument_group("what to measure")
-    what.add_argument("--daemon", action="append", metavar="NAME", help="target to measure; repeatable (default: passthrough)")
-    what.add_argument("--only", action="store_true", help="without the targets a daemon brings along for comparison")
-    what.add_argument("--workload", action="append", metavar="NAME", help="workload, or workload/variant; repeatable (default: all)")
-    what.add_argument("--level", choices=[level.value for level in Level], help="highest passthrough level to use (default: the kernel's)")
-    what.add_argument("--no-readdir", action="store_true", help="no readdir passthrough, whatever the kernel can")
+    what.add_argument(
+        "--daemon",
+        action="append",
+        metavar="NAME",
+        help="target to measure; repeatable (default: passthrough)",
+    )
+    what.add_argument(
+        "--only",
+        action="store_true",
+        help="without the targets a daemon brings along for comparison",
+    )
+    what.add_argument(
+        "--workload",
+        action="append",
+        metavar="NAME",
+        help="workload, or workload/variant; repeatable (default: all)",
+    )
+    what.add_argument(
+        "--level",
+        choices=[level.value for level in Level],
+        help="highest passthrough level to use (default: the kernel's)",
+    )
+    what.add_argument(
+        "--no-readdir", action="store_true", help="no readdir passthrough, whatever the kernel can"
+    )
     where = command.add_argument_group("on what")
-    where.add_argument("--tree", metavar="SPEC", help="tiny, small, medium, large, huge, or depth=3,branching=10,... (default: small)")
-    where.add_argument("--backing", metavar="DIR", help="directory beneath the mounts (default: a tmpfs)")
-    where.add_argument("--cache", choices=[cache.value for cache in Cache], help="cache state (default: each workload's own)")
+    where.add_argument(
+        "--tree",
+        metavar="SPEC",
+        help="tiny, small, medium, large, huge, or depth=3,branching=10,... (default: small)",
+    )
+    where.add_argument(
+        "--backing", metavar="DIR", help="directory beneath the mounts (default: a tmpfs)"
+    )
+    where.add_argument(
+        "--cache",
+        choices=[cache.value for cache in Cache],
+        help="cache state (default: each workload's own)",
+    )
     how = command.add_argument_group("how")
-    how.add_argument("--trials", type=positive, metavar="N", help="rounds; every series gets one fresh mount in each (default: 5)")
-    how.add_argument("--values", type=positive, metavar="N", help="timed windows per trial (default: 5)")
-    how.add_argument("--placement", choices=[mode.value for mode in Placement], help="CPUs of client and daemon (default: same)")
-    how.add_argument("--attr-timeout", type=seconds, metavar="S", help="attribute timeout of every mount (default: each workload's, mostly 0)")
-    how.add_argument("--entry-timeout", type=seconds, metavar="S", help="entry timeout of every mount (default: each workload's, mostly 0)")
-    how.add_argument("--nocache", action="store_true", help="both timeouts 0 for every workload, the 2025 demo's setting")
-    how.add_argument("--threads", type=thread_counts, metavar="N[,N]", help="client threads of storms (default: 1)")
-    how.add_argument("--sync", choices=[sync.value for sync in Sync], help="AT_STATX_SYNC_* flag of statx (default: as-stat)")
-    how.add_argument("--histogram", action="store_true", help="record the latency of each op in a pass of its own")
-    how.add_argument("--seed", type=int, metavar="N", help="seed of order and names (default: drawn and recorded)")
-    how.add_argument("--quick", action="store_true", help="tiny tree, few and short trials: a minute, not a result to post")
+    how.add_argument(
+        "--trials",
+        type=positive,
+        metavar="N",
+        help="rounds; every series gets one fresh mount in each (default: 5)",
+    )
+    how.add_argument(
+        "--values", type=positive, metavar="N", help="timed windows per trial (default: 5)"
+    )
+    how.add_argument(
+        "--placement",
+        choices=[mode.value for mode in Placement],
+        help="CPUs of client and daemon (default: same)",
+    )
+    how.add_argument(
+        "--attr-timeout",
+        type=seconds,
+        metavar="S",
+        help="attribute timeout of every mount (default: each workload's, mostly 0)",
+    )
+    how.add_argument(
+        "--entry-timeout",
+        type=seconds,
+        metavar="S",
+        help="entry timeout of every mount (default: each workload's, mostly 0)",
+    )
+    how.add_argument(
+        "--nocache",
+        action="store_true",
+        help="both timeouts 0 for every workload, the 2025 demo's setting",
+    )
+    how.add_argument(
+        "--threads",
+        type=thread_counts,
+        metavar="N[,N]",
+        help="client threads of storms (default: 1)",
+    )
+    how.add_argument(
+        "--sync",
+        choices=[sync.value for sync in Sync],
+        help="AT_STATX_SYNC_* flag of statx (default: as-stat)",
+    )
+    how.add_argument(
+        "--histogram",
+        action="store_true",
+        help="record the latency of each op in a pass of its own",
+    )
+    how.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="seed of order and names (default: drawn and recorded)",
+    )
+    how.add_argument(
+        "--quick",
+        action="store_true",
+        help="tiny tree, few and short trials: a minute, not a result to post",
+    )
     result = command.add_argument_group("results")
-    result.add_argument("--output", type=Path, metavar="DIR", help="run directory (default: results/local/<time>)")
+    result.add_argument(
+        "--output", type=Path, metavar="DIR", help="run directory (default: results/local/<time>)"
+    )
     result.add_argument("--resume", metavar="RUN", help="finish an interrupted run")
     result.add_argument("--no-report", action="store_true", help="leave report.py to be run later")
-    result.add_argument("--json", action="store_true", help="every trial's record on stdout, one JSON object a line")
+    result.add_argument(
+        "--json", action="store_true", help="every trial's record on stdout, one JSON object a line"
+    )
     result.add_argument("--quiet", action="store_true", help="no progress, no news")
     command.set_defaults(command=command_run)
 
@@ -143,8 +229,12 @@ def add_probe(commands: argparse._SubParsersAction[Parser]) -> None:
 def add_show(commands: argparse._SubParsersAction[Parser]) -> None:
     """``bench show``."""
     command = commands.add_parser("show", help="what a run holds, and its table")
-    command.add_argument("run", nargs="?", metavar="RUN", help="run directory (default: the newest)")
-    command.add_argument("--json", action="store_true", help="run.json and trial counts as one JSON object")
+    command.add_argument(
+        "run", nargs="?", metavar="RUN", help="run directory (default: the newest)"
+    )
+    command.add_argument(
+        "--json", action="store_true", help="run.json and trial counts as one JSON object"
+    )
     command.set_defaults(command=command_show)
 
 
@@ -153,12 +243,16 @@ def add_clean(commands: argparse._SubParsersAction[Parser]) -> None:
     command = commands.add_parser(
         "clean",
         help="unmount and remove what a killed run left",
-        description="Kill processes of runs whose runner is gone, unmount what they mounted, remove half-written files. "
-        "Finished results and complete trees stay, unless --trees is given.",
+        description="Kill processes of runs whose runner is gone, unmount what they mounted, "
+        "remove half-written files. Finished results and complete trees stay (but see --trees).",
     )
     command.add_argument("--dry-run", action="store_true", help="say what would be done")
-    command.add_argument("--trees", action="store_true", help="remove the generated trees of the default backing too")
-    command.add_argument("--backing", type=Path, metavar="DIR", help="backing directory to look at (default: as run)")
+    command.add_argument(
+        "--trees", action="store_true", help="remove the generated trees of the default backing too"
+    )
+    command.add_argument(
+        "--backing", type=Path, metavar="DIR", help="backing directory to look at (default: as run)"
+    )
     command.set_defaults(command=command_clean)
 
 
@@ -184,25 +278,26 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     return code
 
 
-def settings_from(arguments: argparse.Namespace):  # type: ignore[no-untyped-def]
+def settings_from(arguments: argparse.Namespace) -> Settings:
     """Settings of a new run; raises UserError for names that do not exist."""
     from bench import plan, registry
     from workloads import tree
 
-    chosen = plan.Settings()
-    if arguments.quick:
-        chosen = replace(chosen, quick=True, tree="tiny", trials=2, values=3, window_s=0.01)
-    asked = {
+    asked: dict[str, Any] = dict(QUICK) if arguments.quick else {}
+    for name in ("tree", "backing", "cache", "trials", "values", "placement", "level", "threads"):
+        asked[name] = getattr(arguments, name) or asked.get(name)
+    asked |= {
         "daemons": tuple(arguments.daemon or ()) or None,
         "workloads": tuple(arguments.workload or ()) or None,
         "attr_timeout": 0.0 if arguments.nocache else arguments.attr_timeout,
         "entry_timeout": 0.0 if arguments.nocache else arguments.entry_timeout,
-        "seed": random.SystemRandom().getrandbits(31) if arguments.seed is None else arguments.seed,
+        "sync": arguments.sync,
+        "only": arguments.only,
+        "readdir": not arguments.no_readdir,
+        "histogram": arguments.histogram,
+        "seed": drawn_seed() if arguments.seed is None else arguments.seed,
     }
-    for name in ("tree", "backing", "cache", "trials", "values", "placement", "level", "threads", "sync"):
-        asked[name] = getattr(arguments, name)
-    chosen = replace(chosen, **{name: value for name, value in asked.items() if value is not None})
-    chosen = replace(chosen, only=arguments.only, readdir=not arguments.no_readdir, histogram=arguments.histogram)
+    chosen = plan.Settings.from_json({k: v for k, v in asked.items() if v is not None})
     for name in chosen.daemons:
         registry.daemon(name)
     registry.rows(chosen.workloads)
@@ -210,10 +305,19 @@ def settings_from(arguments: argparse.Namespace):  # type: ignore[no-untyped-def
     return chosen
 
 
+def drawn_seed() -> int:
+    """A seed nobody chose; it is recorded."""
+    return random.SystemRandom().getrandbits(31)
+
+
 def refuse_with_resume(arguments: argparse.Namespace) -> None:
     """A resumed run keeps its settings; raises UserError for options that would change them."""
     free = {"command", "resume", "no_report", "json", "quiet"}
-    given = [name for name, value in vars(arguments).items() if name not in free and value not in (None, False)]
+    given = [
+        name
+        for name, value in vars(arguments).items()
+        if name not in free and value not in (None, False)
+    ]
     if given:
         options = ", ".join("--" + name.replace("_", "-") for name in given)
         raise UserError(f"--resume keeps the run's own settings: leave out {options}")
@@ -222,7 +326,9 @@ def refuse_with_resume(arguments: argparse.Namespace) -> None:
 def report(run: Path, *options: str, quiet_stdout: bool = False) -> int:
     """Run report.py in a process of its own, so that pandas is never in the runner."""
     stdout = subprocess.DEVNULL if quiet_stdout else None
-    return subprocess.run([sys.executable, "-m", "report", str(run), *options], stdout=stdout).returncode
+    return subprocess.run(
+        [sys.executable, "-m", "report", str(run), *options], stdout=stdout
+    ).returncode
 
 
 def command_list(arguments: argparse.Namespace, _argv: list[str]) -> int:
@@ -233,11 +339,16 @@ def command_list(arguments: argparse.Namespace, _argv: list[str]) -> int:
     found = {
         "daemons": {daemon.name: daemon.summary for daemon in registry.daemons().values()},
         "workloads": {
-            registry.row_name(workload, variant): f"{workload.summary} [{', '.join(workload.caches)}]"
+            registry.row_name(
+                workload, variant
+            ): f"{workload.summary} [{', '.join(workload.caches)}]"
             for workload in registry.workloads().values()
             for variant in workload.variants
         },
-        "trees": {name: f"{spec.file_count} files in {spec.dir_count} directories" for name, spec in tree.PRESETS.items()},
+        "trees": {
+            name: f"{spec.file_count} files in {spec.dir_count} directories"
+            for name, spec in tree.PRESETS.items()
+        },
     }
     if arguments.json:
         print(json.dumps(found, indent=1))
@@ -271,9 +382,13 @@ def command_show(arguments: argparse.Namespace, _argv: list[str]) -> int:
         print(json.dumps({"path": str(run.path), "run": header, "outcomes": counts}, indent=1))
         return Exit.MEASURED
     print(f"run       {run.path}")
-    print(f"started   {header['started']}, finished {header['finished'] or 'no: --resume finishes it'}")
+    print(
+        f"started   {header['started']}, finished {header['finished'] or 'no: --resume finishes it'}"
+    )
     print(f"command   {' '.join(header['argv'])}")
-    print(f"trials    {', '.join(f'{number} {outcome}' for outcome, number in counts.items()) or 'none'}")
+    print(
+        f"trials    {', '.join(f'{number} {outcome}' for outcome, number in counts.items()) or 'none'}"
+    )
     sys.stdout.flush()
     return report(run.path, "--format", "text", "--print")
 

@@ -47,7 +47,8 @@ def enter_private_namespace() -> None:
     if _libc.unshare(CLONE_NEWNS) != 0:
         number = ctypes.get_errno()
         raise UserError(
-            f"cannot make a private mount namespace: {os.strerror(number)}; run as root", Exit.NOTHING
+            f"cannot make a private mount namespace: {os.strerror(number)}; run as root",
+            Exit.NOTHING,
         )
     runtime().mkdir(mode=0o755, parents=True, exist_ok=True)
     _mount("none", "/", None, MS_REC | MS_PRIVATE)

@@ -100,6 +100,8 @@ class Level(enum.StrEnum):
     RW = "rw"
     ATTACH_GETATTR = "attach-getattr"
     ATTACH_LOOKUP = "attach-lookup"
+    LOOKUP = "lookup"
+    """Experimental: LOOKUP and OPENDIR of attached directories too (kernel/patches/0006)."""
 
     @property
     def rank(self) -> int:
@@ -179,7 +181,9 @@ class Daemon:
     summary: str
     argv: Callable[[Path, Path, DaemonOptions], list[str]] | None
     levels: tuple[Level, ...] = (Level.NONE,)
-    claims: Callable[[DaemonOptions, Cache], frozenset[Opcode]] = lambda _options, _cache: frozenset()
+    claims: Callable[[DaemonOptions, Cache], frozenset[Opcode]] = lambda _options, _cache: (
+        frozenset()
+    )
     has_counters: bool = False
     companions: tuple[str, ...] = ()
     """Targets that a run brings along as comparison unless --only is given."""

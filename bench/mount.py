@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,7 +35,9 @@ class ServerEnd:
 class Mount:
     """One daemon and its mount. ``connection`` is the number the kernel gives the connection."""
 
-    def __init__(self, daemon: Daemon, backing: Path, mountpoint: Path, options: DaemonOptions) -> None:
+    def __init__(
+        self, daemon: Daemon, backing: Path, mountpoint: Path, options: DaemonOptions
+    ) -> None:
         self.daemon = daemon
         self.backing = backing
         self.mountpoint = mountpoint
@@ -49,7 +51,7 @@ class Mount:
         """Where the workload is pointed."""
         return self.backing if self.daemon.argv is None else self.mountpoint
 
-    def up(self, cpus: frozenset[int], log: Path, tick: Callable[[], None]) -> None:
+    def up(self, cpus: Collection[int], log: Path, tick: Callable[[], None]) -> None:
         """Start the daemon and wait until the kernel shows its mount; raises TrialError.
 
         Readiness is read from mountinfo: a stat of the mountpoint would be a request.
@@ -91,9 +93,13 @@ class Mount:
         if trouble:
             raise TrialError(trouble)
         if status is None:
-            raise TrialError(f"{self.daemon.name} was still running {UNMOUNT_TIMEOUT_S:.0f} s after unmount: killed")
+            raise TrialError(
+                f"{self.daemon.name} was still running {UNMOUNT_TIMEOUT_S:.0f} s after unmount: killed"
+            )
         if status != 0:
-            raise TrialError(f"{self.daemon.name} {describe_exit(status)} at unmount{self._last_words()}")
+            raise TrialError(
+                f"{self.daemon.name} {describe_exit(status)} at unmount{self._last_words()}"
+            )
         return ServerEnd(status, *usage)
 
     def destroy(self) -> None:
@@ -130,7 +136,9 @@ class Mount:
         assert self.process is not None
         status = self.process.poll()
         if status is not None:
-            raise TrialError(f"{self.daemon.name} {describe_exit(status)} {when}{self._last_words()}")
+            raise TrialError(
+                f"{self.daemon.name} {describe_exit(status)} {when}{self._last_words()}"
+            )
 
     def _last_words(self) -> str:
         """The last line the daemon logged, for the one line a person sees."""
@@ -179,5 +187,7 @@ def server_usage(pid: int) -> tuple[int, float]:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return 0, 0.0
-    rss = next((int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), 0)
+    rss = next(
+        (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), 0
+    )
     return rss, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

@@ -62,7 +62,9 @@ class Settings:
         """The inverse of to_json; raises UserError for a key this version does not know."""
         known = {field.name for field in fields(cls)}
         if unknown := sorted(set(raw) - known):
-            raise UserError(f"run.json has settings this version does not know: {', '.join(unknown)}")
+            raise UserError(
+                f"run.json has settings this version does not know: {', '.join(unknown)}"
+            )
         tuples = {key: tuple(value) for key, value in raw.items() if isinstance(value, list)}
         return cls(**{**raw, **tuples})
 
@@ -88,15 +90,15 @@ def targets(settings: Settings) -> list[Daemon]:
     """The daemons asked for and, unless ``only``, those they bring along; in table order."""
     names = list(settings.daemons)
     if not settings.only:
-        names += [friend for name in settings.daemons for friend in registry.daemon(name).companions]
+        names += [
+            friend for name in settings.daemons for friend in registry.daemon(name).companions
+        ]
     return [registry.daemon(name) for name in sorted(set(names), key=registry.target_rank)]
 
 
 def level_in_force(daemon: Daemon, kernel: Level, asked: Level) -> Level:
     """The highest level that the daemon speaks, the kernel gives and the run asked for."""
-    possible = [
-        level for level in daemon.levels if level.rank <= min(kernel.rank, asked.rank)
-    ]
+    possible = [level for level in daemon.levels if level.rank <= min(kernel.rank, asked.rank)]
     return max(possible, key=lambda level: level.rank, default=Level.NONE)
 
 
@@ -125,7 +127,10 @@ def timeouts(workload: Workload, settings: Settings) -> tuple[float, float]:
     if own and workload.timeouts_fixed:
         return attr, entry
     asked_attr, asked_entry = settings.attr_timeout, settings.entry_timeout
-    return (attr if asked_attr is None else asked_attr, entry if asked_entry is None else asked_entry)
+    return (
+        attr if asked_attr is None else asked_attr,
+        entry if asked_entry is None else asked_entry,
+    )
 
 
 def options(series: Series, readdir: bool) -> DaemonOptions:

@@ -60,7 +60,8 @@ class Observations:
 
     ``backing`` is BACKING_OPEN of a regular file with ops_mask 0, ``rw_mask`` the same with READ
     and WRITE in the mask, ``readdir_mask`` a directory with READDIR. ``getattr_mask`` and
-    ``setattr_mask`` are regular files on a second connection, with bit 43 set where offered.
+    ``setattr_mask`` are regular files on a second connection, with bit 43 set where offered;
+    ``lookup_mask`` is a directory with LOOKUP there (experimental, kernel/patches/0006).
     ``read_stays``, ``getattr_stays`` and ``readdir_stays`` are behaviour: the request did not
     reach the server (None: not tried). ``getattr_stays`` is by the interface that was tried.
     ``control`` is that without any of it the requests did arrive, or nothing would be proven.
@@ -75,6 +76,7 @@ class Observations:
     readdir_mask: int | None = None
     getattr_mask: int | None = None
     setattr_mask: int | None = None
+    lookup_mask: int | None = None
     control: bool | None = None
     read_stays: bool | None = None
     getattr_stays: Mapping[Level, bool] = field(default_factory=dict)
@@ -164,9 +166,11 @@ def _attach(seen: Observations) -> tuple[Level, list[str]]:
             _what_raises(seen),
         ]
     if seen.getattr_stays.get(Level.ATTACH_LOOKUP) and seen.setattr_mask == 0:
-        return Level.ATTACH_LOOKUP, [
-            "backing ids are taken in LOOKUP replies; a second stat sent no GETATTR (proven)"
-        ]
+        reason = "backing ids are taken in LOOKUP replies; a second stat sent no GETATTR (proven)"
+        if seen.lookup_mask == 0:
+            experiment = "LOOKUP is taken in the ops_mask of a directory (experimental)"
+            return Level.LOOKUP, [reason, experiment]
+        return Level.ATTACH_LOOKUP, [reason]
     if seen.getattr_stays.get(Level.ATTACH_GETATTR):
         reasons = ["backing ids are taken in GETATTR replies; a second stat sent none (proven)"]
         if seen.setattr_mask == 0:
@@ -298,6 +302,10 @@ def _observe_inode_operations(backing: int, seen: Observations) -> dict[str, obj
     with RawServer(backing, RawOptions(wanted=wanted)) as server:
         for name, mask in (("getattr", fuseabi.OPS_GETATTR), ("setattr", fuseabi.OPS_SETATTR)):
             facts[f"{name}_mask"] = _try_open(server, backing, _NAMES[0], mask)
+    # The kernel lets a server give lookups away only where it checks permissions itself.
+    with RawServer(backing, RawOptions(wanted=wanted, default_permissions=True)) as server:
+        mask = fuseabi.OPS_GETATTR | fuseabi.OPS_LOOKUP
+        facts["lookup_mask"] = _try_open(server, backing, ".", mask)
     stays = {
         level: _try(backing, RawOptions(wanted=wanted, attach=level), _getattr_stays)
         for level in (Level.ATTACH_GETATTR, Level.ATTACH_LOOKUP)

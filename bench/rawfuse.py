@@ -41,6 +41,7 @@ class RawOptions:
     readdir: bool = False
     attr_timeout: int = 0
     entry_timeout: int = 3600
+    default_permissions: bool = False
     mountpoint: Path | None = None
     """A directory to appear on; None mounts detached, reachable through ``root`` alone."""
 
@@ -134,6 +135,8 @@ class RawServer:
             "user_id": "0",
             "group_id": "0",
         }
+        if self.options.default_permissions:
+            options["default_permissions"] = ""
         self.root = syscalls.detached_mount("fuse", options)
         if self.options.mountpoint is not None:
             syscalls.attach_mount(self.root, self.options.mountpoint)

@@ -56,7 +56,9 @@ def rows(names: Iterable[str]) -> list[tuple[Workload, str]]:
 
     An empty ``names`` means all. Raises UserError with the nearest name.
     """
-    every = [(workload, variant) for workload in workloads().values() for variant in workload.variants]
+    every = [
+        (workload, variant) for workload in workloads().values() for variant in workload.variants
+    ]
     wanted = list(names)
     if not wanted:
         return every

@@ -103,7 +103,9 @@ def resume(run: RunDirectory, view: View) -> Result:
     clock = Clock()
     with prepared(settings, view, clock) as (bench, ability, filled):
         planned = plan.make(settings, ability.level, filled.cache_refusals())
-        refuse_other_machine(header, make_header(settings, header["argv"], bench, ability, filled, planned))
+        refuse_other_machine(
+            header, make_header(settings, header["argv"], bench, ability, filled, planned)
+        )
         done = {(record["series"], record["round"]) for record in run.trials()}
         left = tuple(one for one in planned.trials if (one.series.label, one.round) not in done)
         view.say(f"resuming {run.path.name}: {len(left)} of {len(planned.trials)} trials to do")
@@ -261,7 +263,10 @@ def check_target(bench: trial.Bench, daemon: Daemon, level: Level, view: View) -
     """
     with conformance_mount(bench, daemon, level, FOREVER_S) as mount:
         whole = conformance.compare(
-            bench.backing / "tree", mount.root / "tree", limit=CONFORMANCE_ENTRIES, seed=bench.settings.seed
+            bench.backing / "tree",
+            mount.root / "tree",
+            limit=CONFORMANCE_ENTRIES,
+            seed=bench.settings.seed,
         )
     with conformance_mount(bench, daemon, level, 0.0) as mount:
         paths = bench.paths(CONFORMANCE_SAMPLE, bench.settings.seed)
@@ -348,7 +353,7 @@ def target_record(name: str, settings: Settings, ability: probe.KernelAbility) -
 
 def refuse_other_machine(old: dict[str, Any], new: dict[str, Any]) -> None:
     """A run is finished where it was begun; raises UserError naming what differs."""
-    checks = {
+    checks: dict[str, Callable[[dict[str, Any]], Any]] = {
         "kernel": lambda header: header["environment"].get("kernel_release"),
         "CPU": lambda header: header["environment"].get("cpu_model"),
         "passthrough level": lambda header: header["kernel_level"]["level"],
@@ -358,7 +363,9 @@ def refuse_other_machine(old: dict[str, Any], new: dict[str, Any]) -> None:
     }
     different = [name for name, pick in checks.items() if pick(old) != pick(new)]
     if different:
-        raise UserError(f"cannot resume here: {', '.join(different)} differ from the run's; start a new run")
+        raise UserError(
+            f"cannot resume here: {', '.join(different)} differ from the run's; start a new run"
+        )
 
 
 def default_output() -> Path:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from functools import cache
 
 MNT_DETACH = 2
-FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE = 1, 6
+FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE = 0, 1, 6
 FSOPEN_CLOEXEC = FSMOUNT_CLOEXEC = 1
 MOVE_MOUNT_F_EMPTY_PATH = 4
 AT_FDCWD = -100
@@ -52,15 +52,10 @@ def detached_mount(fstype: str, options: Mapping[str, str] | None = None) -> int
     context = _syscall("fsopen", FSOPEN, fstype.encode(), FSOPEN_CLOEXEC)
     try:
         for key, value in (options or {}).items():
-            _syscall(
-                f"fsconfig {key}",
-                FSCONFIG,
-                context,
-                FSCONFIG_SET_STRING,
-                key.encode(),
-                value.encode(),
-                0,
-            )
+            # An empty value makes the option a flag, which takes no string.
+            kind = FSCONFIG_SET_STRING if value else FSCONFIG_SET_FLAG
+            text = value.encode() if value else None
+            _syscall(f"fsconfig {key}", FSCONFIG, context, kind, key.encode(), text, 0)
         _syscall("fsconfig create", FSCONFIG, context, FSCONFIG_CMD_CREATE, None, None, 0)
         return _syscall("fsmount", FSMOUNT, context, FSMOUNT_CLOEXEC, 0)
     finally:

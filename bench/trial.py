@@ -164,12 +164,16 @@ def _on_mount(
     log = bench.logs / f"{trial.round:02}-{series.label}.log"
     with phases("cache"):
         how = make_cache_state(bench, series.cache)
-    mount = Mount(daemon, bench.backing, isolate.runtime() / series.target, _options(bench, trial, daemon))
+    mount = Mount(
+        daemon, bench.backing, isolate.runtime() / series.target, _options(bench, trial, daemon)
+    )
     try:
         with phases("mount"):
             mount.up(bench.cpus.daemon, log, bench.tick)
         with phases("worker"):
-            answer, pyperf_json = run_worker(bench, _job(bench, trial, mount, count, measure), log, mount)
+            answer, pyperf_json = run_worker(
+                bench, _job(bench, trial, mount, count, measure), log, mount
+            )
         for name, seconds in answer.pop("phases", {}).items():
             phases.seconds[name] = phases.seconds.get(name, 0.0) + seconds
             phases.seconds["worker"] -= seconds
@@ -247,7 +251,7 @@ def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[st
             assert process.stdin is not None
             process.stdin.write(job.to_json().encode())
             process.stdin.close()
-            texts = drain(process, [result, pipe], bench, mount)
+            texts = drain([result, pipe], bench, mount)
         except BaseException:
             process.kill()
             mount.silence()  # or a worker in the middle of a request would not end
@@ -262,9 +266,7 @@ def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[st
     return answer, texts[1].decode()
 
 
-def drain(
-    process: subprocess.Popen[bytes], pipes: list[Any], bench: Bench, mount: Mount
-) -> list[bytes]:
+def drain(pipes: list[Any], bench: Bench, mount: Mount) -> list[bytes]:
     """Read all pipes to their end; raises TrialError if it takes too long or the daemon dies."""
     import selectors
 
@@ -330,7 +332,9 @@ def _judge(bench: Bench, trial: Trial, record: dict[str, Any]) -> None:
         plain={Opcode[name]: Bound(*bounds) for name, bounds in plain.items()},
     )
     claimed = claims[series.level]
-    expected = {name: [0, 0] if Opcode[name] in claimed else bounds for name, bounds in plain.items()}
+    expected = {
+        name: [0, 0] if Opcode[name] in claimed else bounds for name, bounds in plain.items()
+    }
     record |= {"verdict": verdict.value, "verdict_reason": reason, "expected": expected}
     trouble = reason if failed else ""
     if requests["agree"] is False:
@@ -371,4 +375,6 @@ def _server_record(end: ServerEnd | None) -> dict[str, Any] | None:
 
 
 def _words(status: int) -> str:
-    return f"was killed by {signal.Signals(-status).name}" if status < 0 else f"exited with {status}"
+    return (
+        f"was killed by {signal.Signals(-status).name}" if status < 0 else f"exited with {status}"
+    )

@@ -78,10 +78,19 @@ class View:
 
     @contextmanager
     def _bar(self) -> Iterator[Progress]:
-        columns = (BarColumn(20), MofNCompleteColumn(), TimeRemainingColumn(), TextColumn("{task.description}"))
+        columns = (
+            BarColumn(20),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}"),
+        )
         interactive = self.console.is_terminal
         with Progress(
-            *columns, console=self.console, auto_refresh=False, transient=True, disable=not interactive
+            *columns,
+            console=self.console,
+            auto_refresh=False,
+            transient=True,
+            disable=not interactive,
         ) as bar:
             self._progress = bar
             try:
@@ -102,11 +111,15 @@ class TrialProgress:
     def begin(self, trial: Trial) -> None:
         """A trial starts."""
         series = trial.series
-        self.bar.update(self.task, description=f"round {trial.round + 1} {series.row} on {series.target}")
+        self.bar.update(
+            self.task, description=f"round {trial.round + 1} {series.row} on {series.target}"
+        )
         self.view.tick()
         if not self.view.console.is_terminal and trial.round != self.round:
             self.round = trial.round
-            self.view.say(f"round {trial.round + 1}: {self.done} of {self.total} trials done{self._eta()}")
+            self.view.say(
+                f"round {trial.round + 1}: {self.done} of {self.total} trials done{self._eta()}"
+            )
 
     def end(self, trial: Trial, record: dict[str, Any]) -> None:
         """A trial is on disk."""

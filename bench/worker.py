@@ -66,7 +66,11 @@ class Job:
         """The inverse of to_json."""
         raw = json.loads(text)
         context = raw.pop("context")
-        context |= {"root": Path(context["root"]), "cache": Cache(context["cache"]), "sync": Sync(context["sync"])}
+        context |= {
+            "root": Path(context["root"]),
+            "cache": Cache(context["cache"]),
+            "sync": Sync(context["sync"]),
+        }
         raw["counters"] = Path(raw["counters"]) if raw["counters"] else None
         return cls(context=Context(**context), **raw)
 
@@ -91,7 +95,11 @@ def work(job: Job) -> dict[str, Any]:
     workload = registry.workloads()[job.workload]
     began = time.monotonic()
     body = workload.prepare(job.context)
-    answer: dict[str, Any] = {"op": workload.op, "unit": workload.unit, "ops_per_loop": body.ops_per_loop}
+    answer: dict[str, Any] = {
+        "op": workload.op,
+        "unit": workload.unit,
+        "ops_per_loop": body.ops_per_loop,
+    }
     try:
         if job.context.cache is Cache.WARM:
             body.warm()
@@ -104,7 +112,7 @@ def work(job: Job) -> dict[str, Any]:
         answer["empty_loop_ns"] = body.empty_loop_ns()
         answer["expected"] = bounds_as_json(workload.expect(job.context))
         if job.context.histogram and workload.shape is Shape.REPEAT and job.measure:
-            answer["histogram"] = sampled_pass(job, body, answer["loops"])
+            answer["histogram"] = sampled_pass(body, answer["loops"])
     finally:
         body.close()
     end = time.monotonic()
@@ -128,7 +136,11 @@ def count(job: Job, workload: Workload, body: Body, connection: int) -> Requests
         if counter.source:
             counter.start()
         window = body.window(loops)
-        why = [] if tracing.quiesce(connection, counter=counter) else ["requests were still under way"]
+        why = (
+            []
+            if tracing.quiesce(connection, counter=counter)
+            else ["requests were still under way"]
+        )
         kernel, server = None, None
         if counter.source:
             counter.stop()
@@ -158,7 +170,17 @@ def measure(job: Job, workload: Workload, body: Body) -> dict[str, Any]:
 
     runner = pyperf.Runner(metadata=metadata(job))
     runner.parse_args(
-        ["--worker", "--pipe", str(job.pipe), "--loops", str(loops), "--values", str(values), "--warmups", "0"]
+        [
+            "--worker",
+            "--pipe",
+            str(job.pipe),
+            "--loops",
+            str(loops),
+            "--values",
+            str(values),
+            "--warmups",
+            "0",
+        ]
     )
     runner.bench_time_func(job.label, time_func, inner_loops=body.ops_per_loop)
     per_window = loops * body.ops_per_loop
@@ -180,12 +202,14 @@ def calibrate(body: Body, window_s: float) -> int:
 def check_window(body: Body, loops: int, window: Window) -> None:
     """A window that did other than it was asked must not become a number."""
     if window.ops != loops * body.ops_per_loop:
-        raise RuntimeError(f"did {window.ops} operations where {loops * body.ops_per_loop} were asked for")
+        raise RuntimeError(
+            f"did {window.ops} operations where {loops * body.ops_per_loop} were asked for"
+        )
     if window.ns <= 0:
         raise RuntimeError("the clock did not advance during a window")
 
 
-def sampled_pass(job: Job, body: Body, loops: int) -> dict[str, int]:
+def sampled_pass(body: Body, loops: int) -> dict[str, int]:
     """Latency of every operation of one more window, apart from the timed ones."""
     window = body.window(loops, sampled=True)
     return {str(bound): number for bound, number in (window.histogram or {}).items()}

@@ -44,5 +44,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         return
     for mark, counter in OUTCOMES.items():
         if counter["skipped"] and not counter["passed"]:
-            print(f"\nall {counter['skipped']} {mark} tests were skipped on a machine that has /dev/fuse")
+            print(
+                f"\nall {counter['skipped']} {mark} tests were skipped on a machine that has /dev/fuse"
+            )
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -69,7 +69,9 @@ class Scans(Driven):
 class Pairs(Plain):
     """Ahead of every window one thing is done, then another is timed, each on names of its own."""
 
-    def __init__(self, steps: Sequence[tuple[Callable[[], object], Callable[[], Window]]], ops: int) -> None:
+    def __init__(
+        self, steps: Sequence[tuple[Callable[[], object], Callable[[], Window]]], ops: int
+    ) -> None:
         self._steps = list(steps)
         self.ops_per_loop = ops
 
@@ -108,7 +110,11 @@ class Program(Plain):
 
     def __init__(self, argv: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
         self._argv = list(argv)
-        self._environment = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **(environment or {})}
+        self._environment = {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "LC_ALL": "C",
+            **(environment or {}),
+        }
 
     def warm(self) -> None:
         """Run once."""
@@ -120,11 +126,15 @@ class Program(Plain):
         silence = [(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
         began = time.monotonic_ns()
         for _ in range(loops):
-            pid = os.posix_spawnp(self._argv[0], self._argv, self._environment, file_actions=silence)
+            pid = os.posix_spawnp(
+                self._argv[0], self._argv, self._environment, file_actions=silence
+            )
             _, status = os.waitpid(pid, 0)
             if status:
                 code = os.waitstatus_to_exitcode(status)
-                raise RuntimeError(f"{' '.join(self._argv[:2])} ended with {code}; its words are in the log")
+                raise RuntimeError(
+                    f"{' '.join(self._argv[:2])} ended with {code}; its words are in the log"
+                )
         return Window(loops, time.monotonic_ns() - began)
 
 

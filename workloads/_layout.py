@@ -47,7 +47,9 @@ def missing(context: Context, count: int = STORM_NAMES) -> list[str]:
 def leaves(context: Context, count: int) -> list[int]:
     """Numbers of up to ``count`` different directories that hold files; all hold equally many."""
     tree = spec(context)
-    return chance(context).sample(range(tree.first_leaf, tree.dir_count), min(count, tree.leaf_count))
+    return chance(context).sample(
+        range(tree.first_leaf, tree.dir_count), min(count, tree.leaf_count)
+    )
 
 
 def files_of(context: Context, leaf: int) -> list[str]:
@@ -67,7 +69,9 @@ def cold_files(context: Context) -> list[str]:
     paths = [path for leaf in leaves(context, OPEN_DIRECTORIES) for path in files_of(context, leaf)]
     each = min(SLICE_NAMES, len(paths) // context.windows)
     if each == 0:
-        raise ValueError(f"the tree has too few files for {context.windows} windows of unseen names")
+        raise ValueError(
+            f"the tree has too few files for {context.windows} windows of unseen names"
+        )
     return chance(context).sample(paths, each * context.windows)
 
 
@@ -76,5 +80,7 @@ def cold_directories(context: Context) -> list[list[int]]:
     numbers = leaves(context, SLICE_DIRECTORIES * context.windows)
     each = len(numbers) // context.windows
     if each == 0:
-        raise ValueError(f"the tree has too few directories for {context.windows} windows of unseen ones")
+        raise ValueError(
+            f"the tree has too few directories for {context.windows} windows of unseen ones"
+        )
     return [numbers[window * each : (window + 1) * each] for window in range(context.windows)]

@@ -1,4 +1,4 @@
-"""getattr-storm: stat the same thousand files over and over, by path, by directory and name, by descriptor."""
+"""getattr-storm: stat the same files over and over, by path, by directory and name, by descriptor."""
 
 from __future__ import annotations
 

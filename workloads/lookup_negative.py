@@ -12,7 +12,12 @@ def prepare(context: Context) -> Body:
     """Missing names in known directories."""
     names = _layout.missing(context)
     driver = Driver(
-        "missing-at", context.root, names, threads=context.threads, order="random", seed=context.seed
+        "missing-at",
+        context.root,
+        names,
+        threads=context.threads,
+        order="random",
+        seed=context.seed,
     )
     return Driven(driver, CHUNK)
 

@@ -11,7 +11,9 @@ WORKLOAD = Workload(
     summary="find -newer",
     op="one run of find -newer",
     unit="run",
-    prepare=lambda context: Program(["find", str(context.root / "tree"), "-newer", str(context.root / "manifest.json")]),
+    prepare=lambda context: Program(
+        ["find", str(context.root / "tree"), "-newer", str(context.root / "manifest.json")]
+    ),
     subject=frozenset({Opcode.READDIR, Opcode.READDIRPLUS, Opcode.GETATTR}),
     shape=Shape.ONCE,
     caches=walk_find.COLD_FIRST,

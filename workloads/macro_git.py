@@ -6,7 +6,11 @@ from bench.model import Opcode, Shape, Timeouts, Workload
 from workloads import walk_find
 from workloads._bodies import Program
 
-GIT_ENVIRONMENT = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "HOME": "/nonexistent"}
+GIT_ENVIRONMENT = {
+    "GIT_CONFIG_GLOBAL": "/dev/null",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "HOME": "/nonexistent",
+}
 
 WORKLOAD = Workload(
     name="macro-git",
@@ -14,7 +18,8 @@ WORKLOAD = Workload(
     op="one run of git status",
     unit="run",
     prepare=lambda context: Program(
-        ["git", "--no-optional-locks", "-C", str(context.root / "git"), "status", "--porcelain"], GIT_ENVIRONMENT
+        ["git", "--no-optional-locks", "-C", str(context.root / "git"), "status", "--porcelain"],
+        GIT_ENVIRONMENT,
     ),
     subject=frozenset({Opcode.READDIR, Opcode.READDIRPLUS, Opcode.GETATTR}),
     shape=Shape.ONCE,

@@ -12,7 +12,12 @@ def prepare(context: Context) -> Body:
     """One native driver over the trial's names."""
     names = _layout.files(context)
     driver = Driver(
-        "open-close", context.root, names, threads=context.threads, order="random", seed=context.seed
+        "open-close",
+        context.root,
+        names,
+        threads=context.threads,
+        order="random",
+        seed=context.seed,
     )
     return Driven(driver, CHUNK)
 

@@ -20,7 +20,9 @@ BLOCKS = 1000
 def prepare(context: Context) -> Body:
     """All data files open before the first window; every block is visited at most once."""
     cold = context.cache is not Cache.WARM
-    driver = Driver("pread", context.root, tree.Data().paths(), order="random", seed=context.seed, once=cold)
+    driver = Driver(
+        "pread", context.root, tree.Data().paths(), order="random", seed=context.seed, once=cold
+    )
     return Driven(driver, BLOCKS)
 
 

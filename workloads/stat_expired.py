@@ -29,14 +29,20 @@ class Expired(Driven):
 
 def prepare(context: Context) -> Body:
     """Names of few directories, so that re-reading a parent is rare beside the op itself."""
-    paths = [path for leaf in _layout.leaves(context, 4) for path in _layout.files_of(context, leaf)]
+    paths = [
+        path for leaf in _layout.leaves(context, 4) for path in _layout.files_of(context, leaf)
+    ]
     driver = Driver("statx-at", context.root, paths[:NAMES], sync=context.sync.value)
     return Expired(driver, 1.5 * max(context.attr_timeout, context.entry_timeout))
 
 
 def expect(context: Context) -> Mapping[Opcode, Bound]:
     """The lookup that renews the entry brings the attributes along: 1 LOOKUP, hardly a GETATTR."""
-    return {Opcode.LOOKUP: Bound(1, 1.05), Opcode.GETATTR: Bound(0, 0.1)} if context.sync is Sync.AS_STAT else {}
+    return (
+        {Opcode.LOOKUP: Bound(1, 1.05), Opcode.GETATTR: Bound(0, 0.1)}
+        if context.sync is Sync.AS_STAT
+        else {}
+    )
 
 
 WORKLOAD = Workload(

@@ -64,7 +64,8 @@ uint64_t shim_edit_init(uint8_t *init_out, size_t len, uint64_t offer, int level
 	if (flags & INIT_WRITEBACK_CACHE)
 		return flags;
 	flags |= INIT_EXT | INIT_PASSTHROUGH;
-	if (level == LEVEL_ATTACH_LOOKUP)
+	/* Registering an inode operation without it is an EINVAL, in both variants. */
+	if (level >= LEVEL_ATTACH_GETATTR)
 		flags |= offer & INIT_PASSTHROUGH_INO;
 	put32(init_out + INIT_OUT_FLAGS, (uint32_t)flags);
 	put32(init_out + INIT_OUT_FLAGS2, (uint32_t)(flags >> 32));
@@ -175,7 +176,7 @@ size_t shim_edit_reply(uint8_t *reply, size_t len, int level, uint32_t opcode, i
 		return len;
 	}
 	/* The kernel that negotiated bit 43 expects the long entry, id or not. */
-	if (level == LEVEL_ATTACH_LOOKUP)
+	if (level >= LEVEL_ATTACH_LOOKUP)
 		body_len = lengthen_entry(body, body_len, inode_id);
 	if ((opcode == OP_CREATE || opcode == OP_TMPFILE) && open_id)
 		shim_edit_open(body + body_len - OPEN_OUT_SIZE, open_id);
@@ -186,7 +187,7 @@ size_t shim_edit_reply(uint8_t *reply, size_t len, int level, uint32_t opcode, i
 uint64_t shim_ops_mask(int level, int readdir, uint32_t mode, uint32_t opcode)
 {
 	const uint64_t data = OPS_BIT(OP_READ) | OPS_BIT(OP_WRITE);
-	const uint64_t listing = readdir ? OPS_BIT(OP_READDIR) : 0;
+	uint64_t listing = readdir ? OPS_BIT(OP_READDIR) : 0;
 	uint64_t mask = 0;
 
 	switch (level) {
@@ -194,6 +195,9 @@ uint64_t shim_ops_mask(int level, int readdir, uint32_t mode, uint32_t opcode)
 		/* One id serves attaching and opening: two different ids on one inode are an EIO. */
 		mask = OPS_BIT(OP_GETATTR) | OPS_BIT(OP_STATX);
 		break;
+	case LEVEL_LOOKUP:
+		listing |= OPS_BIT(OP_LOOKUP) | (readdir ? OPS_BIT(OP_OPENDIR) : 0);
+		/* fall through */
 	case LEVEL_ATTACH_LOOKUP:
 		/* An inode first met when it is opened (born in READDIRPLUS) gets no inode operations. */
 		if (opcode != OP_OPEN && opcode != OP_OPENDIR)
@@ -205,7 +209,7 @@ uint64_t shim_ops_mask(int level, int readdir, uint32_t mode, uint32_t opcode)
 	if (S_ISREG(mode))
 		mask |= data;
 	if (S_ISDIR(mode))
-		mask |= listing;
+		mask |= opcode == OP_OPENDIR ? listing & OPS_BIT(OP_READDIR) : listing;
 	return mask;
 }
 

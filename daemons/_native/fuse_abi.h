@@ -131,6 +131,7 @@ enum {
 #define IOC_BACKING_OPEN 0x4010e501u
 #define IOC_BACKING_CLOSE 0x4004e502u
 
+#define ROOT_ID UINT64_C(1) /* FUSE_ROOT_ID */
 #define OPS_BIT(opcode) (UINT64_C(1) << ((opcode) - 1))
 
 #endif

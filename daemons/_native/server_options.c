@@ -37,7 +37,7 @@ static const char usage[] =
 	"Exit codes: 0 unmounted or told to end, 1 bug, 2 wrong arguments, 3 no FUSE here.\n"
 	"\n"
 	"  --name NAME            name in logs and in the mount's type (default plain-c)\n"
-	"  --level LEVEL          none, rw, attach-getattr or attach-lookup (default none)\n"
+	"  --level LEVEL          none, rw, attach-getattr, attach-lookup or lookup\n"
 	"  --no-readdir           no readdir passthrough\n"
 	"  --attr-timeout S       seconds the kernel may keep attributes (default 0)\n"
 	"  --entry-timeout S      seconds the kernel may keep names (default 0)\n"
@@ -54,6 +54,7 @@ static const char *const levels[] = {
 	[LEVEL_RW] = "rw",
 	[LEVEL_ATTACH_GETATTR] = "attach-getattr",
 	[LEVEL_ATTACH_LOOKUP] = "attach-lookup",
+	[LEVEL_LOOKUP] = "lookup",
 	NULL,
 };
 
@@ -154,7 +155,7 @@ static int parse_choice(const char *option, const char *value, const char *const
 	*chosen = choose(list, value);
 	if (*chosen >= 0)
 		return -1;
-	return refuse(option, value, list == levels ? "none, rw, attach-getattr or attach-lookup" :
+	return refuse(option, value, list == levels ? "none, rw, attach-getattr, attach-lookup or lookup" :
 						      "readdir, readdirplus or auto");
 }
 

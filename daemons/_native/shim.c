@@ -66,7 +66,8 @@ static uint64_t opcodes_edited_at(int level)
 	case LEVEL_ATTACH_GETATTR:
 		return opening | listing | BIT(OP_GETATTR);
 	case LEVEL_ATTACH_LOOKUP:
-		return opening | listing | BIT(OP_LOOKUP) | BIT(OP_MKNOD) | BIT(OP_MKDIR) |
+	case LEVEL_LOOKUP:
+		return opening | listing | BIT(OP_GETATTR) | BIT(OP_LOOKUP) | BIT(OP_MKNOD) | BIT(OP_MKDIR) |
 		       BIT(OP_SYMLINK) | BIT(OP_LINK);
 	default:
 		return 0;
@@ -173,7 +174,7 @@ static void edit_init(uint8_t *body, size_t len)
 	counters_set(FIELD_init_negotiated, flags);
 	if (!(flags & INIT_PASSTHROUGH))
 		level = LEVEL_NONE;
-	else if (level == LEVEL_ATTACH_LOOKUP && !(flags & INIT_PASSTHROUGH_INO))
+	else if (level >= LEVEL_ATTACH_GETATTR && !(flags & INIT_PASSTHROUGH_INO))
 		level = LEVEL_RW; /* the one lower level that is sure to be there */
 	level_in_force = level;
 	counters_set(FIELD_level_in_force, (uint64_t)level);
@@ -203,6 +204,9 @@ static struct ids ids_for(struct flight request, const uint8_t *body)
 		ids.open = id_of_handle(request.nodeid, body, S_IFDIR, opcode);
 		break;
 	case OP_GETATTR:
+		/* Root is never looked up: where lookups attach, it alone is attached here. */
+		if (level_in_force >= LEVEL_ATTACH_LOOKUP && request.nodeid != ROOT_ID)
+			break;
 		/*
 		 * Every GETATTR that arrives, not the first only: one that arrives from an inode we hold an
 		 * id for comes from a new kernel inode of the same number, which is not attached yet.
@@ -211,7 +215,7 @@ static struct ids ids_for(struct flight request, const uint8_t *body)
 		break;
 	case OP_CREATE:
 	case OP_TMPFILE:
-		if (level_in_force == LEVEL_ATTACH_LOOKUP)
+		if (level_in_force >= LEVEL_ATTACH_LOOKUP)
 			ids.inode = id_of_handle(entry_nodeid, body + ENTRY_SIZE, S_IFREG, opcode);
 		ids.open = id_of_handle(entry_nodeid, body + ENTRY_SIZE, S_IFREG, OP_OPEN);
 		break;

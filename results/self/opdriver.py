@@ -20,20 +20,33 @@ from workloads._native import bareloops
 from workloads._native.opdriver import Driver
 from workloads.tree import Data, TreeSpec, parse_tree
 
-WINDOW = 10_000
-ROUNDS = 200
+# Windows of a millisecond: most of them end before a busy machine takes the CPU away.
+WINDOW = 1_000
+# Then each arm has visited each of 10^6 names once: parts of a tree differ by 50 ns per statx.
+ROUNDS = 10**6 // WINDOW
+EMPTY = 10_000
+LEAVES = 10
 
 Arm = Callable[[int], float]
 
 
+def opposite(total: int, window: int, number: int) -> int:
+    """Where a window starts half a cycle from the one the driver is at; or else whichever arm came
+    second in a round would find what the first had just touched (1.0 us per statx for 1.4)."""
+    windows = total // window
+    return (number + windows // 2) % windows * window
+
+
 def statx_arms(home: Path, spec: TreeSpec, tag: str) -> dict[str, Arm]:
-    """Bare loop and driver over all names of a tree, one slice of it per round."""
-    slices = [spec.packed("f", start, WINDOW) for start in range(0, spec.file_count, WINDOW)]
-    driver = Driver("statx-path", home, b"".join(slices))
-    shuffled = Driver("statx-path", home, b"".join(slices), order="random", seed=1)
+    """Bare loop and driver over all names of a tree, one window of it per round."""
+    packed = spec.packed("f", 0, spec.file_count)
+    names = bareloops.names(packed)
+    driver = Driver("statx-path", home, packed)
+    shuffled = Driver("statx-path", home, packed, order="random", seed=1)
 
     def bare(number: int) -> float:
-        return bareloops.statx(str(home), slices[number % len(slices)], 1) / WINDOW
+        first = opposite(spec.file_count, WINDOW, number)
+        return bareloops.statx(str(home), names, first, WINDOW) / WINDOW
 
     def driven(_number: int) -> float:
         return driver.run(WINDOW).ns / WINDOW
@@ -44,10 +57,10 @@ def statx_arms(home: Path, spec: TreeSpec, tag: str) -> dict[str, Arm]:
     return {
         f"bare {tag}": bare,
         f"driver {tag}": driven,
+        f"empty {tag}": lambda _number: driver.empty_loop_ns(EMPTY),
         f"random {tag}": random_order,
-        f"empty {tag}": lambda _number: driver.empty_loop_ns(WINDOW),
-        f"empty-random {tag}": lambda _number: shuffled.empty_loop_ns(WINDOW),
-        f"empty-timed {tag}": lambda _number: driver.empty_loop_ns(WINDOW, histogram=True),
+        f"empty-random {tag}": lambda _number: shuffled.empty_loop_ns(EMPTY),
+        f"empty-timed {tag}": lambda _number: driver.empty_loop_ns(EMPTY, histogram=True),
     }
 
 
@@ -58,15 +71,17 @@ def fixed_arms(home: Path, spec: TreeSpec, items: int, tag: str) -> dict[str, Ar
 
 
 def scan_arms(home: Path, spec: TreeSpec) -> dict[str, Arm]:
-    """Raw getdents64 and the driver, ns per entry, over the leaves of a tree."""
-    leaves = spec.packed("d", spec.first_leaf, spec.leaf_count)
-    driver = Driver("scan", home, leaves, expected=spec.files_per_dir)
+    """Raw getdents64 and the driver, ns per entry, a few leaves of a tree at a time."""
+    packed = spec.packed("d", spec.first_leaf, spec.leaf_count)
+    names = bareloops.names(packed)
+    driver = Driver("scan", home, packed, expected=spec.files_per_dir)
 
-    def bare(_number: int) -> float:
-        return bareloops.scan(str(home), leaves, 1) / spec.file_count
+    def bare(number: int) -> float:
+        first = opposite(spec.leaf_count, LEAVES, number)
+        return bareloops.scan(str(home), names, first, LEAVES) / (LEAVES * spec.files_per_dir)
 
     def driven(_number: int) -> float:
-        result = driver.run(spec.leaf_count)
+        result = driver.run(LEAVES)
         return result.ns / result.entries
 
     return {"bare scan": bare, "driver scan": driven}
@@ -141,7 +156,7 @@ def main() -> None:
             **fixed_arms(homes[0], small, 10**6, "1e6"),
             **scan_arms(homes[0], small),
         }
-        samples = interleave(arms, options.rounds)
+        samples = interleave(arms, options.rounds, pairs=2)
     finally:
         for home in homes:
             if home.exists():

@@ -15,15 +15,24 @@ Samples = dict[str, list[float]]
 HERE = Path(__file__).parent
 
 
-def interleave(arms: Mapping[str, Callable[[int], float]], rounds: int, seed: int = 1) -> Samples:
-    """Each arm once per round, in an order shuffled anew; sample i of every arm is round i."""
+def interleave(
+    arms: Mapping[str, Callable[[int], float]], rounds: int, seed: int = 1, pairs: int = 1
+) -> Samples:
+    """Each arm once per round, in an order shuffled anew; sample i of every arm is round i.
+
+    With ``pairs`` 2, arms that follow each other in ``arms`` stay neighbours in time, in either
+    order: what is subtracted from one another is measured within a millisecond.
+    """
     samples: Samples = {name: [] for name in arms}
-    order = list(arms)
+    names = list(arms)
+    groups = [names[start : start + pairs] for start in range(0, len(names), pairs)]
     shuffler = random.Random(seed)
     for number in range(rounds):
-        shuffler.shuffle(order)
-        for name in order:
-            samples[name].append(arms[name](number))
+        shuffler.shuffle(groups)
+        for group in groups:
+            shuffler.shuffle(group)
+            for name in group:
+                samples[name].append(round(arms[name](number), 2))
     return samples
 
 
@@ -69,7 +78,13 @@ def machine() -> dict[str, str]:
         ),
         "unknown",
     )
-    return {"kernel": platform.release(), "cpu": model, "cpus": str(os.cpu_count())}
+    return {
+        "kernel": platform.release(),
+        "cpu": model,
+        "cpus": str(os.cpu_count()),
+        "nice": str(os.nice(0)),
+        "load": f"{os.getloadavg()[0]:.1f}",
+    }
 
 
 def publish(name: str, text: str, samples: Mapping[str, object]) -> None:
@@ -80,4 +95,4 @@ def publish(name: str, text: str, samples: Mapping[str, object]) -> None:
     print(text, end="")
     (HERE / f"{name}.txt").write_text(text)
     record = {"command": command, "machine": machine(), "samples": samples}
-    (HERE / f"{name}.json").write_text(json.dumps(record, indent=1) + "\n")
+    (HERE / f"{name}.json").write_text(json.dumps(record) + "\n")

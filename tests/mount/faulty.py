@@ -7,6 +7,7 @@ is ``python -m bench run`` with these daemons added. Each is the real mirror, ma
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import sys
@@ -52,7 +53,9 @@ def daemons() -> dict[str, Daemon]:
     }
     passthrough = registry.daemon("passthrough")
     made["claims"] = replace(
-        made["claims"], levels=passthrough.levels, claims=lambda _options, _cache: frozenset({Opcode.GETATTR})
+        made["claims"],
+        levels=passthrough.levels,
+        claims=lambda _options, _cache: frozenset({Opcode.GETATTR}),
     )
     return made
 
@@ -67,7 +70,9 @@ def serve(mode: str, rest: list[str]) -> int:
     from daemons import _serve
 
     conformance = "conformance-" in rest[-1]
-    if mode in ("dies", "hangs", "lies", "garbage") and not (conformance and mode in ("dies", "hangs")):
+    if mode in ("dies", "hangs", "lies", "garbage") and not (
+        conformance and mode in ("dies", "hangs")
+    ):
         spoil(mode)
     code = _serve.main([*rest[:-3], "--name", mode, *rest[-3:]])
     if mode == "late" and not conformance:
@@ -107,12 +112,10 @@ def break_getattr(mirror: type, mode: str) -> None:
 
 
 def fuse_descriptor() -> int:
-    for name in os.listdir("/proc/self/fd"):
-        try:
-            if os.readlink(f"/proc/self/fd/{name}") == "/dev/fuse":
-                return int(name)
-        except OSError:
-            continue
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            if str(entry.readlink()) == "/dev/fuse":
+                return int(entry.name)
     raise RuntimeError("no /dev/fuse descriptor")
 
 

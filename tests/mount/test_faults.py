@@ -1,4 +1,4 @@
-"""What goes wrong costs one trial: a line with the reason, nothing mounted, nothing running, the rest goes on."""
+"""What goes wrong costs one trial, said in a line: nothing stays mounted or running, the rest goes on."""
 
 from __future__ import annotations
 
@@ -31,11 +31,23 @@ def command(module: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", module, *arguments]
 
 
-def run(tmp_path: Path, backing: Path, *arguments: str, module: str = "tests.mount.faulty") -> tuple[int, list[dict[str, Any]], str]:
+def run(
+    tmp_path: Path, backing: Path, *arguments: str, module: str = "tests.mount.faulty"
+) -> tuple[int, list[dict[str, Any]], str]:
     """A quick run; returns exit code, trial records and stderr."""
     output = tmp_path / "run"
     done = subprocess.run(
-        command(module, "run", "--quick", "--no-report", "--backing", str(backing), "--output", str(output), *arguments),
+        command(
+            module,
+            "run",
+            "--quick",
+            "--no-report",
+            "--backing",
+            str(backing),
+            "--output",
+            str(output),
+            *arguments,
+        ),
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -85,7 +97,9 @@ def test_a_faulty_daemon_costs_its_own_trials(
 
 def test_garbage_replies_fail_the_trial_and_nothing_else(tmp_path: Path, backing: Path) -> None:
     """The kernel refuses malformed replies; whatever that does to the daemon costs its trials only."""
-    code, trials, _ = run(tmp_path, backing, "--daemon", "garbage", "--workload", "getattr-storm/fd")
+    code, trials, _ = run(
+        tmp_path, backing, "--daemon", "garbage", "--workload", "getattr-storm/fd"
+    )
     assert {trial["outcome"] for trial in trials if trial["target"] == "native"} == {"ok"}
     assert code in (Exit.MEASURED, Exit.PROOF_FAILED)
     nothing_left()
@@ -132,7 +146,10 @@ def test_ctrl_c_keeps_what_is_done_and_resume_finishes_it(tmp_path: Path, backin
     assert len(kept) >= 3
     nothing_left()
     done = subprocess.run(
-        command("bench", "run", "--no-report", "--resume", str(tmp_path / "run")), cwd=ROOT, capture_output=True, text=True
+        command("bench", "run", "--no-report", "--resume", str(tmp_path / "run")),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == Exit.MEASURED, done.stderr
     after = records(tmp_path / "run")
@@ -143,7 +160,9 @@ def test_ctrl_c_keeps_what_is_done_and_resume_finishes_it(tmp_path: Path, backin
 
 
 @pytest.mark.parametrize("after", [1, 2, 4])
-def test_kill_minus_9_leaves_no_mount_and_no_process(tmp_path: Path, backing: Path, after: int) -> None:
+def test_kill_minus_9_leaves_no_mount_and_no_process(
+    tmp_path: Path, backing: Path, after: int
+) -> None:
     """The kernel takes down what a killed runner cannot; its finished trials are whole."""
     process = start(tmp_path, backing, "--workload", "getattr-storm", "--workload", "readdir")
     wait_for_trials(process, after)
@@ -156,7 +175,9 @@ def test_kill_minus_9_leaves_no_mount_and_no_process(tmp_path: Path, backing: Pa
     assert len(records(tmp_path / "run")) >= after
 
 
-def test_a_vanished_backing_is_said_and_the_run_ends_in_order(tmp_path: Path, backing: Path) -> None:
+def test_a_vanished_backing_is_said_and_the_run_ends_in_order(
+    tmp_path: Path, backing: Path
+) -> None:
     """Removed in mid-run: the rest of the trials are not invented."""
     process = start(tmp_path, backing, "--workload", "getattr-storm")
     wait_for_trials(process, 2)
@@ -173,7 +194,9 @@ def test_a_backing_on_fuse_is_refused(tmp_path: Path, backing: Path) -> None:
     """FUSE over FUSE would measure both."""
     mountpoint = tmp_path / "mnt"
     mountpoint.mkdir()
-    server = subprocess.Popen(command("daemons._serve", "--", str(backing), str(mountpoint)), cwd=ROOT)
+    server = subprocess.Popen(
+        command("daemons._serve", "--", str(backing), str(mountpoint)), cwd=ROOT
+    )
     try:
         while mountinfo.find(mountpoint) is None:
             assert server.poll() is None

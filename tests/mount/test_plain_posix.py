@@ -73,7 +73,8 @@ def test_setattr(daemon: Daemon, backing: Path, serve: Serve) -> None:
     os.chown(path, 12, -1)
     os.chown(path, -1, 34)
     os.utime(path, ns=(1_234_567_891, 1_987_654_321))
-    _syscalls.utime(os.open(path, os.O_RDONLY), 5_000_000_001, None)
+    with path.open() as file:
+        _syscalls.utime(file.fileno(), 5_000_000_001, None)
     os.truncate(path, 4)
     got = below.stat()
     assert (got.st_uid, got.st_gid, got.st_size) == (12, 34, 4)

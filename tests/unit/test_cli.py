@@ -41,7 +41,9 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
         ("--resume", "nowhere", "no run at"),
     ],
 )
-def test_bad_values_are_named(capsys: pytest.CaptureFixture[str], option: str, value: str, words: str) -> None:
+def test_bad_values_are_named(
+    capsys: pytest.CaptureFixture[str], option: str, value: str, words: str
+) -> None:
     """The line says what is wrong and what would be right."""
     assert words in refused(capsys, "run", option, value)
 

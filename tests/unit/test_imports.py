@@ -44,12 +44,18 @@ def test_workloads_know_only_the_model(path: Path) -> None:
 @pytest.mark.parametrize("path", list(modules("daemons")), ids=lambda path: path.name)
 def test_daemons_know_only_the_model(path: Path) -> None:
     """A daemon imports bench.model, the counters file's reader and its own package, no more."""
-    ours = {name for name in imported(path) if name.split(".")[0] in ("bench", "workloads", "report")}
+    ours = {
+        name for name in imported(path) if name.split(".")[0] in ("bench", "workloads", "report")
+    }
     allowed = ("bench.model", "bench.counters")
     assert all(name == "bench" or name.startswith(allowed) for name in ours), ours
 
 
-@pytest.mark.parametrize("path", [p for p in modules("bench") if not of_report(p.relative_to(ROOT))], ids=lambda path: path.name)
+@pytest.mark.parametrize(
+    "path",
+    [p for p in modules("bench") if not of_report(p.relative_to(ROOT))],
+    ids=lambda path: path.name,
+)
 def test_the_runner_imports_nothing_heavy(path: Path) -> None:
     """Only the report may import pandas, SciPy or a plotting library, and only daemons pyfuse3."""
     names = imported(path)
@@ -63,5 +69,7 @@ def test_a_run_loads_nothing_heavy() -> None:
         "import sys, bench.cli, bench.runner, bench.registry as r; r.daemons(); r.workloads();"
         "print(*sorted({name.split('.')[0] for name in sys.modules}))"
     )
-    loaded = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert not set(loaded.stdout.split()) & HEAVY

@@ -305,3 +305,20 @@ def test_a_walk_that_fails_names_the_path(root: Path) -> None:
         opdriver.walk(root / "gone")
     with pytest.raises(NotADirectoryError):
         opdriver.walk(root / "d0/f0")
+
+
+def test_a_signal_handler_that_raises_ends_a_walk(tmp_path: Path) -> None:
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    for i in range(2000):
+        (tmp_path / f"{i}").touch()
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            signal.setitimer(signal.ITIMER_REAL, 0.001)
+            while True:
+                opdriver.walk(tmp_path, stat=True)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -17,13 +17,18 @@ def test_same_seed_same_plan() -> None:
 
 def test_another_seed_another_order() -> None:
     """The order of trials differs between seeds."""
-    assert plan.make(Settings(seed=1), Level.RW, {}).trials != plan.make(Settings(seed=2), Level.RW, {}).trials
+    assert (
+        plan.make(Settings(seed=1), Level.RW, {}).trials
+        != plan.make(Settings(seed=2), Level.RW, {}).trials
+    )
 
 
 def test_every_round_holds_every_series_once() -> None:
     """Rounds are complete blocks."""
     made = plan.make(Settings(trials=3), Level.RW, {})
-    rounds = [[one.series.label for one in made.trials if one.round == number] for number in range(3)]
+    rounds = [
+        [one.series.label for one in made.trials if one.round == number] for number in range(3)
+    ]
     assert sorted(rounds[0]) == sorted(rounds[1]) == sorted(rounds[2])
     assert len(set(rounds[0])) == len(rounds[0])
 
@@ -49,7 +54,9 @@ def test_rounds_follow_one_another() -> None:
 
 def test_passthrough_brings_its_comparison_along() -> None:
     """A passthrough row without floor and plain server would be unfair."""
-    assert plan.targets(Settings()) == [registry.daemon(name) for name in ("native", "plain", "passthrough")]
+    assert plan.targets(Settings()) == [
+        registry.daemon(name) for name in ("native", "plain", "passthrough")
+    ]
 
 
 def test_only_turns_that_off() -> None:
@@ -107,7 +114,9 @@ def test_settings_survive_json() -> None:
     """--resume gets back exactly what was asked for."""
     import json
 
-    settings = Settings(daemons=("plain",), threads=(1, 2), attr_timeout=0.5, workloads=("readdir",))
+    settings = Settings(
+        daemons=("plain",), threads=(1, 2), attr_timeout=0.5, workloads=("readdir",)
+    )
     assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
 
 

@@ -152,7 +152,8 @@ def test_init_asks_for_passthrough(shim: ctypes.CDLL) -> None:
     ("level", "offer", "second_word"),
     [
         (Level.RW, EXT | PASSTHROUGH | INO, 0x20),
-        (Level.ATTACH_GETATTR, EXT | PASSTHROUGH | INO, 0x20),
+        (Level.ATTACH_GETATTR, EXT | PASSTHROUGH | INO, 0x820),
+        (Level.LOOKUP, EXT | PASSTHROUGH | INO, 0x820),
         (Level.ATTACH_LOOKUP, EXT | PASSTHROUGH | INO, 0x820),
         (Level.ATTACH_LOOKUP, EXT | PASSTHROUGH, 0x20),
     ],
@@ -160,7 +161,7 @@ def test_init_asks_for_passthrough(shim: ctypes.CDLL) -> None:
 def test_bit_43_only_where_wanted_and_offered(
     shim: ctypes.CDLL, level: Level, offer: int, second_word: int
 ) -> None:
-    """PASSTHROUGH_INO (0x800 in flags2) needs the level attach-lookup and the kernel's offer."""
+    """PASSTHROUGH_INO (0x800 in flags2) needs an attach level and the kernel's offer."""
     _flags, after = edit_init(shim, init_out(0), offer, level)
     assert struct.unpack_from("<I", after, 32)[0] == second_word
 

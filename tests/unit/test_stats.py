@@ -101,10 +101,11 @@ def test_intervals_cover_what_they_claim(rounds: int, shape: str) -> None:
     """At least 92 % of 200 intervals of independent rounds hold the true median."""
     random = np.random.default_rng(5)
     size = (200, rounds)
-    if shape == "normal":
-        draws = random.normal(size=size)
-    else:
-        draws = random.exponential(size=size) - math.log(2)
+    draws = (
+        random.normal(size=size)
+        if shape == "normal"
+        else random.exponential(size=size) - math.log(2)
+    )
     held = sum(
         estimate.low <= 1.0 <= estimate.high
         for estimate in (centre(list(np.exp(0.05 * row))) for row in draws)

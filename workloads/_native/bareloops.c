@@ -19,73 +19,97 @@
 #define MAX_LEVEL_NAMES 4096
 #define NAME_ROOM 256
 
-/* A buffer of NUL-ended names as an array of pointers into it. */
-static const char **split(PyObject *packed, size_t *count)
+/* Names laid out once, long before a loop reads them, as they are for the op driver: names that
+ * were touched just before the clock starts would be read from the nearest cache. */
+struct names {
+    size_t count;
+    char *text;
+    const char *name[];
+};
+
+static void free_names(PyObject *capsule)
 {
-    const char *at = PyBytes_AS_STRING(packed), *end = at + PyBytes_GET_SIZE(packed);
-    *count = 0;
-    for (const char *p = at; p < end; p += strlen(p) + 1)
-        ++*count;
-    const char **names = malloc((*count + 1) * sizeof *names);
-    for (size_t i = 0; names && i < *count; at += strlen(at) + 1)
-        names[i++] = at;
-    return names;
+    struct names *names = PyCapsule_GetPointer(capsule, "names");
+    free(names->text);
+    free(names);
 }
 
-static uint64_t loop_statx(int fd, const char **names, size_t count, size_t repeat)
+static PyObject *bare_names(PyObject *module, PyObject *packed)
+{
+    size_t count = 0, size;
+    (void)module;
+    if (!PyBytes_Check(packed))
+        return PyErr_Format(PyExc_TypeError, "names: wanted bytes");
+    size = (size_t)PyBytes_GET_SIZE(packed);
+    for (size_t at = 0; at < size; at++)
+        count += !PyBytes_AS_STRING(packed)[at];
+    struct names *names = malloc(sizeof *names + count * sizeof *names->name);
+    char *text = malloc(size + 1), *at = text;
+    if (!names || !text) {
+        free(names);
+        free(text);
+        return PyErr_NoMemory();
+    }
+    memcpy(text, PyBytes_AS_STRING(packed), size + 1);
+    names->text = text;
+    names->count = count;
+    for (size_t i = 0; i < count; i++, at += strlen(at) + 1)
+        names->name[i] = at;
+    return PyCapsule_New(names, "names", free_names);
+}
+
+static uint64_t loop_statx(int fd, const char **names, size_t count)
 {
     struct statx st;
     uint64_t failed = 0;
-    for (size_t r = 0; r < repeat; r++)
-        for (size_t i = 0; i < count; i++)
-            if (statx(fd, names[i], AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st))
-                failed++;
+    for (size_t i = 0; i < count; i++)
+        if (statx(fd, names[i], AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st))
+            failed++;
     return failed;
 }
 
-static uint64_t loop_scan(int fd, const char **names, size_t count, size_t repeat)
+static uint64_t loop_scan(int fd, const char **names, size_t count)
 {
     static char buffer[32768] __attribute__((aligned(4096)));
     uint64_t failed = 0;
-    for (size_t r = 0; r < repeat; r++)
-        for (size_t i = 0; i < count; i++) {
-            ssize_t got;
-            int dir = openat(fd, names[i], O_RDONLY | O_DIRECTORY);
-            while ((got = getdents64(dir, buffer, sizeof buffer)) > 0)
-                ;
-            if (dir < 0 || got < 0)
-                failed++;
-            close(dir);
-        }
+    for (size_t i = 0; i < count; i++) {
+        ssize_t got;
+        int dir = openat(fd, names[i], O_RDONLY | O_DIRECTORY);
+        while ((got = getdents64(dir, buffer, sizeof buffer)) > 0)
+            ;
+        if (dir < 0 || got < 0)
+            failed++;
+        close(dir);
+    }
     return failed;
 }
 
-typedef uint64_t bare_loop(int fd, const char **names, size_t count, size_t repeat);
+typedef uint64_t bare_loop(int fd, const char **names, size_t count);
 
-/* (root, packed names, repeat) -> nanoseconds of the whole loop */
+/* (root, names, first, count) -> nanoseconds of the whole loop */
 static PyObject *time_loop(PyObject *args, bare_loop *loop)
 {
     const char *root;
-    PyObject *packed;
-    Py_ssize_t repeat;
-    size_t count;
+    PyObject *capsule;
+    Py_ssize_t first, count;
     uint64_t failed = 1, start = 0, end = 0;
 
-    if (!PyArg_ParseTuple(args, "sSn", &root, &packed, &repeat))
+    if (!PyArg_ParseTuple(args, "sOnn", &root, &capsule, &first, &count))
         return NULL;
-    const char **names = split(packed, &count);
+    struct names *names = PyCapsule_GetPointer(capsule, "names");
     if (!names)
-        return PyErr_NoMemory();
+        return NULL;
+    if (first < 0 || count < 0 || (size_t)first + (size_t)count > names->count)
+        return PyErr_Format(PyExc_IndexError, "names: there are %zu", names->count);
     int fd = open(root, O_PATH | O_DIRECTORY);
     if (fd >= 0) {
         Py_BEGIN_ALLOW_THREADS
         start = now_ns();
-        failed = loop(fd, names, count, (size_t)repeat);
+        failed = loop(fd, names->name + first, (size_t)count);
         end = now_ns();
         Py_END_ALLOW_THREADS
         close(fd);
     }
-    free(names);
     if (failed)
         return PyErr_Format(PyExc_OSError, "%s: %llu operations failed", root,
                             (unsigned long long)failed);
@@ -157,8 +181,9 @@ static PyObject *bare_create(PyObject *module, PyObject *args)
 }
 
 static PyMethodDef functions[] = {
-    {"statx", bare_statx, METH_VARARGS, "statx(root, packed_names, repeat) -> ns"},
-    {"scan", bare_scan, METH_VARARGS, "scan(root, packed_names, repeat) -> ns"},
+    {"names", bare_names, METH_O, "names(packed) -> names laid out for the loops"},
+    {"statx", bare_statx, METH_VARARGS, "statx(root, names, first, count) -> ns"},
+    {"scan", bare_scan, METH_VARARGS, "scan(root, names, first, count) -> ns"},
     {"create", bare_create, METH_VARARGS,
      "create(directory, depth, branching, files_per_dir, name_length) -> ns"},
     {0},

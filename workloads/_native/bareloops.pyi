@@ -1,10 +1,18 @@
 """Bare C loops, for results/self/ to compare with; each returns the nanoseconds it took."""
 
-def statx(root: str, packed_names: bytes, repeat: int, /) -> int:
-    """statx of each name, ``repeat`` times over."""
+from typing import final
 
-def scan(root: str, packed_names: bytes, repeat: int, /) -> int:
-    """open, getdents64 to the end and close of each directory, ``repeat`` times over."""
+@final
+class _Names: ...
+
+def names(packed: bytes, /) -> _Names:
+    """NUL-ended names laid out for the loops."""
+
+def statx(root: str, names: _Names, first: int, count: int, /) -> int:
+    """statx of ``count`` names."""
+
+def scan(root: str, names: _Names, first: int, count: int, /) -> int:
+    """open, getdents64 to the end and close of ``count`` directories."""
 
 def create(
     directory: str, depth: int, branching: int, files_per_dir: int, name_length: int, /

@@ -226,11 +226,15 @@ static int raise_open(const struct layout *layout, const char *name, int error)
 static int open_one(struct layout *layout, const char *name, int flags)
 {
     int fd, error;
-    /* The GIL is released: the server of a FUSE mount may be a thread of this very process. */
-    Py_BEGIN_ALLOW_THREADS
-    fd = openat(layout->root_fd, name, flags | O_CLOEXEC);
-    error = errno;
-    Py_END_ALLOW_THREADS
+    do {
+        /* The GIL is released: the server of a FUSE mount may be a thread of this very process. */
+        Py_BEGIN_ALLOW_THREADS
+        fd = openat(layout->root_fd, name, flags | O_CLOEXEC);
+        error = errno;
+        Py_END_ALLOW_THREADS
+        if (fd < 0 && PyErr_CheckSignals())
+            return -1;
+    } while (fd < 0 && error == EINTR);
     if (fd < 0)
         return raise_open(layout, name, error);
     layout->fds[layout->opened++] = fd;

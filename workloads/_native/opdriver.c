@@ -512,23 +512,39 @@ static PyObject *make_walk_result(const struct walk *walk, uint64_t ns)
     return make_record(walk_type, 3, items);
 }
 
+struct walk_job {
+    struct walk *walk;
+    int root, error;
+    uint64_t ns;
+};
+
+static void walk_body(struct gang *gang, int index, void *shared)
+{
+    struct walk_job *job = shared;
+    (void)index;
+    job->walk->gang = gang;
+    uint64_t start = now_ns();
+    job->error = walk_tree(job->walk, job->root);
+    job->ns = now_ns() - start;
+}
+
+/* Walks as a gang of one, so that signals are held back as in any window. */
 static PyObject *walk_root(PyObject *root, struct walk *walk)
 {
     struct released released;
-    int fd = open_root(root, O_RDONLY);
-    if (fd < 0)
+    struct walk_job job = {.walk = walk, .root = open_root(root, O_RDONLY)};
+    struct gang gang = {.threads = 1, .body = walk_body, .shared = &job,
+                        .poll = released_check, .poll_argument = &released};
+
+    if (job.root < 0)
         return NULL;
-    walk->interrupted = released_check;
-    walk->argument = &released;
     released.state = PyEval_SaveThread();
-    uint64_t start = now_ns();
-    int error = walk_tree(walk, fd);
-    uint64_t ns = now_ns() - start;
-    close(fd);
+    gang_run(&gang);
+    close(job.root);
     PyEval_RestoreThread(released.state);
     if (PyErr_Occurred())
         return NULL;
-    return error ? raise_walk(walk, root, error) : make_walk_result(walk, ns);
+    return job.error ? raise_walk(walk, root, job.error) : make_walk_result(walk, job.ns);
 }
 
 static PyObject *opdriver_walk(PyObject *module, PyObject *args, PyObject *kwargs)

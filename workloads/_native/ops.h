@@ -42,7 +42,8 @@ struct lane {
     uint64_t *histogram;
     int root_fd;
     int statx_flags;
-    struct statx st;
+    /* Aligned, because the kernel copies 256 bytes to it. */
+    _Alignas(64) struct statx st;
     struct failure failure;
 };
 

@@ -12,7 +12,7 @@
 
 /* What glibc's readdir, and so ls, find and du, asks for at a time. */
 #define BUFFER 32768
-#define ASK_EVERY 4096
+#define ASK_EVERY 256
 
 static int visit_directory(struct walk *walk, int fd, size_t length);
 
@@ -57,7 +57,7 @@ static int visit_entry(struct walk *walk, int fd, const struct dirent64 *entry, 
     struct statx st;
     bool directory = entry->d_type == DT_DIR;
 
-    if (++walk->entries % ASK_EVERY == 0 && walk->interrupted(walk->argument))
+    if (++walk->entries % ASK_EVERY == 0 && gang_stopped(walk->gang))
         return fail(walk, "walk", EINTR);
     if (walk->stat_each || entry->d_type == DT_UNKNOWN) {
         if (statx(fd, entry->d_name, walk->statx_flags, STATX_BASIC_STATS, &st))

@@ -2,6 +2,8 @@
 #ifndef WALK_H
 #define WALK_H
 
+#include "gang.h"
+
 #include <linux/limits.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,9 +11,8 @@
 struct walk {
     bool stat_each;
     int statx_flags;
-    /* Asked every few thousand entries; not 0 ends the walk with error EINTR. */
-    int (*interrupted)(void *argument);
-    void *argument;
+    /* Once it is to stop, the walk ends with error EINTR. */
+    struct gang *gang;
     uint64_t dirs;
     uint64_t entries;
     const char *what;

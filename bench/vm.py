@@ -1,0 +1,256 @@
+"""Boot a kernel image in a virtual machine and run one command in it.
+
+The guest is virtme-ng's: the host's root read-only over 9p, and one directory
+shared read-write, under the same path inside and outside.  A guest that panics
+or hangs costs its boot: the console is kept, qemu is killed, and the result says
+what happened.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.kernel import Image, kill_group
+from bench.model import UserError
+
+# Outcomes of a boot
+EXITED = "exited"  # the command ran to its end, whatever its exit code
+PANICKED = "panicked"
+HUNG = "hung"  # no end within the time, or no user space
+DIED = "died"  # qemu ended before the command did
+
+KVM, TCG = "kvm", "tcg"
+WALL, INSTRUCTIONS = "wall", "instructions"
+
+BOOT_TIMEOUT_S = 120.0
+KVM_PROBE_TIMEOUT_S = 20.0
+
+# One instruction is 2 ns of guest time; time does not wait for the host.
+_ICOUNT = "-icount shift=1,sleep=off"
+
+_PANIC = re.compile(r"Kernel panic - not syncing: .*")
+_SPLAT = re.compile(
+    r"BUG: .*|WARNING: .*|Oops: .*|general protection fault.*|INFO: task .* blocked.*|"
+    r"INFO: rcu.*detected.*|possible (?:recursive|circular) locking.*|"
+    r"suspicious RCU usage.*|UBSAN: .*|unreferenced object .*"
+)
+_TIMESTAMP = re.compile(r"^\[\s*\d+\.\d+\]\s*(?:\[[^]]*\]\s*)?")
+
+
+@dataclass(frozen=True)
+class GuestResult:
+    """What became of a boot.
+
+    `exit_code` is the command's, None unless it ran to its end.  `reason` is one
+    line: the panic's first, or where it stopped.  `splats` are the first lines of
+    everything the kernel complained about.
+    """
+
+    outcome: str
+    exit_code: int | None
+    reason: str
+    console: Path
+    stdout: Path
+    elapsed_s: float
+    accelerator: str
+    splats: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        return self.outcome == EXITED and self.exit_code == 0
+
+
+def panic_line(console: str) -> str | None:
+    """The first line of a panic, without the time."""
+    found = _PANIC.search(console)
+    return found.group(0).strip() if found else None
+
+
+def splats_in(console: str) -> tuple[str, ...]:
+    """First lines of warnings, lockdep and KASAN reports and the like."""
+    lines = (_TIMESTAMP.sub("", line) for line in console.splitlines())
+    return tuple(line.strip() for line in lines if _SPLAT.match(line))
+
+
+def _last_line(console: str) -> str:
+    lines = [line.strip() for line in console.splitlines() if line.strip()]
+    return lines[-1] if lines else "no output at all"
+
+
+def _vng() -> str:
+    beside = Path(sys.executable).with_name("vng")
+    found = str(beside) if beside.exists() else shutil.which("vng")
+    if not found:
+        raise UserError("no virtme-ng: pip install virtme-ng")
+    if not shutil.which("qemu-system-x86_64"):
+        raise UserError("no qemu: apt-get install qemu-system-x86")
+    return found
+
+
+def _argv(
+    image: Image, script: str, share: Path, accelerator: str, memory_mb: int,
+    cpus: int, clock: str, kernel_args: Sequence[str], disks: Sequence[Path],
+) -> list[str]:  # fmt: skip
+    argv = [
+        _vng(), "--run", str(image.path), "--user", "root", "--force-9p", "--verbose",
+        "--cpus", str(cpus), "--memory", f"{memory_mb}M",
+        "--cwd", str(share), f"--rwdir={share}={share}",
+    ]  # fmt: skip
+    if accelerator == TCG:
+        argv.append("--disable-kvm")
+    if clock == INSTRUCTIONS:
+        argv.append(f"--qemu-opts={_ICOUNT}")
+    for disk in disks:
+        argv += ["--disk", str(disk)]
+    for argument in kernel_args:
+        argv += ["--append", argument]
+    return [*argv, "--exec", script]
+
+
+def _script(command: Sequence[str], state: Path) -> str:
+    """The command, between two files that tell how far the guest came."""
+    return (
+        f"touch {shlex.quote(str(state / 'started'))}; "
+        f"{shlex.join(command)}; "
+        f"echo $? > {shlex.quote(str(state / 'status'))}; sync"
+    )
+
+
+def _read_status(state: Path) -> int | None:
+    try:
+        return int((state / "status").read_text())
+    except (OSError, ValueError):
+        return None
+
+
+@dataclass
+class _Watch:
+    """Decides when a running guest has to be given up."""
+
+    state: Path
+    console: Path
+    timeout_s: float
+    boot_timeout_s: float
+
+    def verdict(self, elapsed_s: float) -> str | None:
+        """Why to kill it now, None to go on."""
+        if elapsed_s > self.timeout_s:
+            return f"no end after {self.timeout_s:.0f} s"
+        if elapsed_s > self.boot_timeout_s and not (self.state / "started").exists():
+            return f"no user space after {self.boot_timeout_s:.0f} s"
+        return None
+
+
+def _wait(process: subprocess.Popen[bytes], watch: _Watch) -> str | None:
+    """Wait for the end of qemu; the reason if it had to be killed."""
+    begin = time.monotonic()
+    while True:
+        try:
+            process.wait(0.2)
+            return None
+        except subprocess.TimeoutExpired:
+            reason = watch.verdict(time.monotonic() - begin)
+            if reason:
+                return reason
+
+
+def _judge(killed: str | None, status: int | None, console: str) -> tuple[str, int | None, str]:
+    panic = panic_line(console)
+    if panic:
+        return PANICKED, None, panic
+    if killed:
+        return HUNG, None, f"{killed}; last on the console: {_last_line(console)}"
+    if status is None:
+        return DIED, None, f"guest ended early: {_last_line(console)}"
+    return EXITED, status, f"exit code {status}"
+
+
+def boot(
+    image: Image,
+    command: Sequence[str],
+    *,
+    share: Path,
+    timeout_s: float = 600.0,
+    boot_timeout_s: float = BOOT_TIMEOUT_S,
+    memory_mb: int = 1024,
+    cpus: int = 1,
+    clock: str = WALL,
+    kernel_args: Sequence[str] = (),
+    disks: Sequence[Path] = (),
+    accelerator: str | None = None,
+    label: str = "guest",
+) -> GuestResult:
+    """Boot `image`, run `command` in it as root, and tell what became of it.
+
+    `share` is seen by the guest under the same path, read-write; all else of the
+    host's root is read-only.  The logs are `<label>.console` and `<label>.stdout`
+    in it.  `clock` INSTRUCTIONS makes guest time executed instructions, on one CPU
+    and without KVM.  `accelerator` None takes what `accelerator_for` finds.  Raises
+    UserError if virtme-ng or qemu is missing, or for an impossible wish.
+    """
+    if clock not in (WALL, INSTRUCTIONS):
+        raise UserError(f"no clock {clock!r}: choose {WALL} or {INSTRUCTIONS}")
+    if clock == INSTRUCTIONS:
+        if cpus != 1:
+            raise UserError(f"the instruction clock needs one CPU, not {cpus}")
+        accelerator = TCG
+    accelerator = accelerator or accelerator_for(image)[0]
+    share = share.resolve()
+    if re.search(r"[=,\s]", str(share)):
+        raise UserError(f"qemu cannot share a directory with = , or blanks in its path: {share}")
+    state = share / f".{label}.state"
+    shutil.rmtree(state, ignore_errors=True)
+    state.mkdir(parents=True)
+    console, stdout = share / f"{label}.console", share / f"{label}.stdout"
+    argv = _argv(
+        image, _script(command, state), share, accelerator, memory_mb, cpus, clock,
+        kernel_args, disks,
+    )  # fmt: skip
+    begin = time.monotonic()
+    with console.open("wb") as err, stdout.open("wb") as out:
+        process = subprocess.Popen(
+            argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+            start_new_session=True, cwd="/",
+        )  # fmt: skip
+        try:
+            killed = _wait(process, _Watch(state, console, timeout_s, boot_timeout_s))
+        finally:
+            # also after a normal end: nothing of its session may stay behind
+            kill_group(process)
+    text = console.read_text(errors="replace")
+    outcome, code, reason = _judge(killed, _read_status(state), text)
+    shutil.rmtree(state, ignore_errors=True)
+    return GuestResult(
+        outcome, code, reason, console, stdout,
+        round(time.monotonic() - begin, 2), accelerator, splats_in(text),
+    )  # fmt: skip
+
+
+@functools.cache
+def accelerator_for(image: Image, timeout_s: float = KVM_PROBE_TIMEOUT_S) -> tuple[str, str]:
+    """KVM if `image` boots with it within `timeout_s`, else TCG; and why.
+
+    A /dev/kvm that exists proves nothing: some hang with a stock kernel.
+    """
+    import tempfile
+
+    if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+        return TCG, "no access to /dev/kvm"
+    with tempfile.TemporaryDirectory(prefix="bench-kvm-") as share:
+        result = boot(
+            image, ["true"], share=Path(share), timeout_s=timeout_s,
+            boot_timeout_s=timeout_s, accelerator=KVM,
+        )  # fmt: skip
+    if result.ok:
+        return KVM, "a probe boot succeeded"
+    return TCG, f"probe boot with kvm: {result.reason}"

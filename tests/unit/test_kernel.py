@@ -1,0 +1,208 @@
+"""Building and finding kernels, with a source tree that "compiles" in milliseconds."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from bench import kernel
+from bench.model import UserError
+
+MAKEFILE = """
+tinyconfig:
+\techo CONFIG_TINY=y > $(O)/.config
+olddefconfig:
+\tsed -i '/CONFIG_UNKNOWN/d' $(O)/.config
+bzImage:
+\t@echo "  CC      a.o"
+\t@cat $(CURDIR)/message
+\t@$(COMMAND)
+\tmkdir -p $(O)/arch/x86/boot $(O)/include/config
+\techo kernel > $(O)/arch/x86/boot/bzImage
+\techo 6.12.0-fake > $(O)/include/config/kernel.release
+"""
+
+MERGE = """#!/bin/sh
+# merge_config.sh -m -O OUT BASE FRAGMENT...
+out=$3; shift 3
+cat "$@" > "$out/merged" && mv "$out/merged" "$out/.config"
+"""
+
+
+@pytest.fixture
+def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A fake source tree; $COMMAND runs in the middle of its compilation."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("COMMAND", "true")
+    monkeypatch.setattr(kernel, "_check_tools", lambda: None)
+    source = tmp_path / "source"
+    (source / "scripts/kconfig").mkdir(parents=True)
+    (source / "Makefile").write_text(MAKEFILE)
+    (source / "Kbuild").touch()
+    (source / "message").write_text("hello\n")
+    merge = source / "scripts/kconfig/merge_config.sh"
+    merge.write_text(MERGE)
+    merge.chmod(0o755)
+    (tmp_path / "fragment").write_text("CONFIG_A=y\n# a comment\nCONFIG_B=n\n")
+    return source
+
+
+def build(tree: Path, **options: object) -> kernel.Image:
+    settings: dict[str, object] = {"source": tree, "config": tree.parent / "fragment", **options}
+    return kernel.build("fake", **settings)  # type: ignore[arg-type]
+
+
+def patches_of(tree: Path, text: str) -> Path:
+    directory = tree.parent / "patches"
+    directory.mkdir(exist_ok=True)
+    (directory / "0001-message.patch").write_text(textwrap.dedent(text))
+    return directory
+
+
+GOOD_PATCH = """\
+    --- a/message
+    +++ b/message
+    @@ -1 +1 @@
+    -hello
+    +goodbye
+    """
+
+
+def leftovers() -> list[str]:
+    """What is in the cache apart from complete entries and logs."""
+    return [
+        path.name
+        for path in kernel.cache_dir().iterdir()
+        if path.name != "logs" and not (path / "build.json").exists()
+    ]
+
+
+def test_build_is_found_again_by_its_content(tree: Path) -> None:
+    first = build(tree)
+    assert first.path.read_text() == "kernel\n"
+    assert first.release == "6.12.0-fake"
+    stamp = first.path.stat().st_mtime_ns
+    assert build(tree) == first
+    assert first.path.stat().st_mtime_ns == stamp
+    assert kernel.locate("fake") == first
+    assert kernel.locate(first.key) == first
+    assert kernel.list_images() == [first]
+    assert leftovers() == []
+
+
+def test_another_configuration_is_another_image(tree: Path) -> None:
+    first = build(tree)
+    (tree.parent / "fragment").write_text("CONFIG_A=y\nCONFIG_C=y\n")
+    second = build(tree)
+    assert second.key != first.key
+    assert kernel.locate("fake") == second
+
+
+def test_a_changed_tree_is_another_image(tree: Path) -> None:
+    first = build(tree)
+    (tree / "message").write_text("changed\n")
+    assert build(tree).key != first.key
+
+
+def test_patches_apply_to_a_copy_of_the_tree(tree: Path) -> None:
+    image = build(tree, patches=patches_of(tree, GOOD_PATCH))
+    assert image.patches == ("0001-message.patch",)
+    assert (tree / "message").read_text() == "hello\n"
+    assert "goodbye" in image.path.with_name("build.log").read_text()
+
+
+def test_patch_that_does_not_apply_shows_the_hunk_and_the_log(tree: Path) -> None:
+    patches = patches_of(tree, GOOD_PATCH.replace("-hello", "-other"))
+    with pytest.raises(UserError, match=r"apply 0001-message.patch: .*FAILED.*; log: /") as caught:
+        build(tree, patches=patches)
+    assert Path(str(caught.value).rpartition("log: ")[2]).is_file()
+    assert leftovers() == []
+
+
+def test_first_real_error_of_a_compilation_is_shown(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / "message").write_text(
+        "fs/a.c:1:2: warning: odd\nfs/a.c:7:3: error: no such thing\nfs/b.c:1:1: error: later\n"
+    )
+    monkeypatch.setenv("COMMAND", "false")
+    with pytest.raises(UserError, match=r"compile: fs/a\.c:7:3: error: no such thing; log: "):
+        build(tree)
+    assert leftovers() == []
+    assert kernel.list_images() == []
+
+
+def test_option_that_kconfig_drops_is_an_error(tree: Path) -> None:
+    (tree.parent / "fragment").write_text("CONFIG_A=y\nCONFIG_UNKNOWN=y\n")
+    with pytest.raises(UserError, match="does not accept CONFIG_UNKNOWN=y"):
+        build(tree)
+
+
+def test_progress_names_the_stages(tree: Path) -> None:
+    seen: list[kernel.Progress] = []
+    build(tree, progress=seen.append)
+    assert {progress.stage for progress in seen} >= {"configure", "compile"}
+    assert seen[-1].steps == 1
+
+
+def test_interrupt_leaves_no_half_written_entry_and_no_child(tree: Path) -> None:
+    mark = str(tree.parent / "running")
+    script = (
+        "import sys; from pathlib import Path; from bench import kernel\n"
+        "kernel._check_tools = lambda: None\n"
+        "kernel.build('fake', Path(sys.argv[1]), Path(sys.argv[2]))\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, str(tree), str(tree.parent / "fragment")],
+        env={**os.environ, "COMMAND": f"echo $$PPID > {mark}; sleep 1000"},
+        stderr=subprocess.DEVNULL,
+    )
+    while not Path(mark).exists() or not Path(mark).read_text().strip():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(20) != 0
+    make = int(Path(mark).read_text())
+    assert (
+        not Path(f"/proc/{make}").exists() or "make" not in Path(f"/proc/{make}/comm").read_text()
+    )
+    assert leftovers() == []
+    assert kernel.list_images() == []
+
+
+def test_unknown_name_says_what_there_is(tree: Path) -> None:
+    build(tree)
+    with pytest.raises(UserError, match=r"no kernel 'other'.*built: fake.*kernel build other"):
+        kernel.locate("other")
+
+
+def test_built_tree_is_located_by_its_directory(tree: Path) -> None:
+    image = tree / "arch/x86/boot/bzImage"
+    image.parent.mkdir(parents=True)
+    image.touch()
+    assert kernel.locate(str(tree)).path == image
+    assert kernel.locate(str(image)).path == image
+
+
+def test_missing_source_and_empty_patch_directory(tree: Path) -> None:
+    with pytest.raises(UserError, match="no kernel source at"):
+        build(tree, source=tree / "nowhere")
+    with pytest.raises(UserError, match=r"no \*.patch file in"):
+        build(tree, patches=tree)
+
+
+def test_our_patch_series_has_no_trailing_surprises() -> None:
+    patches = kernel.patches_in(kernel.KERNEL_DIR / "patches")
+    assert [patch.name[:5] for patch in patches] == [
+        f"{number:04}-" for number in range(1, len(patches) + 1)
+    ]
+    for patch in patches:
+        text = patch.read_text()
+        assert "Signed-off-by: " in text, patch.name
