@@ -129,7 +129,7 @@ def prepared(
         stack.enter_context(backing.locked(directory))
         with clock("probe"):
             ability = probe.probe()
-        if any(daemon.argv is not None for daemon in daemons):
+        if any(daemon.is_fuse for daemon in daemons):
             probe.require_fuse(ability)
         announce_level(settings, daemons, ability, view)
         with clock("tree"), view.building(settings.tree) as progress:
@@ -267,10 +267,11 @@ def check_target(bench: trial.Bench, daemon: Daemon, level: Level, view: View) -
             mount.root / "tree",
             limit=CONFORMANCE_ENTRIES,
             seed=bench.settings.seed,
+            exempt=daemon.exempt,
         )
     with conformance_mount(bench, daemon, level, 0.0) as mount:
         paths = bench.paths(CONFORMANCE_SAMPLE, bench.settings.seed)
-        sample = conformance.spot_check(bench.backing, mount.root, paths * 2)
+        sample = conformance.spot_check(bench.backing, mount.root, paths * 2, exempt=daemon.exempt)
     view.say(f"{daemon.name}: {whole}")
     different = (*whole.differences, *sample.differences)
     return f"answers differ from the backing: {different[0]}" if different else ""
@@ -344,11 +345,18 @@ def target_record(name: str, settings: Settings, ability: probe.KernelAbility) -
     return {
         "name": name,
         "summary": daemon.summary,
-        "kind": "native" if daemon.argv is None else "fuse",
+        "kind": kind(daemon),
         "level_asked": asked.value,
         "level": level.value,
         "level_reason": "; ".join(ability.reasons) if lower else "",
     }
+
+
+def kind(daemon: Daemon) -> str:
+    """What stands behind a target."""
+    if daemon.argv is None:
+        return "native"
+    return "fuse" if daemon.is_fuse else "kernel"
 
 
 def refuse_other_machine(old: dict[str, Any], new: dict[str, Any]) -> None:

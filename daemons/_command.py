@@ -1,4 +1,4 @@
-"""The command lines of our servers, the Python one and the C one; imports nothing heavy."""
+"""The command lines behind our daemons; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -28,6 +28,13 @@ def c_command(
     it: so that the two differ in language and threads, and in nothing they are asked for.
     """
     return _arguments([str(MIRROR)], name, backing, mountpoint, options, level)
+
+
+def kernel_command(kind: str, backing: Path, mountpoint: Path) -> list[str]:
+    """argv of the process that holds a mount without a server (daemons/_kernel_mount.py)."""
+    # Neither site nor the environment's paths: it needs nothing of them, and starts sooner.
+    holder = Path(__file__).parent / "_kernel_mount.py"
+    return [sys.executable, "-I", "-S", str(holder), kind, str(backing), str(mountpoint)]
 
 
 def _arguments(
