@@ -8,7 +8,7 @@ SIGHUP), and leaves nothing mounted. Exit codes: 0 so, 1 refused by the kernel, 
 Run as a file, with few modules of the standard library: every trial waits for it to start.
 """
 
-# ruff: noqa: PTH
+# ruff: noqa: PTH101, PTH102, PTH103, PTH106, PTH116, PTH118, PTH120, PTH123
 # Importing pathlib would double the time it takes to start.
 
 from __future__ import annotations
