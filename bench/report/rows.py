@@ -32,6 +32,8 @@ class Target:
 
     name: str
     native: bool
+    fuse: bool
+    """Whether its operations can become requests; overlayfs and a bind mount make none."""
     asked: str
     level: str
     reason: str
@@ -106,11 +108,11 @@ def targets(run: Run) -> tuple[Target, ...]:
 
 
 def baselines(run: Run) -> tuple[str, ...]:
-    """What ratios are taken against: the floor, then the server without passthrough."""
+    """What ratios are taken against: the floor, then the server without passthrough, in C if any."""
     known = targets(run)
     native = [target.name for target in known if target.native]
-    plain = [t.name for t in known if not t.native and t.asked in ("", Level.NONE)]
-    plain.sort(key=lambda name: name != "plain")
+    plain = [t.name for t in known if t.fuse and t.asked in ("", Level.NONE)]
+    plain.sort(key=lambda name: (name != "plain-c", name != "plain"))
     return (*native[:1], *plain[:1])
 
 
@@ -138,10 +140,12 @@ def _order(row: Row, run: Run) -> tuple[object, ...]:
 
 def _target(entry: Mapping[str, Any]) -> Target:
     name = str(entry["name"])
+    kind = entry.get("kind", "native" if name == "native" else "fuse")
     level = str(entry.get("level") or "")
     return Target(
         name=name,
-        native=entry.get("kind", "native" if name == "native" else "fuse") == "native",
+        native=kind == "native",
+        fuse=kind == "fuse",
         asked=str(entry.get("level_asked") or level),
         level=level,
         reason=str(entry.get("level_reason") or ""),
@@ -189,7 +193,7 @@ def _line(
         target=target,
         time=centre(list(own.values())),
         ratios={name: paired_ratio(own, series[name]) for name in against if name != target.name},
-        requests=None if target.native else _requests(good, verdict),
+        requests=_requests(good, verdict) if target.fuse else None,
         verdict=verdict,
         verdict_reason=_first(
             record["verdict_reason"] for record in records if record["verdict"] == verdict
