@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The worker threads, and how they end.
+ * The loop that reads and handles requests, in one thread or several, and how it ends.
  *
  * Not libfuse's own loop: that one starts and ends threads as requests come, takes a lock around
  * every request for it, and can miss a signal that comes in before it waits.
@@ -15,7 +15,8 @@
 void loop_block_signals(void);
 
 /*
- * Serves with ``threads`` workers until unmounted or told to end; no worker is left when it returns.
+ * Serves until unmounted or told to end: with ``threads`` workers, none of which is left when it
+ * returns, or alone if that is 1.
  * Returns 0, or an errno if it could not be begun (and what failed is logged).
  */
 int loop_run(struct fuse_session *session, unsigned int threads, bool clone_fd);
