@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench import isolate, mountinfo, syscalls
+from bench import isolate, labkernel, mountinfo, syscalls
 from bench.model import Daemon, DaemonOptions
 
 READY_TIMEOUT_S = 20.0
@@ -59,6 +59,7 @@ class Mount:
         if self.daemon.argv is None:
             return
         self.mountpoint.mkdir(exist_ok=True)
+        labkernel.select(self.options.level)
         self._log = log
         argv = self.daemon.argv(self.backing, self.mountpoint, self.options)
         with log.open("ab") as stderr:
