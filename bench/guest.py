@@ -7,20 +7,20 @@ imported that a trial does not need.
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-import pyperf  # noqa: F401  (so that forked workers find it loaded)
-
-from bench import plan, runner, trial
+from bench import isolate, plan, registry, runner, trial
 from bench.model import Clock, UserError
+from bench.mount import spawn
 
 JOB, EVENTS = "job.json", "events.jsonl"
 SETTLE_S = 2.0
@@ -73,6 +73,7 @@ def main() -> int:
     job = json.loads((share / JOB).read_text())
     settings = plan.Settings.from_json(job["settings"])
     events = Events(share)
+    preload()
     try:
         with runner.prepared(settings, Voice(events), runner.Timer(), job["kernel"]) as (
             bench,
@@ -80,6 +81,7 @@ def main() -> int:
         ):
             bench.logs = share
             bench.start_worker = trial.fork_worker
+            bench.start_daemon = fork_daemon
             if settings.clock == Clock.INSTRUCTIONS:
                 bench.settle = lambda: time.sleep(SETTLE_S)
             round_of_trials(job, bench, plan.make(settings, ground), events)
@@ -87,6 +89,24 @@ def main() -> int:
         events.put("refused", reason=str(error), code=int(error.code))
     events.put("done")
     return 0
+
+
+def fork_daemon(argv: list[str], cpus: Collection[int], log: IO[bytes]) -> isolate.Child:
+    """A daemon of ours as a child of this process, which has loaded what it needs; others as they are."""
+    if argv[:3] != [sys.executable, "-m", "daemons._serve"]:
+        return spawn(argv, cpus, log)
+    from daemons import _serve
+
+    return isolate.fork(lambda: _serve.main(argv[3:]), cpus=cpus, stderr=log)
+
+
+def preload() -> None:
+    """Load what daemons and workers need, once, so that their forks start at once."""
+    importlib.import_module("pyperf")
+    if any(registry.daemon(name).has_counters for name in registry.daemons()):
+        from daemons import _serve
+
+        _serve.preload()
 
 
 def round_of_trials(

@@ -11,9 +11,10 @@ import ctypes
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from bench.model import Exit, UserError
 
@@ -100,22 +101,48 @@ def start(
     )
 
 
-class Forked:
-    """A child that runs a function of this program; to its parent it looks like a Popen."""
+class Child(Protocol):
+    """A process of a run as its parent sees it: a Popen, or a Forked."""
 
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-        self.returncode: int | None = None
+    pid: int
 
-    def wait(self) -> int:
-        """Wait for its end; the exit status, negative for a signal."""
-        if self.returncode is None:
-            self.returncode = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
-        return self.returncode
+    def poll(self) -> int | None:
+        """Its exit status (negative: the signal that ended it), None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; raises subprocess.TimeoutExpired."""
 
     def kill(self) -> None:
         """End it at once."""
-        if self.returncode is None:
+
+
+class Forked:
+    """A child that runs a function of this program; see Child."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._status: int | None = None
+
+    def poll(self) -> int | None:
+        """Its exit status, None while it runs."""
+        if self._status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self._status = os.waitstatus_to_exitcode(status)
+        return self._status
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; raises subprocess.TimeoutExpired."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (status := self.poll()) is None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired("fork", timeout or 0)
+            time.sleep(0.001)
+        return status
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self.poll() is None:
             os.kill(self.pid, signal.SIGKILL)
 
 

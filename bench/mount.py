@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from bench import isolate, labkernel, mountinfo, syscalls
 from bench.model import Daemon, DaemonOptions
@@ -32,18 +33,29 @@ class ServerEnd:
     cpu_s: float
 
 
+def spawn(argv: list[str], cpus: Collection[int], log: IO[bytes]) -> isolate.Child:
+    """A daemon as a new process, its output in ``log``."""
+    return isolate.start(argv, cpus=cpus, stdout=log, stderr=log)
+
+
 class Mount:
     """One daemon and its mount. ``connection`` is the number the kernel gives the connection."""
 
     def __init__(
-        self, daemon: Daemon, backing: Path, mountpoint: Path, options: DaemonOptions
+        self,
+        daemon: Daemon,
+        backing: Path,
+        mountpoint: Path,
+        options: DaemonOptions,
+        start: Callable[[list[str], Collection[int], IO[bytes]], isolate.Child] = spawn,
     ) -> None:
+        self._start = start
         self.daemon = daemon
         self.backing = backing
         self.mountpoint = mountpoint
         self.options = options
         self.connection = -1
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: isolate.Child | None = None
         self._log: Path | None = None
 
     @property
@@ -64,7 +76,7 @@ class Mount:
         argv = self.daemon.argv(self.backing, self.mountpoint, self.options)
         with log.open("ab") as stderr:
             try:
-                self.process = isolate.start(argv, cpus=cpus, stdout=stderr, stderr=stderr)
+                self.process = self._start(argv, cpus, stderr)
             except OSError as error:
                 raise TrialError(f"{self.daemon.name} cannot be started: {error}") from None
         deadline = time.monotonic() + READY_TIMEOUT_S

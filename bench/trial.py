@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Any
 
 from bench import conformance, isolate, placement, proof, registry
 from bench.backing import Backing
@@ -31,7 +31,7 @@ from bench.model import (
     Trial,
     Verdict,
 )
-from bench.mount import Mount, ServerEnd, TrialError, describe_exit
+from bench.mount import Mount, ServerEnd, TrialError, describe_exit, spawn
 from bench.plan import Settings, options
 from bench.probe import KernelAbility
 from bench.worker import Job, serve
@@ -57,7 +57,8 @@ class Bench:
     """The backing and what it lies on."""
     latency: str
     """What became of /dev/cpu_dma_latency, in words."""
-    start_worker: Callable[[Job, Collection[int], IO[bytes]], Process]
+    start_worker: Callable[[Job, Collection[int], IO[bytes]], isolate.Child]
+    start_daemon: Callable[[list[str], Collection[int], IO[bytes]], isolate.Child] = spawn
     settle: Callable[[], None] = lambda: None
     """Called after every unmount, before the next mount."""
     tick: Callable[[], None] = lambda: None
@@ -67,16 +68,6 @@ class Bench:
     def trial_timeout_s(self) -> float:
         """After this long a worker counts as hung."""
         return 120.0 + 0.002 * int(self.tree["files"])
-
-
-class Process(Protocol):
-    """A worker as its runner sees it."""
-
-    def wait(self) -> int:
-        """Its exit status."""
-
-    def kill(self) -> None:
-        """End it."""
 
 
 class Phases:
@@ -185,9 +176,8 @@ def _on_mount(
     log = bench.logs / f"{trial.round:02}-{series.label}.log"
     with phases("cache"):
         how = make_cache_state(bench, series.cache)
-    mount = Mount(
-        daemon, bench.backing, isolate.runtime() / series.target, _options(trial, daemon)
-    )
+    mountpoint = isolate.runtime() / series.target
+    mount = Mount(daemon, bench.backing, mountpoint, _options(trial, daemon), bench.start_daemon)
     try:
         with phases("mount"):
             mount.up(bench.cpus.daemon, log, bench.tick)
@@ -279,7 +269,7 @@ def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[st
     return answer, texts[1].decode()
 
 
-def spawn_worker(job: Job, cpus: Collection[int], stderr: IO[bytes]) -> Process:
+def spawn_worker(job: Job, cpus: Collection[int], stderr: IO[bytes]) -> isolate.Child:
     """A worker as a new Python process."""
     process = isolate.start(
         [sys.executable, "-m", "bench.worker"],
@@ -295,7 +285,7 @@ def spawn_worker(job: Job, cpus: Collection[int], stderr: IO[bytes]) -> Process:
     return process
 
 
-def fork_worker(job: Job, cpus: Collection[int], stderr: IO[bytes]) -> Process:
+def fork_worker(job: Job, cpus: Collection[int], stderr: IO[bytes]) -> isolate.Child:
     """A worker as a child of this process: the same work, without starting Python again."""
     return isolate.fork(lambda: serve(job), cpus=cpus, stderr=stderr)
 
