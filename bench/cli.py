@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
 RESULTS = Path("results")
 READDIR = {"on": (True,), "off": (False,), "both": (True, False)}
-GUEST = {"tree": "tiny", "values": 3}
-"""Emulated, everything takes ten times as long."""
 GUEST_ROUNDS = {Clock.WALL.value: 3, Clock.INSTRUCTIONS.value: 2}
 """Two boots suffice where they agree to 0.1 %."""
 QUICK = {"quick": True, "tree": "tiny", "trials": 2, "values": 3, "window_s": 0.01}
@@ -311,7 +309,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
 
     asked: dict[str, Any] = dict(QUICK) if arguments.quick else {}
     if arguments.kernel:
-        asked = GUEST | {"trials": GUEST_ROUNDS[arguments.clock or Clock.WALL.value]} | asked
+        asked = plan.GUEST | {"trials": GUEST_ROUNDS[arguments.clock or Clock.WALL.value]} | asked
     elif arguments.clock == Clock.INSTRUCTIONS.value:
         raise UserError("--clock instructions needs a guest: name one with --kernel")
     for name in ("tree", "backing", "cache", "trials", "values", "placement", "threads"):

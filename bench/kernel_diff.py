@@ -10,7 +10,7 @@ from typing import Any
 
 from bench import guests, runner
 from bench.model import Clock, Exit, Outcome
-from bench.plan import Settings
+from bench.plan import GUEST, Settings
 from bench.view import View
 
 ROUNDS = 2
@@ -42,9 +42,8 @@ def run(
     settings = Settings(
         daemons=(daemon,),
         workloads=workloads,
-        tree="tiny",
+        **GUEST,
         trials=ROUNDS,
-        values=3,
         kernels=kernels,
         clock=Clock.INSTRUCTIONS.value,
     )

@@ -215,6 +215,8 @@ class Context:
     sync: Sync
     attr_timeout: float
     entry_timeout: float
+    names: int
+    """Different names a storm goes round, at most."""
     windows: int
     """How many windows the worker will ask for on this mount, the counted one included."""
     histogram: bool = False

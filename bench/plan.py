@@ -26,6 +26,10 @@ from bench.model import (
 )
 
 
+GUEST: dict[str, Any] = {"tree": "tiny", "values": 3, "names": 100, "conformance": 400}
+"""What differs by default in a guest: emulated, everything takes ten to thirty times as long."""
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything that decides what a run measures; kept in run.json, so that --resume can go on.
@@ -43,6 +47,10 @@ class Settings:
     trials: int = 5
     values: int = 5
     window_s: float = 0.03
+    names: int = 1000
+    """Different names a storm goes round, at most."""
+    conformance: int = 20_000
+    """Entries compared with the backing, at most; of a larger tree a seeded sample, said so."""
     cache: str | None = None
     placement: str = Placement.SAME.value
     attr_timeout: float | None = None

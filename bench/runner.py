@@ -63,8 +63,6 @@ class Voice(Protocol):
         """Progress of the tree builder."""
 
 
-CONFORMANCE_ENTRIES = 20_000
-"""Trees up to this size are compared whole; of larger ones a sample of directories, said so."""
 CONFORMANCE_SAMPLE = 200
 """Files asked for twice with every timeout at 0: the second time is what passthrough answers."""
 FOREVER_S = 3600.0
@@ -325,11 +323,11 @@ def check_target(bench: trial.Bench, series: Series, view: Voice) -> str:
         whole = conformance.compare(
             bench.backing / "tree",
             mount.root / "tree",
-            limit=CONFORMANCE_ENTRIES,
+            limit=bench.settings.conformance,
             seed=bench.settings.seed,
         )
     with conformance_mount(bench, series, 0.0) as mount:
-        paths = bench.paths(CONFORMANCE_SAMPLE, bench.settings.seed)
+        paths = bench.paths(min(CONFORMANCE_SAMPLE, bench.settings.names), bench.settings.seed)
         sample = conformance.spot_check(bench.backing, mount.root, paths * 2)
     view.say(f"{series.target}: {whole}")
     different = (*whole.differences, *sample.differences)

@@ -221,6 +221,7 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         sync=Sync(settings.sync),
         attr_timeout=series.attr_timeout,
         entry_timeout=series.entry_timeout,
+        names=settings.names,
         windows=settings.values + 1,
         histogram=settings.histogram,
     )
