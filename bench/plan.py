@@ -25,7 +25,6 @@ from bench.model import (
     Workload,
 )
 
-
 GUEST: dict[str, Any] = {"tree": "tiny", "values": 3, "names": 100, "conformance": 400}
 """What differs by default in a guest: emulated, everything takes ten to thirty times as long."""
 

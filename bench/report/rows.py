@@ -110,7 +110,7 @@ def baselines(run: Run) -> tuple[str, ...]:
     known = targets(run)
     native = [target.name for target in known if target.native]
     plain = [t.name for t in known if not t.native and t.asked in ("", Level.NONE)]
-    plain.sort(key=lambda name: name != "plain")
+    plain.sort(key=lambda name: name.partition("@")[0] != "plain")
     return (*native[:1], *plain[:1])
 
 
