@@ -84,14 +84,12 @@ def compare(
 ) -> tuple[list[str], bool]:
     """Lines of a table of at most 78 columns, and whether a row regressed by ``threshold`` percent."""
     lines = [f"instructions per op, {base} and {patched}; change in %; requests per op", ""]
-    lines.append(
-        f"{'row':<20} {'target':<14} {base[:10]:>10} {patched[:10]:>10} {'change':>8}  req"
-    )
+    lines.append(f"{'row':<19} {'target':<11} {base[:10]:>10} {patched[:10]:>10} {'change':>8} req")
     regressed = False
     for row, target in sorted({key[:2] for key in figures}):
         old, new = figures.get((row, target, base)), figures.get((row, target, patched))
         if old is None or new is None:
-            lines.append(f"{row:<20} {target:<14} {'one kernel has no trial that is ok':>30}")
+            lines.append(f"{row:<19} {target:<11} {'one kernel has no trial that is ok':>30}")
             continue
         change = 100 * (new.instructions / old.instructions - 1)
         noise = 100 * max(old.spread, new.spread)
@@ -99,8 +97,8 @@ def compare(
         regressed |= slower
         mark = " slower" if slower else ""
         lines.append(
-            f"{row:<20} {target:<14} {old.instructions:>10.0f} {new.instructions:>10.0f} "
-            f"{change:>+7.2f}%  {_requests(old)} {_requests(new)}{mark}"
+            f"{row:<19} {target:<11} {old.instructions:>10.0f} {new.instructions:>10.0f} "
+            f"{change:>+7.2f}% {_requests(old)}/{_requests(new)}{mark}"
         )
     return lines, regressed
 
