@@ -10,6 +10,7 @@ import json
 import random
 import shutil
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,8 +25,13 @@ from bench.plan import Settings
 from bench.store import RunDirectory
 from bench.view import View
 
-GUEST_TIMEOUT_S = 3600.0
-CONSOLE_LINES = 40
+GUEST_TIMEOUT_S = 3 * 3600.0
+TRIAL_TIMEOUT_S = 420.0
+"""After this long without its end a trial counts as hung, and costs its guest."""
+
+
+class Hung(Exception):
+    """The guest is alive, but a trial in it does not end."""
 
 
 @dataclass(frozen=True)
@@ -130,24 +136,23 @@ def one_round(run: Run, guest: Guest, number: int) -> None:
         share = run.directory.path / "boots" / f"{number:02}-{guest.label}-{attempt}"
         listener = Listener(run, guest, share)
         with run.timer("boots"):
-            result = boot(run, guest, number, share, listener)
+            reason = boot(run, guest, number, share, listener)
         listener.listen()
         if listener.finished:
             tidy(share)
             return
-        reason = f"guest {result.outcome}: {result.reason}"
         run.view.warn(f"kernel {guest.label}, round {number + 1}: {reason}")
         if not listener.lost(reason):
             raise UserError(
-                f"kernel {guest.label} does not get as far as a trial: {reason}; its console: "
-                f"{result.console}",
+                f"kernel {guest.label} does not get as far as a trial: {reason}; its console is in "
+                f"{share}",
                 Exit.NOTHING,
             )
         attempt += 1
 
 
-def boot(run: Run, guest: Guest, number: int, share: Path, listener: Listener) -> vm.GuestResult:
-    """One boot that does what is left of a round."""
+def boot(run: Run, guest: Guest, number: int, share: Path, listener: Listener) -> str:
+    """One boot that does what is left of a round; how it ended, in a line."""
     share.mkdir(parents=True, exist_ok=True)
     label = run.label_in_tables(guest)
     job = {
@@ -165,18 +170,22 @@ def boot(run: Run, guest: Guest, number: int, share: Path, listener: Listener) -
     (share / JOB).write_text(json.dumps(job))
     run.view.status(f"booting kernel {guest.label}, round {number + 1} of {run.settings.trials}")
     instructions = run.settings.clock == Clock.INSTRUCTIONS
-    return vm.boot(
-        guest.image,
-        [sys.executable, "-m", "bench.guest", str(share.resolve())],
-        share=share,
-        timeout_s=GUEST_TIMEOUT_S,
-        memory_mb=run.settings.memory_mb,
-        cpus=1 if instructions else 2,
-        clock=vm.INSTRUCTIONS if instructions else vm.WALL,
-        kernel_args=guest.parameters,
-        accelerator=guest.accelerator,
-        tick=listener.listen,
-    )
+    try:
+        result = vm.boot(
+            guest.image,
+            [sys.executable, "-m", "bench.guest", str(share.resolve())],
+            share=share,
+            timeout_s=GUEST_TIMEOUT_S,
+            memory_mb=run.settings.memory_mb,
+            cpus=1 if instructions else 2,
+            clock=vm.INSTRUCTIONS if instructions else vm.WALL,
+            kernel_args=guest.parameters,
+            accelerator=guest.accelerator,
+            tick=listener.watch,
+        )
+    except Hung as hung:
+        return str(hung)
+    return f"guest {result.outcome}: {result.reason}"
 
 
 class Listener:
@@ -188,6 +197,13 @@ class Listener:
         self.position = 0
         self.begun: dict[str, Any] | None = None
         self.finished = False
+        self.since = time.monotonic()
+
+    def watch(self) -> None:
+        """Listen, and raise Hung when the trial under way takes too long."""
+        self.listen()
+        if self.begun is not None and time.monotonic() - self.since > TRIAL_TIMEOUT_S:
+            raise Hung(f"guest hung: no end of the trial after {TRIAL_TIMEOUT_S:.0f} s")
 
     def listen(self) -> None:
         """Take in what has been written since the last time; a half line waits for its end."""
@@ -238,7 +254,7 @@ class Listener:
 
     def on_begin(self, record: dict[str, Any]) -> None:
         """A trial begins: if the guest dies now, this is the one it costs."""
-        self.begun = record
+        self.begun, self.since = record, time.monotonic()
         self.run.view.status(
             f"round {record['round'] + 1}: {record['series']} on {self.guest.label}"
         )

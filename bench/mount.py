@@ -47,9 +47,9 @@ class Mount:
         backing: Path,
         mountpoint: Path,
         options: DaemonOptions,
-        start: Callable[[list[str], Collection[int], IO[bytes]], isolate.Child] = spawn,
     ) -> None:
-        self._start = start
+        self.start: Callable[[list[str], Collection[int], IO[bytes]], isolate.Child] = spawn
+        self.patience = 1.0
         self.daemon = daemon
         self.backing = backing
         self.mountpoint = mountpoint
@@ -76,10 +76,10 @@ class Mount:
         argv = self.daemon.argv(self.backing, self.mountpoint, self.options)
         with log.open("ab") as stderr:
             try:
-                self.process = self._start(argv, cpus, stderr)
+                self.process = self.start(argv, cpus, stderr)
             except OSError as error:
                 raise TrialError(f"{self.daemon.name} cannot be started: {error}") from None
-        deadline = time.monotonic() + READY_TIMEOUT_S
+        deadline = time.monotonic() + self.patience * READY_TIMEOUT_S
         while (entry := mountinfo.find(self.mountpoint)) is None:
             self._still_alive("before it had mounted")
             if time.monotonic() > deadline:
@@ -129,7 +129,7 @@ class Mount:
             self.process.wait()
 
     def _unmount(self) -> str:
-        deadline = time.monotonic() + UNMOUNT_TIMEOUT_S
+        deadline = time.monotonic() + self.patience * UNMOUNT_TIMEOUT_S
         while (number := isolate.umount(self.mountpoint)) == errno.EBUSY:
             if time.monotonic() > deadline:
                 isolate.umount(self.mountpoint, lazy=True)
@@ -140,7 +140,7 @@ class Mount:
     def _wait(self) -> int | None:
         assert self.process is not None
         try:
-            return self.process.wait(UNMOUNT_TIMEOUT_S)
+            return self.process.wait(self.patience * UNMOUNT_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self.silence()
             return None

@@ -340,7 +340,8 @@ def conformance_mount(bench: trial.Bench, series: Series, timeout_s: float) -> I
     options = DaemonOptions(timeout_s, timeout_s, series.level, series.readdir)
     name = f"conformance-{series.target}"
     daemon = registry.daemon(series.daemon)
-    mount = Mount(daemon, bench.backing, isolate.runtime() / name, options, bench.start_daemon)
+    mount = Mount(daemon, bench.backing, isolate.runtime() / name, options)
+    mount.start, mount.patience = bench.start_daemon, bench.patience
     try:
         mount.up(bench.cpus.daemon, bench.logs / f"{name}.log", bench.tick)
         yield mount
