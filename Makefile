@@ -52,3 +52,4 @@ $(VENV)/.installed: $(SOURCES) | $(BIN)/python
 clean:
 	rm -rf build $(VENV) *.egg-info
 	find . -name '*.so' -path '*_native*' -delete
+	rm -f daemons/_native/mirror

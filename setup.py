@@ -1,4 +1,5 @@
-"""Native parts: op driver and tree builder (Python extensions), shim (a plain shared library)."""
+"""Native parts: op driver and tree builder (Python extensions), shim (a plain shared library), and
+the C mirror (an executable)."""
 
 from __future__ import annotations
 
@@ -26,6 +27,7 @@ LINK = ["-pthread", "-Wl,-z,now"]
 # FUSE_BENCH_CFLAGS adds flags for a sanitizer build, e.g. "-fsanitize=address,undefined -O1".
 EXTRA = shlex.split(os.environ.get("FUSE_BENCH_CFLAGS", ""))
 SHIM = ("shim", "edit", "flight", "backing", "counters")
+MIRROR = sorted(path.stem for path in Path("daemons/_native").glob("server*.c"))
 # Python's own headers are not -Wconversion clean: system headers are exempt from warnings.
 PYTHON = ["-isystem", sysconfig.get_paths()["include"]]
 NATIVE = "workloads/_native"
@@ -44,19 +46,49 @@ def pkg_config(*arguments: str) -> list[str]:
     return shlex.split(output)
 
 
-class SharedLibraries(build_ext):
-    """build_ext that gives ``daemons._native.shim`` a plain name, as it is loaded with ctypes."""
+class Program(Extension):
+    """An executable that is built and placed like an extension module."""
+
+
+class NativeParts(build_ext):
+    """build_ext that also links executables, and gives what Python does not import a plain name."""
 
     def get_ext_filename(self, fullname: str) -> str:
-        if fullname.endswith("shim"):
+        # Setuptools asks with the full name and with its last part alone.
+        name = fullname.rpartition(".")[2]
+        if name == "shim":
             return fullname.replace(".", os.sep) + ".so"
+        if name == "mirror":
+            return fullname.replace(".", os.sep)
         return super().get_ext_filename(fullname)
+
+    def build_extension(self, ext: Extension) -> None:
+        if not isinstance(ext, Program):
+            super().build_extension(ext)
+            return
+        objects = self.compiler.compile(
+            ext.sources,
+            output_dir=self.build_temp,
+            extra_postargs=ext.extra_compile_args,
+            depends=ext.depends,
+        )
+        target = Path(self.get_ext_fullpath(ext.name))
+        self.compiler.link_executable(
+            objects,
+            target.name,
+            output_dir=str(target.parent),
+            extra_postargs=ext.extra_link_args,
+        )
 
 
 def extension(
-    name: str, *sources: str, cflags: list[str] | None = None, libs: list[str] | None = None
+    name: str,
+    *sources: str,
+    cflags: list[str] | None = None,
+    libs: list[str] | None = None,
+    kind: type[Extension] = Extension,
 ) -> Extension:
-    return Extension(
+    return kind(
         name,
         sources=list(sources),
         depends=[str(header) for header in Path().glob("*/_native/*.h")],
@@ -71,17 +103,24 @@ def native(module: str, *parts: str) -> Extension:
     return extension(f"workloads._native.{module}", *sources, cflags=PYTHON)
 
 
+def fuse_part(name: str, *parts: str, kind: type[Extension] = Extension) -> Extension:
+    """A part of ``daemons._native``, linked with libfuse."""
+    return extension(
+        f"daemons._native.{name}",
+        *(f"daemons/_native/{part}.c" for part in parts),
+        cflags=["-DFUSE_USE_VERSION=314", "-fvisibility=hidden", *pkg_config("--cflags")],
+        libs=[*pkg_config("--libs"), "-ldl"],
+        kind=kind,
+    )
+
+
 setup(
-    cmdclass={"build_ext": SharedLibraries},
+    cmdclass={"build_ext": NativeParts},
     ext_modules=[
         native("opdriver", "layout", "window", "ops", "walk", "gang"),
         native("treebuilder", "trees", "removal", "names", "gang"),
         native("bareloops"),
-        extension(
-            "daemons._native.shim",
-            *(f"daemons/_native/{part}.c" for part in SHIM),
-            cflags=["-DFUSE_USE_VERSION=314", "-fvisibility=hidden", *pkg_config("--cflags")],
-            libs=[*pkg_config("--libs"), "-ldl"],
-        ),
+        fuse_part("shim", *SHIM),
+        fuse_part("mirror", *MIRROR, *SHIM, kind=Program),
     ],
 )

@@ -5,7 +5,8 @@ A fast wrong answer is no answer, so this runs on every target before anything i
 Compared: names, the type and inode number in the listing, and of lstat mode, nlink, ino, uid, gid,
 size, blocks, rdev, atime, mtime, ctime (ns), block size of what is not a directory; link targets;
 names of extended attributes; content of a few files. Left aside: st_dev, which must differ; the
-block size of directories, which servers do not carry over; birth time, which most cannot send.
+block size of directories, which servers do not carry over; birth time, which most cannot send; and
+what a target is exempt from by name (bench.model.Exemption).
 
 Reading moves atime, so an entry is compared before it is itself read or listed.
 """
@@ -16,9 +17,11 @@ import errno
 import os
 import random
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from bench.model import Exemption
 
 KEPT = 20
 """Differences that are kept as text; the rest is only counted."""
@@ -59,7 +62,10 @@ class Report:
 class _Walk:
     """One comparison under way: what is done, what is left, what was found."""
 
-    def __init__(self, backing: Path, target: Path, limit: int, seed: int) -> None:
+    def __init__(
+        self, backing: Path, target: Path, limit: int, seed: int, exempt: Collection[Exemption]
+    ) -> None:
+        self.exempt = exempt
         self.backing, self.target, self.limit = os.fspath(backing), os.fspath(target), limit
         self.random = random.Random(seed)
         self.entries = self.directories = self.found = 0
@@ -115,7 +121,7 @@ class _Walk:
         if ours is None or theirs is None:
             return False
         self.entries += 1
-        for name in _fields(ours, atime):
+        for name in _fields(ours, atime, self.exempt):
             left, right = getattr(ours, f"st_{name}"), getattr(theirs, f"st_{name}")
             if left != right:
                 shown = (oct(left), oct(right)) if name == "mode" else (left, right)
@@ -192,13 +198,14 @@ def compare(
     *,
     limit: int = 20_000,
     seed: int = 0,
+    exempt: Collection[Exemption] = (),
 ) -> Report:
     """Compare two trees: all of them up to ``limit`` entries, else that many, by ``seed``.
 
     Never raises for what it finds; a side that cannot be read is a difference. For a target with
     long attribute timeouts call it on a fresh mount: cached attributes show an older atime.
     """
-    walk = _Walk(Path(backing), Path(target), max(limit, 1), seed)
+    walk = _Walk(Path(backing), Path(target), max(limit, 1), seed, exempt)
     walk.run()
     return walk.report()
 
@@ -207,23 +214,28 @@ def spot_check(
     backing: str | os.PathLike[str],
     target: str | os.PathLike[str],
     paths: Iterable[str | os.PathLike[str]],
+    *,
+    exempt: Collection[Exemption] = (),
 ) -> Report:
     """Compare single entries, named relative to both roots; no directory is listed, no file read.
 
     Leaves atime aside: after a trial, attribute timeouts may rightly show the one from before.
     """
-    walk = _Walk(Path(backing), Path(target), 1, 0)
+    walk = _Walk(Path(backing), Path(target), 1, 0, exempt)
     for path in paths:
         walk.entry(os.fspath(path), atime=False)
     walk.files = []
     return walk.report()
 
 
-def _fields(ours: os.stat_result, atime: bool) -> Iterator[str]:
-    yield from _FIELDS
+def _fields(ours: os.stat_result, atime: bool, exempt: Collection[Exemption]) -> Iterator[str]:
+    directory = stat.S_ISDIR(ours.st_mode)
+    for name in _FIELDS:
+        if not (name == "ino" and directory and Exemption.DIRECTORY_INO in exempt):
+            yield name
     if atime:
         yield "atime_ns"
-    if not stat.S_ISDIR(ours.st_mode):
+    if not directory:
         yield "blksize"
 
 

@@ -164,6 +164,14 @@ class DaemonOptions:
     counters: Path | None = None
 
 
+class Exemption(enum.StrEnum):
+    """What a target may answer differently from its backing, because it is documented to."""
+
+    DIRECTORY_INO = "directory-ino"
+    """st_ino of directories: overlayfs numbers them itself where its layers are on different file
+    systems (Documentation/filesystems/overlayfs.rst, "Inode properties")."""
+
+
 @dataclass(frozen=True)
 class Daemon:
     """One target: a FUSE server (a process contract) or, with ``argv`` None, the native directory.
@@ -187,6 +195,14 @@ class Daemon:
     has_counters: bool = False
     companions: tuple[str, ...] = ()
     """Targets that a run brings along as comparison unless --only is given."""
+    in_kernel: bool = False
+    """Mounts something other than FUSE (overlayfs, a bind mount): there are no requests to count."""
+    exempt: frozenset[Exemption] = frozenset()
+
+    @property
+    def is_fuse(self) -> bool:
+        """Whether its operations can become requests to a server."""
+        return self.argv is not None and not self.in_kernel
 
 
 class Sync(enum.StrEnum):

@@ -39,7 +39,11 @@ def spawn(argv: list[str], cpus: Collection[int], log: IO[bytes]) -> isolate.Chi
 
 
 class Mount:
-    """One daemon and its mount. ``connection`` is the number the kernel gives the connection."""
+    """One daemon and its mount.
+
+    ``connection`` is the number the kernel gives the connection, -1 until there is one: for good
+    where the mount is not FUSE.
+    """
 
     def __init__(
         self,
@@ -86,7 +90,8 @@ class Mount:
                 raise TrialError(f"{self.daemon.name} did not mount within {READY_TIMEOUT_S:.0f} s")
             tick()
             time.sleep(POLL_S)
-        self.connection = entry.connection
+        if entry.is_fuse:
+            self.connection = entry.connection
 
     def check_alive(self) -> None:
         """Raise TrialError when the daemon has died."""

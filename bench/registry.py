@@ -12,7 +12,16 @@ from typing import NoReturn
 
 from bench.model import Daemon, UserError, Workload
 
-TARGET_ORDER = ("native", "overlayfs", "bind", "plain-c", "passthrough-c", "plain", "passthrough")
+TARGET_ORDER = (
+    "native",
+    "bind",
+    "overlayfs",
+    "overlayfs-rw",
+    "plain-c",
+    "passthrough-c",
+    "plain",
+    "passthrough",
+)
 """The order tables name known targets in, the floor first; others follow by name."""
 
 

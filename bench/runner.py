@@ -26,6 +26,7 @@ from bench import (
     trial,
 )
 from bench.model import (
+    Daemon,
     DaemonOptions,
     Exit,
     Level,
@@ -168,7 +169,7 @@ def prepared(
     """
     from workloads import tree
 
-    fuse = any(registry.daemon(target.daemon).argv for target in plan.targets(settings))
+    fuse = any(registry.daemon(target.daemon).is_fuse for target in plan.targets(settings))
     spec = tree.parse_tree(settings.tree)
     isolate.enter_private_namespace()
     with ExitStack() as stack:
@@ -319,16 +320,18 @@ def check_target(bench: trial.Bench, series: Series, view: Voice) -> str:
     Once over the whole tree, as lookups and listings first tell it; then a sample of entries on a
     mount whose timeouts are 0, so that every field comes from a GETATTR (or its passthrough).
     """
+    daemon = registry.daemon(series.daemon)
     with conformance_mount(bench, series, FOREVER_S) as mount:
         whole = conformance.compare(
             bench.backing / "tree",
             mount.root / "tree",
             limit=bench.settings.conformance,
             seed=bench.settings.seed,
+            exempt=daemon.exempt,
         )
     with conformance_mount(bench, series, 0.0) as mount:
         paths = bench.paths(min(CONFORMANCE_SAMPLE, bench.settings.names), bench.settings.seed)
-        sample = conformance.spot_check(bench.backing, mount.root, paths * 2)
+        sample = conformance.spot_check(bench.backing, mount.root, paths * 2, exempt=daemon.exempt)
     view.say(f"{series.target}: {whole}")
     different = (*whole.differences, *sample.differences)
     return f"answers differ from the backing: {different[0]}" if different else ""
@@ -414,12 +417,19 @@ def target_record(target: Target, planned: Plan, bench: trial.Bench) -> dict[str
         "daemon": daemon.name,
         "kernel": series.kernel,
         "summary": daemon.summary,
-        "kind": "native" if daemon.argv is None else "fuse",
+        "kind": kind(daemon),
         "level_asked": target.asked.value,
         "level": series.level.value,
         "level_reason": "; ".join(bench.ability.reasons) if lower else "",
         "readdir": series.readdir,
     }
+
+
+def kind(daemon: Daemon) -> str:
+    """What stands behind a target."""
+    if daemon.argv is None:
+        return "native"
+    return "fuse" if daemon.is_fuse else "kernel"
 
 
 def refuse_other_machine(old: dict[str, Any], new: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""The command line that serves a mount with daemons/_serve.py; imports nothing heavy."""
+"""The command lines behind our daemons; imports nothing heavy."""
 
 from __future__ import annotations
 
@@ -7,12 +7,45 @@ from pathlib import Path
 
 from bench.model import DaemonOptions, Level
 
+MIRROR = Path(__file__).parent / "_native" / "mirror"
+"""The C mirror, an executable that setup.py builds."""
+
 
 def command(
     name: str, backing: Path, mountpoint: Path, options: DaemonOptions, level: Level
 ) -> list[str]:
-    """argv of a server called ``name`` at ``level``."""
-    argv = [sys.executable, "-m", "daemons._serve", "--name", name, "--level", level.value]
+    """argv of the Python server called ``name`` at ``level``."""
+    server = [sys.executable, "-m", "daemons._serve"]
+    return _arguments(server, name, backing, mountpoint, options, level)
+
+
+def c_command(
+    name: str, backing: Path, mountpoint: Path, options: DaemonOptions, level: Level
+) -> list[str]:
+    """argv of the C server called ``name`` at ``level``; it takes the same options and more.
+
+    It starts as many threads as there are CPUs it may run on. READDIRPLUS always, as pyfuse3 has
+    it: so that the two differ in language and threads, and in nothing they are asked for.
+    """
+    return _arguments([str(MIRROR)], name, backing, mountpoint, options, level)
+
+
+def kernel_command(kind: str, backing: Path, mountpoint: Path) -> list[str]:
+    """argv of the process that holds a mount without a server (daemons/_kernel_mount.py)."""
+    # Neither site nor the environment's paths: it needs nothing of them, and starts sooner.
+    holder = Path(__file__).parent / "_kernel_mount.py"
+    return [sys.executable, "-I", "-S", str(holder), kind, str(backing), str(mountpoint)]
+
+
+def _arguments(
+    server: list[str],
+    name: str,
+    backing: Path,
+    mountpoint: Path,
+    options: DaemonOptions,
+    level: Level,
+) -> list[str]:
+    argv = [*server, "--name", name, "--level", level.value]
     argv += ["--attr-timeout", repr(options.attr_timeout)]
     argv += ["--entry-timeout", repr(options.entry_timeout)]
     if not options.readdir:

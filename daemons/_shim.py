@@ -25,7 +25,7 @@ class _Options(ctypes.Structure):
         ("level", ctypes.c_int32),
         ("readdir", ctypes.c_int32),
         ("fh_is_fd", ctypes.c_int32),
-        ("reserved", ctypes.c_int32),
+        ("fd_of_owned", ctypes.c_int32),
         ("fd_of", _FdOf),
         ("counters", ctypes.c_char_p),
     )

@@ -31,7 +31,10 @@ class Target:
     """One target as run.json names it."""
 
     name: str
+    daemon: str
     native: bool
+    fuse: bool
+    """Whether its operations can become requests; overlayfs and a bind mount make none."""
     asked: str
     level: str
     reason: str
@@ -106,11 +109,16 @@ def targets(run: Run) -> tuple[Target, ...]:
 
 
 def baselines(run: Run) -> tuple[str, ...]:
-    """What ratios are taken against: the floor, then the server without passthrough."""
+    """What ratios are taken against: the floor, then the server without passthrough.
+
+    That is the twin of the one that passes through: a ratio of two servers' languages says nothing.
+    """
     known = targets(run)
     native = [target.name for target in known if target.native]
-    plain = [t.name for t in known if not t.native and t.asked in ("", Level.NONE)]
-    plain.sort(key=lambda name: name.partition("@")[0] != "plain")
+    plain = [t.name for t in known if t.fuse and t.asked in ("", Level.NONE)]
+    in_c = any(target.daemon == "passthrough-c" for target in known)
+    twin = "plain-c" if in_c else "plain"
+    plain.sort(key=lambda name: name.partition("@")[0] != twin)
     return (*native[:1], *plain[:1])
 
 
@@ -138,10 +146,13 @@ def _order(row: Row, run: Run) -> tuple[object, ...]:
 
 def _target(entry: Mapping[str, Any]) -> Target:
     name = str(entry["name"])
+    kind = entry.get("kind", "native" if name == "native" else "fuse")
     level = str(entry.get("level") or "")
     return Target(
         name=name,
-        native=entry.get("kind", "native" if name == "native" else "fuse") == "native",
+        daemon=str(entry.get("daemon") or name),
+        native=kind == "native",
+        fuse=kind == "fuse",
         asked=str(entry.get("level_asked") or level),
         level=level,
         reason=str(entry.get("level_reason") or ""),
@@ -189,7 +200,7 @@ def _line(
         target=target,
         time=centre(list(own.values())),
         ratios={name: paired_ratio(own, series[name]) for name in against if name != target.name},
-        requests=None if target.native else _requests(good, verdict),
+        requests=_requests(good, verdict) if target.fuse else None,
         verdict=verdict,
         verdict_reason=_first(
             record["verdict_reason"] for record in records if record["verdict"] == verdict

@@ -18,7 +18,8 @@
 
 #define FAILED (-1)
 #define INODE_OPS (OPS_BIT(OP_GETATTR) | OPS_BIT(OP_SETATTR) | OPS_BIT(OP_STATX))
-#define FIRST_SIZE 1024u
+#define FIRST_SIZE 64u
+#define STRIPES 16u
 
 /* Open addressing, linear probing, 16 bytes an inode: a tree may have millions of them. */
 struct entry {
@@ -27,65 +28,98 @@ struct entry {
 	uint32_t inode_ops;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct entry *table;
-static size_t table_size; /* a power of two, or 0 */
-static size_t table_used;
+/* A share of the inodes with a lock of its own: threads seldom want the same one. */
+struct stripe {
+	pthread_mutex_t lock;
+	struct entry *table;
+	size_t size; /* a power of two, or 0 */
+	size_t used;
+} __attribute__((aligned(64)));
 
-static size_t home(uint64_t nodeid)
+static struct stripe stripes[STRIPES] = {
+	[0 ... STRIPES - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER},
+};
+
+static uint64_t hash_of(uint64_t nodeid)
 {
-	return (size_t)((nodeid * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & (table_size - 1);
+	return nodeid * UINT64_C(0x9e3779b97f4a7c15);
 }
 
-/* The entry of ``nodeid``, or the free one where it would go; needs table_size > 0. */
-static struct entry *probe(uint64_t nodeid)
+static struct stripe *lock_stripe(uint64_t nodeid)
 {
-	size_t i = home(nodeid);
+	struct stripe *stripe = &stripes[(hash_of(nodeid) >> 56) % STRIPES];
 
-	while (table[i].nodeid != 0 && table[i].nodeid != nodeid)
-		i = (i + 1) & (table_size - 1);
-	return &table[i];
+	pthread_mutex_lock(&stripe->lock);
+	return stripe;
+}
+
+static void unlock_stripe(struct stripe *stripe)
+{
+	pthread_mutex_unlock(&stripe->lock);
+}
+
+static size_t home(const struct stripe *stripe, uint64_t nodeid)
+{
+	return (size_t)(hash_of(nodeid) >> 20) & (stripe->size - 1);
+}
+
+/* The entry of ``nodeid``, or the free one where it would go; needs size > 0. */
+static struct entry *probe(const struct stripe *stripe, uint64_t nodeid)
+{
+	size_t i = home(stripe, nodeid);
+
+	while (stripe->table[i].nodeid != 0 && stripe->table[i].nodeid != nodeid)
+		i = (i + 1) & (stripe->size - 1);
+	return &stripe->table[i];
+}
+
+/* The entry of ``nodeid``, or NULL. */
+static struct entry *find(const struct stripe *stripe, uint64_t nodeid)
+{
+	struct entry *entry = stripe->size > 0 ? probe(stripe, nodeid) : NULL;
+
+	return entry && entry->nodeid != 0 ? entry : NULL;
 }
 
 /* Makes room for one more. Returns -1 without memory, and the table is as before. */
-static int grow(void)
+static int grow(struct stripe *stripe)
 {
-	struct entry *old = table;
-	size_t old_size = table_size;
-	size_t size = old_size ? old_size * 2 : FIRST_SIZE;
+	struct stripe old = *stripe;
+	size_t size = old.size ? old.size * 2 : FIRST_SIZE;
 	struct entry *fresh;
 
-	if (table_used + 1 <= old_size / 4 * 3)
+	if (old.used + 1 <= old.size / 4 * 3)
 		return 0;
 	fresh = calloc(size, sizeof(*fresh));
 	if (!fresh)
 		return -1;
-	table = fresh;
-	table_size = size;
-	for (size_t i = 0; i < old_size; i++)
-		if (old[i].nodeid != 0)
-			*probe(old[i].nodeid) = old[i];
-	free(old);
+	stripe->table = fresh;
+	stripe->size = size;
+	for (size_t i = 0; i < old.size; i++)
+		if (old.table[i].nodeid != 0)
+			*probe(stripe, old.table[i].nodeid) = old.table[i];
+	free(old.table);
 	return 0;
 }
 
-static void erase(struct entry *entry)
+static void erase(struct stripe *stripe, struct entry *entry)
 {
-	size_t hole = (size_t)(entry - table);
+	const size_t mask = stripe->size - 1;
+	size_t hole = (size_t)(entry - stripe->table);
 	size_t i = hole;
 
 	/* Close the gap: move back every follower whose home is at or before the hole. */
 	for (;;) {
-		i = (i + 1) & (table_size - 1);
-		if (table[i].nodeid == 0)
+		i = (i + 1) & mask;
+		if (stripe->table[i].nodeid == 0)
 			break;
-		if (((i - home(table[i].nodeid)) & (table_size - 1)) >= ((i - hole) & (table_size - 1))) {
-			table[hole] = table[i];
+		if (((i - home(stripe, stripe->table[i].nodeid)) & mask) >= ((i - hole) & mask)) {
+			stripe->table[hole] = stripe->table[i];
 			hole = i;
 		}
 	}
-	table[hole] = (struct entry){0};
-	table_used--;
+	stripe->table[hole] = (struct entry){0};
+	stripe->used--;
 }
 
 static void note_failure(uint64_t nodeid, int error)
@@ -94,9 +128,8 @@ static void note_failure(uint64_t nodeid, int error)
 
 	counters_add(FIELD_ids_failed, 1);
 	counters_set(FIELD_ids_errno, (uint64_t)error);
-	if (error < 0 || error > 255 || logged[error])
+	if (error < 0 || error > 255 || __atomic_exchange_n(&logged[error], true, __ATOMIC_RELAXED))
 		return;
-	logged[error] = true;
 	fprintf(stderr, "shim: BACKING_OPEN: inode %llu: %s (not passed through; said once)\n",
 		(unsigned long long)nodeid, strerror(error));
 }
@@ -123,55 +156,78 @@ static void close_id(int session_fd, int32_t id)
 	counters_add(FIELD_ids_open, (uint64_t)-1);
 }
 
-int32_t backing_id(int session_fd, uint64_t nodeid, uint64_t ops_mask,
-		   int (*open_backing)(uint64_t nodeid, int argument, int *owned), int argument)
+/* Registers ``fd`` (-1: there is none, for the reason ``error``) and notes the outcome. */
+static struct entry *enter(struct stripe *stripe, int session_fd, uint64_t nodeid,
+			   uint64_t ops_mask, int fd, int error)
 {
 	struct entry *entry;
 	int32_t id = FAILED;
-	int owned = 0;
-	int fd;
 
-	/* Held over the ioctl: two threads must not register one inode twice. */
-	pthread_mutex_lock(&lock);
-	if (grow() != 0) {
+	if (grow(stripe) != 0) {
 		note_failure(nodeid, ENOMEM);
-		goto out;
+		return NULL;
 	}
-	entry = probe(nodeid);
-	if (entry->nodeid == 0) {
-		fd = open_backing(nodeid, argument, &owned);
-		if (fd >= 0)
-			id = register_fd(session_fd, fd, ops_mask);
-		if (id == FAILED)
-			note_failure(nodeid, errno);
-		if (owned && fd >= 0)
-			close(fd); /* the id holds a reference of its own */
-		if (id != FAILED) {
-			counters_add(FIELD_ids_opened, 1);
-			counters_add(FIELD_ids_open, 1);
-		}
-		*entry = (struct entry){nodeid, id, (ops_mask & INODE_OPS) != 0};
-		table_used++;
+	if (fd >= 0) {
+		id = register_fd(session_fd, fd, ops_mask);
+		error = errno;
 	}
-	id = entry->id;
-	if ((ops_mask & INODE_OPS) && !entry->inode_ops)
-		id = FAILED;
-out:
-	pthread_mutex_unlock(&lock);
-	return id == FAILED ? 0 : id;
+	if (id == FAILED) {
+		note_failure(nodeid, error);
+	} else {
+		counters_add(FIELD_ids_opened, 1);
+		counters_add(FIELD_ids_open, 1);
+	}
+	entry = probe(stripe, nodeid);
+	*entry = (struct entry){nodeid, id, (ops_mask & INODE_OPS) != 0};
+	stripe->used++;
+	return entry;
+}
+
+/* What an entry is worth to a reply that asks for ``ops_mask``: an id, or 0. */
+static int32_t usable_id(const struct entry *entry, uint64_t ops_mask)
+{
+	if (!entry || entry->id == FAILED)
+		return 0;
+	return (ops_mask & INODE_OPS) && !entry->inode_ops ? 0 : entry->id;
+}
+
+int32_t backing_id(int session_fd, uint64_t nodeid, uint64_t ops_mask,
+		   int (*open_backing)(uint64_t nodeid, int argument, int *owned), int argument)
+{
+	struct stripe *stripe = lock_stripe(nodeid);
+	struct entry *entry = find(stripe, nodeid);
+	int32_t id = usable_id(entry, ops_mask);
+	int owned = 0;
+	int fd, error;
+
+	unlock_stripe(stripe);
+	if (entry)
+		return id;
+	/* Without the lock: a server takes locks of its own here, and holds them in backing_forget(). */
+	fd = open_backing(nodeid, argument, &owned);
+	error = errno;
+	/* Over the ioctl it is held: two threads must not register one inode twice. */
+	stripe = lock_stripe(nodeid);
+	entry = find(stripe, nodeid);
+	if (!entry)
+		entry = enter(stripe, session_fd, nodeid, ops_mask, fd, error);
+	id = usable_id(entry, ops_mask);
+	unlock_stripe(stripe);
+	if (owned && fd >= 0)
+		close(fd); /* the id holds a reference of its own */
+	return id;
 }
 
 void backing_forget(int session_fd, const uint64_t *nodeids, size_t count)
 {
-	pthread_mutex_lock(&lock);
-	for (size_t i = 0; table_used > 0 && i < count; i++) {
-		struct entry *entry = probe(nodeids[i]);
+	for (size_t i = 0; i < count; i++) {
+		struct stripe *stripe = lock_stripe(nodeids[i]);
+		struct entry *entry = find(stripe, nodeids[i]);
 
-		if (entry->nodeid == 0)
-			continue;
-		if (entry->id != FAILED)
+		if (entry && entry->id != FAILED)
 			close_id(session_fd, entry->id);
-		erase(entry);
+		if (entry)
+			erase(stripe, entry);
+		unlock_stripe(stripe);
 	}
-	pthread_mutex_unlock(&lock);
 }

@@ -127,6 +127,7 @@ enum {
 
 /* struct fuse_backing_map, 16 bytes: s32 fd, u32 flags, u64 padding (out of tree: ops_mask). */
 #define BACKING_MAP_SIZE 16u
+#define IOC_CLONE 0x8004e500u
 #define IOC_BACKING_OPEN 0x4010e501u
 #define IOC_BACKING_CLOSE 0x4004e502u
 

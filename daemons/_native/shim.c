@@ -27,6 +27,7 @@
 
 static struct shim_options options;
 static int session_fd = -1;
+static __thread int clone_fd = -1; /* see shim_use_clone() */
 static uint64_t init_offer;
 /*
  * What INIT brought: LEVEL_NONE until then, and for good if the kernel does not play along. Plain
@@ -110,7 +111,7 @@ static void note_request(const uint8_t *request, size_t len)
 
 static ssize_t hook_read(int fd, void *buffer, size_t size, void *userdata)
 {
-	ssize_t got = read(fd, buffer, size);
+	ssize_t got = read(clone_fd < 0 ? fd : clone_fd, buffer, size);
 
 	(void)userdata;
 	if (got >= (ssize_t)IN_HEADER_SIZE)
@@ -143,7 +144,7 @@ static int open_of_inode(uint64_t nodeid, int unused, int *owned)
 	int fd = options.fd_of ? options.fd_of(nodeid) : -1;
 
 	(void)unused;
-	*owned = 0;
+	*owned = options.fd_of_owned;
 	if (fd < 0)
 		errno = ENOENT;
 	return fd;
@@ -261,6 +262,8 @@ static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *userdata)
 	size_t len = 0;
 
 	(void)userdata;
+	if (clone_fd >= 0)
+		fd = clone_fd;
 	/* Level none, after INIT: one comparison is all a reply costs. */
 	if (edited_opcodes == 0 || count < 1 || iov[0].iov_len < OUT_HEADER_SIZE)
 		return writev(fd, iov, count);
@@ -289,6 +292,11 @@ int shim_configure(const struct shim_options *wanted)
 	}
 	counters_set(FIELD_level, (uint64_t)options.level);
 	return 0;
+}
+
+void shim_use_clone(int fd)
+{
+	clone_fd = fd;
 }
 
 void shim_forgotten(const uint64_t *nodeids, size_t count)

@@ -26,8 +26,8 @@ struct shim_options {
 	int32_t level;        /* enum shim_level of edit.h */
 	int32_t readdir;      /* pass readdir through as well (attach levels only) */
 	int32_t fh_is_fd;     /* file handles in OPEN, CREATE, OPENDIR replies are descriptors */
-	int32_t reserved;
-	int (*fd_of)(uint64_t nodeid); /* descriptor (O_PATH will do) of an inode, or -1; not closed */
+	int32_t fd_of_owned;  /* the shim closes what fd_of gives */
+	int (*fd_of)(uint64_t nodeid); /* descriptor (O_PATH will do) of an inode, or -1 */
 	const char *counters; /* counters file to create, or NULL */
 };
 
@@ -36,6 +36,12 @@ int shim_configure(const struct shim_options *options);
 
 /* The server's lookup count of these inodes has reached 0. */
 void shim_forgotten(const uint64_t *nodeids, size_t count);
+
+/*
+ * From now on this thread reads requests from ``fd``, a clone of the session's descriptor, and so
+ * writes their replies there: the kernel knows a request only where it was read.
+ */
+void shim_use_clone(int fd);
 
 #pragma GCC visibility pop
 

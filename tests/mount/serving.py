@@ -10,7 +10,6 @@ import pkgutil
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -126,7 +125,9 @@ class Mounted:
             os.close(death)
 
 
-def run_daemon(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """Run the server with arguments it is expected to refuse."""
-    command = [sys.executable, "-m", "daemons._serve", *map(str, arguments)]
+def run_daemon(daemon: Daemon, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the daemon's server with arguments it is expected to refuse."""
+    assert daemon.argv is not None
+    usual = daemon.argv(Path("backing"), Path("mnt"), DaemonOptions())
+    command = [*usual[: usual.index("--")], *map(str, arguments)]
     return subprocess.run(command, capture_output=True, text=True, timeout=DEADLINE_S, check=False)

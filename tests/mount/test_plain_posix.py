@@ -532,7 +532,7 @@ def test_killed_it_can_be_cleaned_up(daemon: Daemon, backing: Path, serve: Serve
 def test_the_file_says_nothing_of_pyfuse3(daemon: Daemon) -> None:
     """Importing a daemon's description costs a runner neither pyfuse3 nor trio."""
     loaded = "bool({'pyfuse3', 'trio'} & set(sys.modules))"
-    code = f"import sys, daemons.{daemon.name}; sys.exit({loaded})"
+    code = f"import sys, daemons.{daemon.name.replace('-', '_')}; sys.exit({loaded})"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -565,7 +565,7 @@ def test_wrong_arguments_are_one_line(
         (tmp_path / "served").symlink_to(serve(daemon).root)
         (tmp_path / "mnt2").mkdir()
         arguments = ("served", "mnt2")
-    done = run_daemon(*(tmp_path / name for name in arguments), "--name", daemon.name)
+    done = run_daemon(daemon, *(tmp_path / name for name in arguments))
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1, done.stderr
     assert line.format(tmp_path) in done.stderr
@@ -578,6 +578,6 @@ def test_wrong_options_are_refused(
     daemon: Daemon, tmp_path: Path, backing: Path, option: tuple[str, str]
 ) -> None:
     """Exit 2, the option named."""
-    done = run_daemon(backing, tmp_path, *option)
+    done = run_daemon(daemon, backing, tmp_path, *option)
     assert done.returncode == 2
     assert option[0] in done.stderr

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Handlers of extended attributes. A size of 0 asks how much there is. */
+
+#define _GNU_SOURCE
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/xattr.h>
+
+#include "server_inodes.h"
+#include "server_ops.h"
+
+/* Replies with what a get or a list has given. */
+static void reply_value(fuse_req_t request, const char *value, ssize_t got, size_t asked, int error)
+{
+	if (error != 0)
+		fuse_reply_err(request, error);
+	else if (asked == 0)
+		fuse_reply_xattr(request, (size_t)got);
+	else
+		fuse_reply_buf(request, value, (size_t)got);
+}
+
+/* Gets the attribute ``name``, or the list of names if it is NULL. */
+static void get(fuse_req_t request, fuse_ino_t ino, const char *name, size_t size)
+{
+	struct held *held = NULL;
+	char *value = NULL;
+	ssize_t got = 0;
+	int error = inode_hold(ino, &held);
+
+	if (error != 0)
+		goto out;
+	if (size > 0 && !(value = reply_buffer(size))) {
+		error = ENOMEM;
+		goto out;
+	}
+	got = name ? getxattr(fd_path(held->fd).text, name, value, size) :
+		     listxattr(fd_path(held->fd).text, value, size);
+	if (got < 0)
+		error = errno;
+out:
+	held_put(held);
+	reply_value(request, value, got, size, error);
+}
+
+static void op_getxattr(fuse_req_t request, fuse_ino_t ino, const char *name, size_t size)
+{
+	get(request, ino, name, size);
+}
+
+static void op_listxattr(fuse_req_t request, fuse_ino_t ino, size_t size)
+{
+	get(request, ino, NULL, size);
+}
+
+static void op_setxattr(fuse_req_t request, fuse_ino_t ino, const char *name, const char *value,
+			size_t size, int flags)
+{
+	struct held *held = NULL;
+	int error = inode_hold(ino, &held);
+
+	if (error == 0 && setxattr(fd_path(held->fd).text, name, value, size, flags) != 0)
+		error = errno;
+	held_put(held);
+	fuse_reply_err(request, error);
+}
+
+static void op_removexattr(fuse_req_t request, fuse_ino_t ino, const char *name)
+{
+	struct held *held = NULL;
+	int error = inode_hold(ino, &held);
+
+	if (error == 0 && removexattr(fd_path(held->fd).text, name) != 0)
+		error = errno;
+	held_put(held);
+	fuse_reply_err(request, error);
+}
+
+void ops_add_xattrs(struct fuse_lowlevel_ops *ops)
+{
+	ops->getxattr = op_getxattr;
+	ops->listxattr = op_listxattr;
+	ops->setxattr = op_setxattr;
+	ops->removexattr = op_removexattr;
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The command line of the C mirror, checked. */
+#ifndef FUSE_BENCH_SERVER_OPTIONS_H
+#define FUSE_BENCH_SERVER_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Exit codes, those of the project (bench.model.Exit). */
+enum { EXIT_SERVED = 0, EXIT_BUG = 1, EXIT_USAGE = 2, EXIT_NO_FUSE = 3 };
+
+enum readdir_mode { MODE_READDIR, MODE_READDIRPLUS, MODE_AUTO };
+
+struct server_options {
+	const char *backing;
+	const char *mountpoint;
+	const char *name;
+	const char *level_name;
+	int level; /* enum shim_level */
+	bool readdir_passthrough;
+	double attr_timeout, entry_timeout; /* seconds */
+	const char *counters;               /* file, or NULL */
+	size_t fd_cache;
+	enum readdir_mode readdir_mode;
+	unsigned int threads;
+	bool clone_fd, allow_other, debug;
+	size_t open_files; /* the limit of descriptors, raised as far as it goes */
+};
+
+/* Read-only once options_parse() has returned. */
+extern struct server_options options;
+
+/* Fills ``options``. What is wrong goes to stderr in one line. Returns an exit code, or -1 to go on. */
+int options_parse(int argc, char **argv);
+
+/* Everything a person can get wrong about the two directories. The same return values. */
+int options_check(void);
+
+#endif
