@@ -185,7 +185,14 @@ def boot(run: Run, guest: Guest, number: int, share: Path, listener: Listener) -
         )
     except Hung as hung:
         return str(hung)
-    return f"guest {result.outcome}: {result.reason}"
+    words = last_line(result.stdout) if result.outcome == vm.EXITED else ""
+    return f"guest {result.outcome}: {result.reason}{words and f': {words}'}"
+
+
+def last_line(path: Path) -> str:
+    """What a program said last, where it went wrong."""
+    lines = path.read_text(errors="replace").strip().splitlines()
+    return lines[-1].strip() if lines else ""
 
 
 class Listener:
