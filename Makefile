@@ -11,12 +11,13 @@ APT_PACKAGES := gcc git libc6-dev libfuse3-dev fuse3 pkg-config python3 python3-
 
 SOURCES := pyproject.toml setup.py constraints.txt $(wildcard */_native/*.[ch])
 
-.PHONY: run test lint types setup apt clean
+.PHONY: run test sanitize lint types setup apt clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run    measure native, plain and passthrough on the default tree, write a report"
 	@echo "make test   lint, types, and all tests (mount tests need root and /dev/fuse)"
+	@echo "make sanitize  the tests of the C mirror, built with ASan and UBSan, then with TSan"
 	@echo "make clean  remove what was built; results and trees stay"
 
 run: setup
@@ -24,6 +25,25 @@ run: setup
 
 test: setup lint types
 	$(SUDO) $(BIN)/python -m pytest $(ARGS)
+
+# Built from a copy, so that no sanitized object is ever taken for an up-to-date one.
+SANITIZED := build/sanitized
+MIRROR_TESTS := $(addprefix tests/mount/test_,plain_posix.py passthrough.py mirror_threads.py)
+comma := ,
+define sanitized
+	rm -rf $(SANITIZED) && mkdir -p $(SANITIZED)
+	cp -r setup.py pyproject.toml $(wildcard README.md) LICENSE report.py bench daemons workloads $(SANITIZED)
+	FUSE_BENCH_CFLAGS="-fsanitize=$(1) -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1" \
+	    $(BIN)/python -m pip wheel -q --no-deps -w $(SANITIZED) $(SANITIZED)
+	cd $(SANITIZED) && $(CURDIR)/$(BIN)/python -m zipfile -e *.whl wheel
+	chmod +x $(SANITIZED)/wheel/daemons/_native/mirror
+	$(SUDO) env FUSE_BENCH_MIRROR=$(CURDIR)/$(SANITIZED)/wheel/daemons/_native/mirror \
+	    $(BIN)/python -m pytest -q $(MIRROR_TESTS) -k "plain-c or passthrough-c or threads or [c]" $(ARGS)
+endef
+
+sanitize: setup
+	$(call sanitized,address$(comma)undefined)
+	$(call sanitized,thread)
 
 lint: setup
 	$(BIN)/ruff check .

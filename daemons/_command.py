@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 from bench.model import DaemonOptions, Level
 
-MIRROR = Path(__file__).parent / "_native" / "mirror"
-"""The C mirror, an executable that setup.py builds."""
+MIRROR = Path(os.environ.get("FUSE_BENCH_MIRROR") or Path(__file__).parent / "_native" / "mirror")
+"""The C mirror, an executable that setup.py builds; `make sanitize` puts another build here."""
 
 
 def command(

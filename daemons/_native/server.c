@@ -32,6 +32,7 @@ static struct fuse_session *new_session(void)
 	char mount_options[256];
 	char *arguments[] = {"mirror", "-o", mount_options, "-d", NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(options.debug ? 4 : 3, arguments);
+	struct fuse_session *session;
 
 	snprintf(mount_options, sizeof(mount_options), "default_permissions,fsname=%s,subtype=%s%s",
 		 FS_NAME, options.name, options.allow_other ? ",allow_other" : "");
@@ -40,7 +41,9 @@ static struct fuse_session *new_session(void)
 	ops_add_files(&ops);
 	ops_add_directories(&ops);
 	ops_add_xattrs(&ops);
-	return fuse_session_new(&args, &ops, sizeof(ops), NULL);
+	session = fuse_session_new(&args, &ops, sizeof(ops), NULL);
+	fuse_opt_free_args(&args); /* libfuse has made a copy of ours to work on */
+	return session;
 }
 
 /* The tables and the shim. Returns an exit code, or -1 to go on. */
