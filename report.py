@@ -17,7 +17,7 @@ from pathlib import Path
 
 from bench.frame import Run, load, newest
 from bench.model import Exit, UserError
-from bench.report import markdown, samples, text
+from bench.report import markdown, samples, text, units
 from bench.report.rows import Row, rows
 
 FORMATS = ("text", "md", "csv", "svg", "png", "html")
@@ -28,6 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = arguments(argv)
     try:
         run = load(find(asked.run))
+        units.measure_in(run.about.get("clock"))
         measured = rows(run)
         output = directory(asked.output or run.path / "report")
         write_tables(run, measured, output, asked.format)
@@ -43,6 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def text_table(run_dir: Path) -> str:
     """The plain text table of a run."""
     run = load(run_dir)
+    units.measure_in(run.about.get("clock"))
     return text.table(run, rows(run))
 
 

@@ -88,8 +88,12 @@ def locked(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def fill(directory: Path, spec: Any, progress: Callable[[int, int], None]) -> Backing:
+def fill(
+    directory: Path, spec: Any, progress: Callable[[int, int], None], *, git: bool = True
+) -> Backing:
     """Build (or reuse) the tree of ``spec`` and its companions below ``directory``.
+
+    ``git`` says whether the generated repository will be needed.
 
     Raises UserError when there is no room or the place holds something that is not ours.
     """
@@ -98,7 +102,8 @@ def fill(directory: Path, spec: Any, progress: Callable[[int, int], None]) -> Ba
     entry = check_directory(directory)
     path = directory / spec.hash
     tree.build(spec, path, progress=progress)
-    make_git(path)
+    if git:
+        make_git(path)
     return Backing(path, spec, entry.fstype, ",".join((*entry.options, *entry.super_options)))
 
 
@@ -117,11 +122,11 @@ def make_git(path: Path) -> None:
         file.write_text(f"file {number} of a generated repository\n" * 8)
         os.utime(file, (FIXED_DATE, FIXED_DATE))
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "generated"]):
-        git(repository, *arguments)
+        run_git(repository, *arguments)
     done.touch()
 
 
-def git(repository: Path, *arguments: str) -> None:
+def run_git(repository: Path, *arguments: str) -> None:
     """Run git on the generated repository, deaf to the user's configuration; raises UserError."""
     who = {"NAME": "bench", "EMAIL": "bench@invalid", "DATE": f"{FIXED_DATE} +0000"}
     environment = {

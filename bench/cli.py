@@ -11,12 +11,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bench.model import Cache, Exit, Level, Placement, Sync, UserError
+from bench import kernel_cli
+from bench.model import Cache, Clock, Exit, Level, Placement, Sync, UserError
 
 if TYPE_CHECKING:
     from bench.plan import Settings
 
 RESULTS = Path("results")
+READDIR = {"on": (True,), "off": (False,), "both": (True, False)}
+GUEST_ROUNDS = {Clock.WALL.value: 3, Clock.INSTRUCTIONS.value: 2}
+"""Two boots suffice where they agree to 0.1 %."""
 QUICK = {"quick": True, "tree": "tiny", "trials": 2, "values": 3, "window_s": 0.01}
 
 RUN_EXAMPLES = """examples:
@@ -26,6 +30,9 @@ RUN_EXAMPLES = """examples:
       the same in a minute: tiny tree, two rounds; for trying things, not for posting
   python -m bench run --daemon plain --workload readdir --workload getattr-storm/fd --trials 20
   python -m bench run --daemon passthrough --tree medium --backing /mnt/ext4 --cache cold-all
+  python -m bench run --daemon passthrough --kernel lab --clock instructions
+      on the lab kernel, in a virtual machine, counting instructions (see: kernel build)
+  python -m bench run --kernel base=old/bzImage --kernel patched=new/bzImage
   python -m bench run --resume results/local/20260101-120000
 """
 CODES = """exit codes:
@@ -88,6 +95,7 @@ def parser() -> Parser:
     add_probe(commands)
     add_show(commands)
     add_clean(commands)
+    kernel_cli.add(commands)
     return top
 
 
@@ -120,11 +128,14 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     what.add_argument(
         "--level",
+        action="append",
         choices=[level.value for level in Level],
-        help="highest passthrough level to use (default: the kernel's)",
+        help="highest passthrough level to use; repeated, each is a target (default: attach-lookup)",
     )
     what.add_argument(
-        "--no-readdir", action="store_true", help="no readdir passthrough, whatever the kernel can"
+        "--readdir",
+        choices=list(READDIR),
+        help="readdir passthrough, without it, or both (default: on)",
     )
     where = command.add_argument_group("on what")
     where.add_argument(
@@ -140,7 +151,20 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         choices=[cache.value for cache in Cache],
         help="cache state (default: each workload's own)",
     )
+    where.add_argument(
+        "--kernel",
+        action="append",
+        metavar="[LABEL=]IMAGE[,PARAMETER]",
+        help="boot this kernel in a virtual machine and measure there (a name from `kernel list`, "
+        "or a bzImage); repeatable: kernels alternate boot by boot",
+    )
+    where.add_argument("--memory", type=positive, metavar="MIB", help="of a guest (default: 2048)")
     how = command.add_argument_group("how")
+    how.add_argument(
+        "--clock",
+        choices=[clock.value for clock in Clock],
+        help="wall time, or executed instructions of a guest (default: wall)",
+    )
     how.add_argument(
         "--trials",
         type=positive,
@@ -284,7 +308,11 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     from workloads import tree
 
     asked: dict[str, Any] = dict(QUICK) if arguments.quick else {}
-    for name in ("tree", "backing", "cache", "trials", "values", "placement", "level", "threads"):
+    if arguments.kernel:
+        asked = plan.GUEST | {"trials": GUEST_ROUNDS[arguments.clock or Clock.WALL.value]} | asked
+    elif arguments.clock == Clock.INSTRUCTIONS.value:
+        raise UserError("--clock instructions needs a guest: name one with --kernel")
+    for name in ("tree", "backing", "cache", "trials", "values", "placement", "threads"):
         asked[name] = getattr(arguments, name) or asked.get(name)
     asked |= {
         "daemons": tuple(arguments.daemon or ()) or None,
@@ -292,8 +320,12 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         "attr_timeout": 0.0 if arguments.nocache else arguments.attr_timeout,
         "entry_timeout": 0.0 if arguments.nocache else arguments.entry_timeout,
         "sync": arguments.sync,
+        "clock": arguments.clock,
+        "kernels": tuple(arguments.kernel or ()) or None,
+        "memory_mb": arguments.memory,
         "only": arguments.only,
-        "readdir": not arguments.no_readdir,
+        "levels": tuple(arguments.level or ()) or None,
+        "readdir": READDIR[arguments.readdir] if arguments.readdir else None,
         "histogram": arguments.histogram,
         "seed": drawn_seed() if arguments.seed is None else arguments.seed,
     }

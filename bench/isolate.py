@@ -11,9 +11,10 @@ import ctypes
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 from bench.model import Exit, UserError
 
@@ -80,6 +81,7 @@ def start(
     pass_fds: tuple[int, ...] = (),
     environment: Mapping[str, str] | None = None,
     stdin: IO[bytes] | int = subprocess.DEVNULL,
+    cwd: str | None = None,
 ) -> subprocess.Popen[bytes]:
     """Start a process pinned to ``cpus`` (empty: anywhere) that dies with this one.
 
@@ -93,9 +95,75 @@ def start(
         stderr=stderr,
         pass_fds=pass_fds,
         start_new_session=True,
+        cwd=cwd,
         env={**os.environ, **(environment or {}), MARKER: str(os.getpid())},
         preexec_fn=_child_setup(os.getpid(), frozenset(cpus)),
     )
+
+
+class Child(Protocol):
+    """A process of a run as its parent sees it: a Popen, or a Forked."""
+
+    pid: int
+
+    def poll(self) -> int | None:
+        """Its exit status (negative: the signal that ended it), None while it runs."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; raises subprocess.TimeoutExpired."""
+
+    def kill(self) -> None:
+        """End it at once."""
+
+
+class Forked:
+    """A child that runs a function of this program; see Child."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._status: int | None = None
+
+    def poll(self) -> int | None:
+        """Its exit status, None while it runs."""
+        if self._status is None:
+            pid, status = os.waitpid(self.pid, os.WNOHANG)
+            if pid:
+                self._status = os.waitstatus_to_exitcode(status)
+        return self._status
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end; raises subprocess.TimeoutExpired."""
+        deadline = None if timeout is None else time.monotonic() + timeout
+        while (status := self.poll()) is None:
+            if deadline is not None and time.monotonic() > deadline:
+                raise subprocess.TimeoutExpired("fork", timeout or 0)
+            time.sleep(0.001)
+        return status
+
+    def kill(self) -> None:
+        """End it at once."""
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+
+
+def fork(function: Callable[[], int], *, cpus: Iterable[int], stderr: IO[bytes]) -> Forked:
+    """Run ``function`` in a child pinned to ``cpus`` that dies with this process.
+
+    For guests, where a new Python takes seconds to start. This process must have one thread.
+    """
+    setup = _child_setup(os.getpid(), frozenset(cpus))
+    pid = os.fork()
+    if pid:
+        return Forked(pid)
+    status = 1
+    try:
+        setup()
+        os.setsid()
+        for descriptor in (1, 2):
+            os.dup2(stderr.fileno(), descriptor)
+        status = function()
+    finally:
+        os._exit(status)
 
 
 def _child_setup(parent: int, cpus: frozenset[int]) -> Callable[[], None]:

@@ -178,12 +178,20 @@ def _compiler() -> str:
     return run.stdout.split("\n", 1)[0]
 
 
+def _patch_sha256(path: Path) -> str:
+    """Of what a patch does: another commit message is the same kernel."""
+    text = path.read_bytes()
+    return hashlib.sha256(text[max(text.find(b"\ndiff --git "), 0) :]).hexdigest()
+
+
 def key_of(what: Recipe) -> str:
     """The hash of source, patches, configuration and compiler."""
     digest = hashlib.sha256(f"{RECIPE_VERSION} {_compiler()}\n".encode())
     state = _sha256_of if what.source.is_file() else _tree_state
     digest.update(state(what.source).encode())
-    for path in what.patches + what.config:
+    for path in what.patches:
+        digest.update(_patch_sha256(path).encode())
+    for path in what.config:
         digest.update(_sha256_of(path).encode())
     return digest.hexdigest()[:16]
 

@@ -231,6 +231,8 @@ class Context:
     sync: Sync
     attr_timeout: float
     entry_timeout: float
+    names: int
+    """Different names a storm goes round, at most."""
     windows: int
     """How many windows the worker will ask for on this mount, the counted one included."""
     histogram: bool = False
@@ -330,11 +332,37 @@ class Workload:
     """Programs that must be on PATH, for rows that run real programs."""
 
 
+class Clock(enum.StrEnum):
+    """What a window is measured in."""
+
+    WALL = "wall"
+    """Nanoseconds of CLOCK_MONOTONIC."""
+    INSTRUCTIONS = "instructions"
+    """Executed instructions: a guest's time under qemu's icount. Never mixed with wall time."""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A daemon as a run uses it: the level asked of it and whether readdir is to be passed through.
+
+    ``name`` is the daemon's where there is one such target of it, else ``daemon:level`` and so on.
+    """
+
+    name: str
+    daemon: str
+    asked: Level
+    readdir: bool = True
+
+
 @dataclass(frozen=True)
 class Series:
-    """Trials that differ only in repetition: one line in a chart. ``label`` is unique in a run."""
+    """Trials that differ only in repetition: one line in a chart. ``label`` is unique in a run.
+
+    ``target`` is the target's name, with ``@kernel`` where a run has several kernels.
+    """
 
     target: str
+    daemon: str
     workload: str
     variant: str
     cache: Cache
@@ -344,6 +372,10 @@ class Series:
     placement: Placement
     level: Level
     """The level in force on this kernel, not the one asked for."""
+    asked: Level
+    readdir: bool
+    kernel: str = ""
+    """Label of the kernel it ran on; empty for the one the runner runs on."""
 
     @property
     def row(self) -> str:

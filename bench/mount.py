@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
-from bench import isolate, mountinfo, syscalls
+from bench import isolate, labkernel, mountinfo, syscalls
 from bench.model import Daemon, DaemonOptions
 
 READY_TIMEOUT_S = 20.0
@@ -32,6 +33,11 @@ class ServerEnd:
     cpu_s: float
 
 
+def spawn(argv: list[str], cpus: Collection[int], log: IO[bytes]) -> isolate.Child:
+    """A daemon as a new process, its output in ``log``."""
+    return isolate.start(argv, cpus=cpus, stdout=log, stderr=log)
+
+
 class Mount:
     """One daemon and its mount.
 
@@ -40,14 +46,20 @@ class Mount:
     """
 
     def __init__(
-        self, daemon: Daemon, backing: Path, mountpoint: Path, options: DaemonOptions
+        self,
+        daemon: Daemon,
+        backing: Path,
+        mountpoint: Path,
+        options: DaemonOptions,
     ) -> None:
+        self.start: Callable[[list[str], Collection[int], IO[bytes]], isolate.Child] = spawn
+        self.patience = 1.0
         self.daemon = daemon
         self.backing = backing
         self.mountpoint = mountpoint
         self.options = options
         self.connection = -1
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: isolate.Child | None = None
         self._log: Path | None = None
 
     @property
@@ -63,14 +75,15 @@ class Mount:
         if self.daemon.argv is None:
             return
         self.mountpoint.mkdir(exist_ok=True)
+        labkernel.select(self.options.level)
         self._log = log
         argv = self.daemon.argv(self.backing, self.mountpoint, self.options)
         with log.open("ab") as stderr:
             try:
-                self.process = isolate.start(argv, cpus=cpus, stdout=stderr, stderr=stderr)
+                self.process = self.start(argv, cpus, stderr)
             except OSError as error:
                 raise TrialError(f"{self.daemon.name} cannot be started: {error}") from None
-        deadline = time.monotonic() + READY_TIMEOUT_S
+        deadline = time.monotonic() + self.patience * READY_TIMEOUT_S
         while (entry := mountinfo.find(self.mountpoint)) is None:
             self._still_alive("before it had mounted")
             if time.monotonic() > deadline:
@@ -121,7 +134,7 @@ class Mount:
             self.process.wait()
 
     def _unmount(self) -> str:
-        deadline = time.monotonic() + UNMOUNT_TIMEOUT_S
+        deadline = time.monotonic() + self.patience * UNMOUNT_TIMEOUT_S
         while (number := isolate.umount(self.mountpoint)) == errno.EBUSY:
             if time.monotonic() > deadline:
                 isolate.umount(self.mountpoint, lazy=True)
@@ -132,7 +145,7 @@ class Mount:
     def _wait(self) -> int | None:
         assert self.process is not None
         try:
-            return self.process.wait(UNMOUNT_TIMEOUT_S)
+            return self.process.wait(self.patience * UNMOUNT_TIMEOUT_S)
         except subprocess.TimeoutExpired:
             self.silence()
             return None

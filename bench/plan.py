@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from bench import registry
 from bench.model import (
     Cache,
+    Clock,
     Daemon,
     DaemonOptions,
     Level,
@@ -18,10 +19,14 @@ from bench.model import (
     Series,
     Shape,
     Sync,
+    Target,
     Trial,
     UserError,
     Workload,
 )
+
+GUEST: dict[str, Any] = {"tree": "tiny", "values": 3, "names": 100, "conformance": 400}
+"""What differs by default in a guest: emulated, everything takes ten to thirty times as long."""
 
 
 @dataclass(frozen=True)
@@ -41,17 +46,26 @@ class Settings:
     trials: int = 5
     values: int = 5
     window_s: float = 0.03
+    names: int = 1000
+    """Different names a storm goes round, at most."""
+    conformance: int = 20_000
+    """Entries compared with the backing, at most; of a larger tree a seeded sample, said so."""
     cache: str | None = None
     placement: str = Placement.SAME.value
     attr_timeout: float | None = None
     entry_timeout: float | None = None
-    level: str = Level.ATTACH_LOOKUP.value
-    readdir: bool = True
+    levels: tuple[str, ...] = (Level.ATTACH_LOOKUP.value,)
+    readdir: tuple[bool, ...] = (True,)
     threads: tuple[int, ...] = (1,)
     sync: str = Sync.AS_STAT.value
     histogram: bool = False
     seed: int = 0
     quick: bool = False
+    kernels: tuple[str, ...] = ()
+    """``[label=]image[,parameter...]`` to boot; none: the kernel the runner runs on."""
+    clock: str = Clock.WALL.value
+    memory_mb: int = 2048
+    """Of a guest."""
 
     def to_json(self) -> dict[str, Any]:
         """A plain object."""
@@ -60,7 +74,7 @@ class Settings:
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Settings:
         """The inverse of to_json; raises UserError for a key this version does not know."""
-        known = {field.name for field in fields(cls)}
+        known = {one.name for one in fields(cls)}
         if unknown := sorted(set(raw) - known):
             raise UserError(
                 f"run.json has settings this version does not know: {', '.join(unknown)}"
@@ -83,17 +97,36 @@ class Plan:
 
     trials: tuple[Trial, ...]
     skipped: tuple[Skipped, ...]
-    targets: tuple[str, ...]
+    targets: tuple[Target, ...]
 
 
-def targets(settings: Settings) -> list[Daemon]:
-    """The daemons asked for and, unless ``only``, those they bring along; in table order."""
+def targets(settings: Settings) -> list[Target]:
+    """Every daemon asked for and, unless ``only``, those it brings along, at every level asked for.
+
+    In table order. A daemon that speaks one level, or is asked for one, is one target of its name.
+    """
     names = list(settings.daemons)
     if not settings.only:
         names += [
             friend for name in settings.daemons for friend in registry.daemon(name).companions
         ]
-    return [registry.daemon(name) for name in sorted(set(names), key=registry.target_rank)]
+    daemons = [registry.daemon(name) for name in sorted(set(names), key=registry.target_rank)]
+    return [target for daemon in daemons for target in _targets_of(daemon, settings)]
+
+
+def _targets_of(daemon: Daemon, settings: Settings) -> list[Target]:
+    if len(daemon.levels) == 1:
+        return [Target(daemon.name, daemon.name, daemon.levels[0])]
+    asked = [Level(level) for level in settings.levels]
+    found = []
+    for level in sorted(asked, key=lambda level: level.rank):
+        listing = settings.readdir if level.rank >= Level.ATTACH_GETATTR.rank else (True,)
+        for readdir in listing:
+            parts = [daemon.name]
+            parts += [level.value] if len(asked) > 1 else []
+            parts += ["no-readdir"] if not readdir else []
+            found.append(Target(":".join(parts), daemon.name, level, readdir))
+    return found
 
 
 def level_in_force(daemon: Daemon, kernel: Level, asked: Level) -> Level:
@@ -102,22 +135,51 @@ def level_in_force(daemon: Daemon, kernel: Level, asked: Level) -> Level:
     return max(possible, key=lambda level: level.rank, default=Level.NONE)
 
 
-def make(settings: Settings, kernel: Level, cache_refusals: Mapping[Cache, str]) -> Plan:
+@dataclass(frozen=True)
+class Ground:
+    """What a plan stands on: the kernel's level, why it is no higher, and the caches to be had.
+
+    ``refusals`` names cache states that cannot be had here, and why. ``kernel`` is the label of a
+    guest's kernel where a run has several, and becomes part of the targets' names.
+    """
+
+    level: Level
+    why: str = ""
+    refusals: Mapping[Cache, str] = field(default_factory=dict)
+    kernel: str = ""
+
+
+def make(settings: Settings, ground: Ground) -> Plan:
     """Lay out targets x workloads x rounds.
 
     In a round every workload comes once, in shuffled order; its targets follow one another, in
     shuffled order too, so that what is compared is measured side by side. The seed decides both.
-    ``cache_refusals`` names cache states that cannot be had here, and why.
+    Of several levels asked for, those this kernel does not give are left out with the reason; one
+    level alone is lowered to what there is.
     """
     skipped: list[Skipped] = []
     rows = [
-        row for row in _rows(settings, cache_refusals, skipped) if _programs_there(row[0], skipped)
+        row for row in _rows(settings, ground.refusals, skipped) if _programs_there(row[0], skipped)
     ]
-    daemons = targets(settings)
+    chosen = [target for target in targets(settings) if _given(target, settings, ground, skipped)]
     trials: list[Trial] = []
     for number in range(settings.trials):
-        trials += _round(settings, kernel, rows, daemons, number)
-    return Plan(tuple(trials), tuple(skipped), tuple(daemon.name for daemon in daemons))
+        trials += _round(settings, ground, rows, chosen, number)
+    return Plan(tuple(trials), tuple(skipped), tuple(chosen))
+
+
+def _given(target: Target, settings: Settings, ground: Ground, skipped: list[Skipped]) -> bool:
+    given = level_in_force(registry.daemon(target.daemon), ground.level, target.asked)
+    if given is target.asked or len(settings.levels) == 1:
+        return True
+    reason = f"this kernel gives {ground.level}"
+    skipped.append(Skipped(display_name(target, ground), f"{reason}: {ground.why}"))
+    return False
+
+
+def display_name(target: Target, ground: Ground) -> str:
+    """A target's name in tables and files."""
+    return f"{target.name}@{ground.kernel}" if ground.kernel else target.name
 
 
 def timeouts(workload: Workload, settings: Settings) -> tuple[float, float]:
@@ -133,9 +195,9 @@ def timeouts(workload: Workload, settings: Settings) -> tuple[float, float]:
     )
 
 
-def options(series: Series, readdir: bool) -> DaemonOptions:
+def options(series: Series) -> DaemonOptions:
     """What the daemon of a series is asked for (without its counters file)."""
-    return DaemonOptions(series.attr_timeout, series.entry_timeout, series.level, readdir)
+    return DaemonOptions(series.attr_timeout, series.entry_timeout, series.level, series.readdir)
 
 
 Row = tuple[Workload, str, Cache, int]
@@ -171,23 +233,24 @@ def _programs_there(workload: Workload, skipped: list[Skipped]) -> bool:
 
 
 def _round(
-    settings: Settings, kernel: Level, rows: Sequence[Row], daemons: Sequence[Daemon], number: int
+    settings: Settings, ground: Ground, rows: Sequence[Row], chosen: Sequence[Target], number: int
 ) -> list[Trial]:
     chance = random.Random(f"{settings.seed}/{number}")
     trials: list[Trial] = []
     for row in chance.sample(rows, len(rows)):
         seed = chance.getrandbits(31)  # one for all targets: they visit the same names
-        for daemon in chance.sample(daemons, len(daemons)):
-            series = _series(settings, kernel, row, daemon)
+        for target in chance.sample(chosen, len(chosen)):
+            series = _series(settings, ground, row, target)
             trials.append(Trial(series, number, len(trials), seed))
     return trials
 
 
-def _series(settings: Settings, kernel: Level, row: Row, daemon: Daemon) -> Series:
+def _series(settings: Settings, ground: Ground, row: Row, target: Target) -> Series:
     workload, variant, cache, threads = row
     attr, entry = timeouts(workload, settings)
     return Series(
-        target=daemon.name,
+        target=display_name(target, ground),
+        daemon=target.daemon,
         workload=workload.name,
         variant=variant,
         cache=cache,
@@ -195,5 +258,8 @@ def _series(settings: Settings, kernel: Level, row: Row, daemon: Daemon) -> Seri
         entry_timeout=entry,
         threads=threads,
         placement=Placement(settings.placement),
-        level=level_in_force(daemon, kernel, Level(settings.level)),
+        level=level_in_force(registry.daemon(target.daemon), ground.level, target.asked),
+        asked=target.asked,
+        readdir=target.readdir,
+        kernel=ground.kernel,
     )

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench import fuseabi, syscalls
+from bench import fuseabi, labkernel, syscalls
 from bench.model import Exit, Level, Opcode, UserError
 from bench.rawfuse import DEVICE, RawOptions, RawServer
 
@@ -101,13 +101,12 @@ OUT_OF_TREE = (
 )
 
 
-LAB_SWITCH = Path("/sys/module/fuse/parameters/iops")
-
-
 def _what_raises(seen: Observations) -> str:
     if not seen.lab_switch:
         return OUT_OF_TREE
-    return f"the lab kernel is switched to {seen.lab_switch}: echo attach-lookup > {LAB_SWITCH}"
+    return (
+        f"the lab kernel is switched to {seen.lab_switch}: echo attach-lookup > {labkernel.SWITCH}"
+    )
 
 
 def proves_ops_mask(seen: Observations) -> bool:
@@ -277,7 +276,7 @@ def observe() -> Observations:
 
 
 def _observe_on(backing: int) -> Observations:
-    facts: dict[str, object] = {"lab_switch": _lab_switch()}
+    facts: dict[str, object] = {"lab_switch": labkernel.variant()}
     with RawServer(backing) as server:
         facts.update(minor=server.init.minor, offered=server.init.offered)
         if not server.init.offered & fuseabi.FUSE_PASSTHROUGH:
@@ -315,13 +314,6 @@ def _observe_inode_operations(backing: int, seen: Observations) -> dict[str, obj
         options = RawOptions(wanted=wanted, readdir=True)
         facts["readdir_stays"] = _try(backing, options, _readdir_stays)
     return facts
-
-
-def _lab_switch() -> str:
-    try:
-        return LAB_SWITCH.read_text().strip()
-    except OSError:
-        return ""
 
 
 @contextmanager

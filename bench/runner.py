@@ -6,17 +6,18 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bench import (
     backing,
     conformance,
     environment,
     isolate,
+    labkernel,
     placement,
     plan,
     probe,
@@ -24,14 +25,45 @@ from bench import (
     tracing,
     trial,
 )
-from bench.model import Daemon, DaemonOptions, Exit, Level, Outcome, Placement, Trial, UserError
+from bench.model import (
+    Daemon,
+    DaemonOptions,
+    Exit,
+    Level,
+    Outcome,
+    Placement,
+    Series,
+    Target,
+    Trial,
+    UserError,
+)
 from bench.mount import Mount, TrialError
 from bench.plan import Plan, Settings
 from bench.store import RunDirectory
-from bench.view import View
 
-CONFORMANCE_ENTRIES = 20_000
-"""Trees up to this size are compared whole; of larger ones a sample of directories, said so."""
+if TYPE_CHECKING:
+    from bench.view import View
+
+
+class Voice(Protocol):
+    """The face of a run as far as preparing and checking need it; guests have one of their own."""
+
+    def say(self, text: str) -> None:
+        """One line of news."""
+
+    def status(self, text: str) -> None:
+        """What is being done now."""
+
+    def warn(self, text: str) -> None:
+        """One line that must not be overlooked."""
+
+    def tick(self) -> None:
+        """Time passes."""
+
+    def building(self, name: str) -> AbstractContextManager[Callable[[int, int], None]]:
+        """Progress of the tree builder."""
+
+
 CONFORMANCE_SAMPLE = 200
 """Files asked for twice with every timeout at 0: the second time is what passthrough answers."""
 FOREVER_S = 3600.0
@@ -55,7 +87,7 @@ class Result:
         return Exit.PROOF_FAILED if self.counts.get(Outcome.FAILED) else Exit.MEASURED
 
 
-class Clock:
+class Timer:
     """Wall-clock seconds of the run's phases; what no phase accounts for is orchestration."""
 
     def __init__(self) -> None:
@@ -84,15 +116,16 @@ class Clock:
 
 def start(settings: Settings, output: Path | None, argv: list[str], view: View) -> Result:
     """Make a new run; raises UserError when nothing can be measured."""
-    clock = Clock()
-    with prepared(settings, view, clock) as (bench, ability, filled):
-        planned = plan.make(settings, ability.level, filled.cache_refusals())
-        if not planned.trials:
-            reasons = "; ".join(f"{item.what}: {item.reason}" for item in planned.skipped)
-            raise UserError(f"nothing to measure: {reasons}", Exit.NOTHING)
-        where = output or default_output()
-        header = make_header(settings, argv, bench, ability, filled, planned)
-        run = RunDirectory.create(where, header)
+    if settings.kernels:
+        from bench import guests
+
+        return guests.start(settings, output or default_output(), argv, view)
+    clock = Timer()
+    with prepared(settings, view, clock) as (bench, ground):
+        planned = plan.make(settings, ground)
+        refuse_empty(planned)
+        header = make_header(settings, argv, facts(bench, planned), planned.skipped)
+        run = RunDirectory.create(output or default_output(), header)
         return go(run, planned, bench, view, clock)
 
 
@@ -100,26 +133,43 @@ def resume(run: RunDirectory, view: View) -> Result:
     """Finish a run: do the trials of its plan that have no line yet."""
     header = run.header()
     settings = Settings.from_json(header["settings"])
-    clock = Clock()
-    with prepared(settings, view, clock) as (bench, ability, filled):
-        planned = plan.make(settings, ability.level, filled.cache_refusals())
-        refuse_other_machine(
-            header, make_header(settings, header["argv"], bench, ability, filled, planned)
-        )
-        done = {(record["series"], record["round"]) for record in run.trials()}
-        left = tuple(one for one in planned.trials if (one.series.label, one.round) not in done)
+    if settings.kernels:
+        from bench import guests
+
+        return guests.resume(run, settings, view)
+    clock = Timer()
+    with prepared(settings, view, clock) as (bench, ground):
+        planned = plan.make(settings, ground)
+        refuse_other_machine(header, facts(bench, planned))
+        left = not_done(planned.trials, run)
         view.say(f"resuming {run.path.name}: {len(left)} of {len(planned.trials)} trials to do")
-        return go(run, Plan(left, planned.skipped, planned.targets), bench, view, clock)
+        return go(run, replace(planned, trials=left), bench, view, clock)
+
+
+def not_done(trials: tuple[Trial, ...], run: RunDirectory) -> tuple[Trial, ...]:
+    """The trials that have no line in trials.jsonl."""
+    done = {(record["series"], record["round"]) for record in run.trials()}
+    return tuple(one for one in trials if (one.series.label, one.round) not in done)
+
+
+def refuse_empty(planned: Plan) -> None:
+    """Raises UserError with the reasons when a plan holds no trial."""
+    if not planned.trials:
+        reasons = "; ".join(f"{item.what}: {item.reason}" for item in planned.skipped)
+        raise UserError(f"nothing to measure: {reasons}", Exit.NOTHING)
 
 
 @contextmanager
 def prepared(
-    settings: Settings, view: View, clock: Clock
-) -> Iterator[tuple[trial.Bench, probe.KernelAbility, backing.Backing]]:
-    """Everything a trial needs, held until the run ends: namespace, lock, latency, tree, placement."""
+    settings: Settings, view: Voice, clock: Timer, kernel: str = ""
+) -> Iterator[tuple[trial.Bench, plan.Ground]]:
+    """Everything a trial needs, held until the run ends: namespace, lock, latency, tree, placement.
+
+    ``kernel`` is the label this kernel has in the run's tables.
+    """
     from workloads import tree
 
-    daemons = plan.targets(settings)
+    fuse = any(registry.daemon(target.daemon).is_fuse for target in plan.targets(settings))
     spec = tree.parse_tree(settings.tree)
     isolate.enter_private_namespace()
     with ExitStack() as stack:
@@ -128,19 +178,27 @@ def prepared(
         backing.check_directory(directory)
         stack.enter_context(backing.locked(directory))
         with clock("probe"):
+            stack.callback(labkernel.restore, labkernel.variant())
+            labkernel.select(Level.LOOKUP)
             ability = probe.probe()
-        if any(daemon.is_fuse for daemon in daemons):
+        if fuse:
             probe.require_fuse(ability)
-        announce_level(settings, daemons, ability, view)
+        announce_level(settings, ability, view)
         with clock("tree"), view.building(settings.tree) as progress:
-            filled = backing.fill(directory, spec, progress)
+            filled = backing.fill(directory, spec, progress, git=wants_git(settings))
         stack.enter_context(tracing.keep_tracepoint())
         latency = stack.enter_context(placement.hold_cpu_dma_latency())
         cpus = place(settings)
         stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
         placement.pin(0, cpus.runner)
         bench = make_bench(settings, filled, cpus, ability, latency, view)
-        yield bench, ability, filled
+        why = "; ".join(ability.reasons)
+        yield bench, plan.Ground(ability.level, why, filled.cache_refusals(), kernel)
+
+
+def wants_git(settings: Settings) -> bool:
+    """Whether a workload of the run needs the generated repository."""
+    return any("git" in workload.needs for workload, _ in registry.rows(settings.workloads))
 
 
 def place(settings: Settings) -> placement.Plan:
@@ -157,7 +215,7 @@ def make_bench(
     cpus: placement.Plan,
     ability: probe.KernelAbility,
     latency: str,
-    view: View,
+    view: Voice,
 ) -> trial.Bench:
     """What all trials share."""
     spec = filled.spec
@@ -175,7 +233,9 @@ def make_bench(
         logs=Path(),
         cpus=cpus,
         ability=ability,
+        filled=filled,
         latency=latency,
+        start_worker=trial.spawn_worker,
         tick=view.tick,
         warm_backing=warmer(filled),
     )
@@ -190,7 +250,7 @@ def warmer(filled: backing.Backing) -> Callable[[], None]:
     return lambda: (opdriver.walk(os.fsencode(filled.path), stat=True), None)[1]
 
 
-def go(run: RunDirectory, planned: Plan, bench: trial.Bench, view: View, clock: Clock) -> Result:
+def go(run: RunDirectory, planned: Plan, bench: trial.Bench, view: View, clock: Timer) -> Result:
     """Conformance, then every trial; the run's directory is right after each of them."""
     bench.logs = run.path / "logs"
     counts: dict[str, int] = {}
@@ -205,7 +265,7 @@ def go(run: RunDirectory, planned: Plan, bench: trial.Bench, view: View, clock: 
                     record, pyperf_json = do(bench, one, broken)
                 keep(run, record, pyperf_json)
                 counts[record["outcome"]] = counts.get(record["outcome"], 0) + 1
-                progress.end(one, record)
+                progress.end(record)
     except KeyboardInterrupt:
         interrupted = True
         view.warn(f"interrupted; finish it with: python -m bench run --resume {run.path}")
@@ -233,20 +293,19 @@ def keep(run: RunDirectory, record: dict[str, Any], pyperf_json: str) -> None:
         raise UserError(f"cannot write results to {run.path}: {error.strerror}", Exit.BUG) from None
 
 
-def check_targets(planned: Plan, bench: trial.Bench, view: View) -> dict[str, str]:
+def check_targets(planned: Plan, bench: trial.Bench, view: Voice) -> dict[str, str]:
     """Compare every target with the backing on mounts of its own; returns reasons by target.
 
     This is not done on a trial's mount: it would show the mount every name a cold row needs unseen.
     """
     broken: dict[str, str] = {}
-    levels = {one.series.target: one.series.level for one in planned.trials}
-    for name in planned.targets:
-        daemon = registry.daemon(name)
-        if daemon.argv is None:
+    one_each = {one.series.target: one.series for one in planned.trials}
+    for name, series in one_each.items():
+        if registry.daemon(series.daemon).argv is None:
             continue
         view.status(f"comparing {name} with the backing, entry by entry")
         try:
-            reason = check_target(bench, daemon, levels[name], view)
+            reason = check_target(bench, series, view)
         except (TrialError, OSError) as error:
             reason = f"conformance: {error}"
         if reason:
@@ -255,37 +314,39 @@ def check_targets(planned: Plan, bench: trial.Bench, view: View) -> dict[str, st
     return broken
 
 
-def check_target(bench: trial.Bench, daemon: Daemon, level: Level, view: View) -> str:
+def check_target(bench: trial.Bench, series: Series, view: Voice) -> str:
     """What is wrong with a target's answers; empty when nothing is.
 
     Once over the whole tree, as lookups and listings first tell it; then a sample of entries on a
     mount whose timeouts are 0, so that every field comes from a GETATTR (or its passthrough).
     """
-    with conformance_mount(bench, daemon, level, FOREVER_S) as mount:
+    daemon = registry.daemon(series.daemon)
+    with conformance_mount(bench, series, FOREVER_S) as mount:
         whole = conformance.compare(
             bench.backing / "tree",
             mount.root / "tree",
-            limit=CONFORMANCE_ENTRIES,
+            limit=bench.settings.conformance,
             seed=bench.settings.seed,
             exempt=daemon.exempt,
         )
-    with conformance_mount(bench, daemon, level, 0.0) as mount:
-        paths = bench.paths(CONFORMANCE_SAMPLE, bench.settings.seed)
+    with conformance_mount(bench, series, 0.0) as mount:
+        paths = bench.paths(min(CONFORMANCE_SAMPLE, bench.settings.names), bench.settings.seed)
         sample = conformance.spot_check(bench.backing, mount.root, paths * 2, exempt=daemon.exempt)
-    view.say(f"{daemon.name}: {whole}")
+    view.say(f"{series.target}: {whole}")
     different = (*whole.differences, *sample.differences)
     return f"answers differ from the backing: {different[0]}" if different else ""
 
 
 @contextmanager
-def conformance_mount(
-    bench: trial.Bench, daemon: Daemon, level: Level, timeout_s: float
-) -> Iterator[Mount]:
+def conformance_mount(bench: trial.Bench, series: Series, timeout_s: float) -> Iterator[Mount]:
     """A mount as trials use it, but for its timeouts; raises TrialError."""
-    options = DaemonOptions(timeout_s, timeout_s, level, bench.settings.readdir)
-    mount = Mount(daemon, bench.backing, isolate.runtime() / f"conformance-{daemon.name}", options)
+    options = DaemonOptions(timeout_s, timeout_s, series.level, series.readdir)
+    name = f"conformance-{series.target}"
+    daemon = registry.daemon(series.daemon)
+    mount = Mount(daemon, bench.backing, isolate.runtime() / name, options)
+    mount.start, mount.patience = bench.start_daemon, bench.patience
     try:
-        mount.up(bench.cpus.daemon, bench.logs / f"conformance-{daemon.name}.log", bench.tick)
+        mount.up(bench.cpus.daemon, bench.logs / f"{name}.log", bench.tick)
         yield mount
         mount.down()
     except BaseException:
@@ -293,26 +354,39 @@ def conformance_mount(
         raise
 
 
-def announce_level(
-    settings: Settings, daemons: list[Daemon], ability: probe.KernelAbility, view: View
-) -> None:
+def announce_level(settings: Settings, ability: probe.KernelAbility, view: Voice) -> None:
     """Say before anything is measured when the kernel gives less than was asked for."""
-    asked = Level(settings.level)
-    wanting = [daemon.name for daemon in daemons if len(daemon.levels) > 1]
-    if wanting and ability.level.rank < asked.rank:
-        view.warn(
-            f"{', '.join(wanting)} asked for level {asked}, this kernel gives {ability.level}: "
-            + "; ".join(ability.reasons)
-        )
+    wanting = [
+        target for target in plan.targets(settings) if target.asked.rank > ability.level.rank
+    ]
+    if wanting:
+        names = ", ".join(f"{target.name} asked for level {target.asked}" for target in wanting)
+        view.warn(f"{names}, this kernel gives {ability.level}: " + "; ".join(ability.reasons))
+
+
+def facts(bench: trial.Bench, planned: Plan) -> dict[str, Any]:
+    """What run.json says of the kernel and machine the trials run on, and of their targets."""
+    ability = bench.ability
+    return {
+        "targets": [target_record(target, planned, bench) for target in planned.targets],
+        "tree": bench.filled.spec.as_mapping(),
+        "backing": bench.filled.describe(),
+        "kernel_level": {
+            "level": ability.level.value,
+            "readdir": ability.readdir,
+            "reasons": list(ability.reasons),
+        },
+        "environment": {
+            **environment.collect(bench.filled.path),
+            "fuse": dict(ability.facts),
+        },
+        "cpu_dma_latency": bench.latency,
+        "placement": bench.cpus.as_json(),
+    }
 
 
 def make_header(
-    settings: Settings,
-    argv: list[str],
-    bench: trial.Bench,
-    ability: probe.KernelAbility,
-    filled: backing.Backing,
-    planned: Plan,
+    settings: Settings, argv: list[str], found: dict[str, Any], skipped: tuple[plan.Skipped, ...]
 ) -> dict[str, Any]:
     """run.json as it stands before the first trial."""
     return {
@@ -320,35 +394,34 @@ def make_header(
         "finished": None,
         "argv": argv,
         "settings": settings.to_json(),
-        "targets": [target_record(name, settings, ability) for name in planned.targets],
-        "tree": filled.spec.as_mapping(),
-        "backing": filled.describe(),
-        "kernel_level": {
-            "level": ability.level.value,
-            "readdir": ability.readdir,
-            "reasons": list(ability.reasons),
-        },
-        "environment": {**environment.collect(filled.path), "fuse": dict(ability.facts)},
-        "cpu_dma_latency": bench.latency,
-        "placement": bench.cpus.as_json(),
-        "skipped": [{"what": item.what, "reason": item.reason} for item in planned.skipped],
+        "clock": settings.clock,
+        **found,
+        "skipped": [asdict(item) for item in skipped],
         "phases": {},
     }
 
 
-def target_record(name: str, settings: Settings, ability: probe.KernelAbility) -> dict[str, Any]:
+def target_record(target: Target, planned: Plan, bench: trial.Bench) -> dict[str, Any]:
     """One entry of run.json's ``targets``."""
-    daemon = registry.daemon(name)
-    asked = Level(settings.level) if len(daemon.levels) > 1 else Level.NONE
-    level = plan.level_in_force(daemon, ability.level, asked)
-    lower = level.rank < asked.rank
+    daemon = registry.daemon(target.daemon)
+    series = next(
+        one.series
+        for one in planned.trials
+        if one.series.daemon == daemon.name
+        and one.series.asked is target.asked
+        and one.series.readdir == target.readdir
+    )
+    lower = series.level.rank < target.asked.rank
     return {
-        "name": name,
+        "name": series.target,
+        "daemon": daemon.name,
+        "kernel": series.kernel,
         "summary": daemon.summary,
         "kind": kind(daemon),
-        "level_asked": asked.value,
-        "level": level.value,
-        "level_reason": "; ".join(ability.reasons) if lower else "",
+        "level_asked": target.asked.value,
+        "level": series.level.value,
+        "level_reason": "; ".join(bench.ability.reasons) if lower else "",
+        "readdir": series.readdir,
     }
 
 
@@ -379,7 +452,8 @@ def refuse_other_machine(old: dict[str, Any], new: dict[str, Any]) -> None:
 def default_output() -> Path:
     """results/local/<date>-<time> below the current directory; a second within the second waits."""
     while True:
-        path = Path("results/local") / datetime.now(UTC).astimezone().strftime("%Y%m%d-%H%M%S")
+        name = datetime.now(UTC).astimezone().strftime("%Y%m%d-%H%M%S")
+        path = Path("results/local") / name
         if not path.exists():
             return path
         time.sleep(0.1)

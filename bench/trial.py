@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from bench import conformance, isolate, placement, proof, registry
+from bench.backing import Backing
 from bench.model import (
     Bound,
     Cache,
+    Clock,
     Context,
     Daemon,
     DaemonOptions,
@@ -30,10 +31,10 @@ from bench.model import (
     Trial,
     Verdict,
 )
-from bench.mount import Mount, ServerEnd, TrialError
+from bench.mount import Mount, ServerEnd, TrialError, describe_exit, spawn
 from bench.plan import Settings, options
 from bench.probe import KernelAbility
-from bench.worker import Job
+from bench.worker import Job, serve
 
 SPOT_CHECKS = 16
 """Entries compared with the backing after every trial's last window."""
@@ -52,15 +53,24 @@ class Bench:
     cpus: placement.Plan
     ability: KernelAbility
     """What the kernel was found to pass through."""
+    filled: Backing
+    """The backing and what it lies on."""
     latency: str
     """What became of /dev/cpu_dma_latency, in words."""
+    start_worker: Callable[[Job, Collection[int], IO[bytes]], isolate.Child]
+    start_daemon: Callable[[list[str], Collection[int], IO[bytes]], isolate.Child] = spawn
+    settle: Callable[[], None] = lambda: None
+    """Called after every unmount, before the next mount."""
     tick: Callable[[], None] = lambda: None
     warm_backing: Callable[[], None] = lambda: None
+
+    patience: float = 1.0
+    """Factor on every timeout. Infinite where this clock says nothing of waiting: see bench.guest."""
 
     @property
     def trial_timeout_s(self) -> float:
         """After this long a worker counts as hung."""
-        return 120.0 + 0.002 * int(self.tree["files"])
+        return self.patience * (120.0 + 0.002 * int(self.tree["files"]))
 
 
 class Phases:
@@ -84,7 +94,7 @@ def run(bench: Bench, trial: Trial) -> tuple[dict[str, Any], str]:
     What goes wrong becomes a failed record; only KeyboardInterrupt and bugs pass through.
     """
     phases = Phases()
-    record = _header(bench, trial)
+    record = header(bench, trial)
     pyperf_json = ""
     try:
         answer, pyperf_json, server = _measure(bench, trial, phases)
@@ -100,21 +110,26 @@ def run(bench: Bench, trial: Trial) -> tuple[dict[str, Any], str]:
 
 def skipped(bench: Bench, trial: Trial, reason: str) -> dict[str, Any]:
     """The record of a trial that could not be tried."""
-    return _header(bench, trial) | {"outcome": Outcome.SKIPPED.value, "reason": reason}
+    return header(bench, trial) | {"outcome": Outcome.SKIPPED.value, "reason": reason}
 
 
-def _header(bench: Bench, trial: Trial) -> dict[str, Any]:
+def header(bench: Bench, trial: Trial) -> dict[str, Any]:
+    """A trial's record before anything was done."""
     series = trial.series
     workload = registry.workloads()[series.workload]
     return {
         "series": series.label,
         "target": series.target,
+        "daemon": series.daemon,
+        "kernel": series.kernel,
         "workload": series.workload,
         "variant": series.variant,
         "cache": series.cache.value,
         "threads": series.threads,
         "placement": series.placement.value,
         "level": series.level.value,
+        "readdir": series.readdir,
+        "clock": bench.settings.clock,
         "attr_timeout": series.attr_timeout,
         "entry_timeout": series.entry_timeout,
         "round": trial.round,
@@ -146,7 +161,7 @@ def _measure(
 ) -> tuple[dict[str, Any], str, dict[str, Any] | None]:
     """Count and time: on one mount, or on two where a window uses a mount up."""
     workload = registry.workloads()[trial.series.workload]
-    daemon = registry.daemon(trial.series.target)
+    daemon = registry.daemon(trial.series.daemon)
     if workload.shape is not Shape.ONCE:
         return _on_mount(bench, trial, phases, count=True, measure=True)
     counted: dict[str, Any] = {}
@@ -160,13 +175,13 @@ def _on_mount(
     bench: Bench, trial: Trial, phases: Phases, *, count: bool, measure: bool
 ) -> tuple[dict[str, Any], str, dict[str, Any] | None]:
     series = trial.series
-    daemon = registry.daemon(series.target)
+    daemon = registry.daemon(series.daemon)
     log = bench.logs / f"{trial.round:02}-{series.label}.log"
     with phases("cache"):
         how = make_cache_state(bench, series.cache)
-    mount = Mount(
-        daemon, bench.backing, isolate.runtime() / series.target, _options(bench, trial, daemon)
-    )
+    mountpoint = isolate.runtime() / series.target
+    mount = Mount(daemon, bench.backing, mountpoint, _options(trial, daemon))
+    mount.start, mount.patience = bench.start_daemon, bench.patience
     try:
         with phases("mount"):
             mount.up(bench.cpus.daemon, log, bench.tick)
@@ -187,11 +202,12 @@ def _on_mount(
     finally:
         if mount.options.counters is not None:
             mount.options.counters.unlink(missing_ok=True)
+        bench.settle()
     return answer | {"cache_how": how}, pyperf_json, _server_record(end)
 
 
-def _options(bench: Bench, trial: Trial, daemon: Daemon) -> DaemonOptions:
-    chosen = options(trial.series, bench.settings.readdir)
+def _options(trial: Trial, daemon: Daemon) -> DaemonOptions:
+    chosen = options(trial.series)
     if not daemon.has_counters:
         return chosen
     return replace(chosen, counters=isolate.runtime() / f"{trial.series.target}.counters")
@@ -209,6 +225,7 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         sync=Sync(settings.sync),
         attr_timeout=series.attr_timeout,
         entry_timeout=series.entry_timeout,
+        names=settings.names,
         windows=settings.values + 1,
         histogram=settings.histogram,
     )
@@ -222,6 +239,7 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         measure=measure,
         values=settings.values,
         window_s=settings.window_s,
+        clock=Clock(settings.clock),
         pipe=-1,
         result=-1,
     )
@@ -236,34 +254,45 @@ def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[st
     pipe_read, pipe_write = os.pipe()
     job = replace(job, pipe=pipe_write, result=result_write)
     with log.open("ab") as stderr:
-        process = isolate.start(
-            [sys.executable, "-m", "bench.worker"],
-            cpus=bench.cpus.client,
-            stdin=subprocess.PIPE,
-            stdout=stderr,
-            stderr=stderr,
-            pass_fds=(pipe_write, result_write),
-        )
+        process = bench.start_worker(job, bench.cpus.client, stderr)
     os.close(result_write)
     os.close(pipe_write)
     with os.fdopen(result_read, "rb") as result, os.fdopen(pipe_read, "rb") as pipe:
         try:
-            assert process.stdin is not None
-            process.stdin.write(job.to_json().encode())
-            process.stdin.close()
             texts = drain([result, pipe], bench, mount)
         except BaseException:
             process.kill()
             mount.silence()  # or a worker in the middle of a request would not end
             process.wait()
             raise
-    if process.wait() != 0:
-        raise TrialError(f"the worker {_words(process.returncode)}; see {log.name}")
+    if (status := process.wait()) != 0:
+        raise TrialError(f"the worker {describe_exit(status)}; see {log.name}")
     answer = json.loads(texts[0] or b"{}")
     if "error" in answer:
         mount.check_alive()
         raise TrialError(answer["error"])
     return answer, texts[1].decode()
+
+
+def spawn_worker(job: Job, cpus: Collection[int], stderr: IO[bytes]) -> isolate.Child:
+    """A worker as a new Python process."""
+    process = isolate.start(
+        [sys.executable, "-m", "bench.worker"],
+        cpus=cpus,
+        stdin=subprocess.PIPE,
+        stdout=stderr,
+        stderr=stderr,
+        pass_fds=(job.pipe, job.result),
+    )
+    assert process.stdin is not None
+    process.stdin.write(job.to_json().encode())
+    process.stdin.close()
+    return process
+
+
+def fork_worker(job: Job, cpus: Collection[int], stderr: IO[bytes]) -> isolate.Child:
+    """A worker as a child of this process: the same work, without starting Python again."""
+    return isolate.fork(lambda: serve(job), cpus=cpus, stderr=stderr)
 
 
 def drain(pipes: list[Any], bench: Bench, mount: Mount) -> list[bytes]:
@@ -318,20 +347,20 @@ def _spot_check(bench: Bench, trial: Trial, mount: Mount) -> None:
 def _judge(bench: Bench, trial: Trial, record: dict[str, Any]) -> None:
     """Set the verdict; a claim that does not hold, or a cold that was not cold, fails the trial."""
     series = trial.series
-    daemon = registry.daemon(series.target)
+    daemon = registry.daemon(series.daemon)
     workload = registry.workloads()[series.workload]
     requests, plain = record["requests"], record["expected"]
     if requests is None:
         record["expected"] = None
         return
     counts = _best_counts(requests)
-    claims = claims_by_level(daemon, options(series, bench.settings.readdir), series.cache)
+    claims = claims_by_level(daemon, options(series), series.cache)
     verdict, reason, failed = proof.verdict(
         subject=workload.subject,
         claims=claims,
         counts=counts,
         level=series.level,
-        asked=Level(bench.settings.level),
+        asked=series.asked,
         available=bench.ability.level,
         why="; ".join(bench.ability.reasons),
         plain={Opcode[name]: Bound(*bounds) for name, bounds in plain.items()},
@@ -377,9 +406,3 @@ def _not_cold(record: Mapping[str, Any], counts: Mapping[Opcode, int]) -> str:
 
 def _server_record(end: ServerEnd | None) -> dict[str, Any] | None:
     return None if end is None else {"exit": end.exit, "rss_kib": end.rss_kib, "cpu_s": end.cpu_s}
-
-
-def _words(status: int) -> str:
-    return (
-        f"was killed by {signal.Signals(-status).name}" if status < 0 else f"exited with {status}"
-    )

@@ -56,6 +56,14 @@ class View:
             self._progress.refresh()
             self._drawn = time.monotonic()
 
+    def ended(self, record: dict[str, Any]) -> None:
+        """A trial is on disk: say what went wrong with it, and print it for --json."""
+        if record["outcome"] != Outcome.OK:
+            name = f"{record['series']}, round {record['round'] + 1}"
+            self.warn(f"{name}: {record['outcome']}: {record['reason']}")
+        if self.as_json:
+            print(json.dumps(record, separators=(",", ":")), file=sys.stdout, flush=True)
+
     @contextmanager
     def building(self, name: str) -> Iterator[Callable[[int, int], None]]:
         """A bar for the tree builder: yields progress(done, total) in files."""
@@ -121,16 +129,12 @@ class TrialProgress:
                 f"round {trial.round + 1}: {self.done} of {self.total} trials done{self._eta()}"
             )
 
-    def end(self, trial: Trial, record: dict[str, Any]) -> None:
+    def end(self, record: dict[str, Any]) -> None:
         """A trial is on disk."""
         self.done += 1
         self.bar.update(self.task, advance=1)
         self.view.tick()
-        if record["outcome"] != Outcome.OK:
-            name = f"{trial.series.row} on {trial.series.target}, round {trial.round + 1}"
-            self.view.warn(f"{name}: {record['outcome']}: {record['reason']}")
-        if self.view.as_json:
-            print(json.dumps(record, separators=(",", ":")), file=sys.stdout, flush=True)
+        self.view.ended(record)
 
     def _eta(self) -> str:
         if not self.done:

@@ -16,10 +16,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import isolate
 from bench.kernel import Image, kill_group
 from bench.model import UserError
 
@@ -37,6 +38,9 @@ KVM_PROBE_TIMEOUT_S = 20.0
 
 # One instruction is 2 ns of guest time; time does not wait for the host.
 _ICOUNT = "-icount shift=1,sleep=off"
+
+# A process ID namespace of its own: qemu dies with the runner, however that dies.
+_CAGE = ("unshare", "--pid", "--fork", "--kill-child")
 
 _PANIC = re.compile(r"Kernel panic - not syncing: .*")
 _SPLAT = re.compile(
@@ -151,7 +155,13 @@ class _Watch:
         return None
 
 
-def _wait(process: subprocess.Popen[bytes], watch: _Watch) -> str | None:
+def _environment() -> dict[str, str]:
+    """virtme-ng starts its own helpers by name: they lie beside this Python."""
+    here = Path(sys.executable).parent
+    return {"PATH": f"{here}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
+
+
+def _wait(process: subprocess.Popen[bytes], watch: _Watch, tick: Callable[[], None]) -> str | None:
     """Wait for the end of qemu; the reason if it had to be killed."""
     begin = time.monotonic()
     while True:
@@ -159,6 +169,7 @@ def _wait(process: subprocess.Popen[bytes], watch: _Watch) -> str | None:
             process.wait(0.2)
             return None
         except subprocess.TimeoutExpired:
+            tick()
             reason = watch.verdict(time.monotonic() - begin)
             if reason:
                 return reason
@@ -189,14 +200,15 @@ def boot(
     disks: Sequence[Path] = (),
     accelerator: str | None = None,
     label: str = "guest",
+    tick: Callable[[], None] = lambda: None,
 ) -> GuestResult:
     """Boot `image`, run `command` in it as root, and tell what became of it.
 
     `share` is seen by the guest under the same path, read-write; all else of the
     host's root is read-only.  The logs are `<label>.console` and `<label>.stdout`
     in it.  `clock` INSTRUCTIONS makes guest time executed instructions, on one CPU
-    and without KVM.  `accelerator` None takes what `accelerator_for` finds.  Raises
-    UserError if virtme-ng or qemu is missing, or for an impossible wish.
+    and without KVM.  `accelerator` None takes what `accelerator_for` finds.  `tick` is
+    called five times a second.  Raises UserError if virtme-ng or qemu is missing, or for an impossible wish.
     """
     if clock not in (WALL, INSTRUCTIONS):
         raise UserError(f"no clock {clock!r}: choose {WALL} or {INSTRUCTIONS}")
@@ -218,12 +230,11 @@ def boot(
     )  # fmt: skip
     begin = time.monotonic()
     with console.open("wb") as err, stdout.open("wb") as out:
-        process = subprocess.Popen(
-            argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-            start_new_session=True, cwd="/",
-        )  # fmt: skip
+        process = isolate.start(
+            [*_CAGE, *argv], cpus=(), stdout=out, stderr=err, environment=_environment(), cwd="/"
+        )
         try:
-            killed = _wait(process, _Watch(state, console, timeout_s, boot_timeout_s))
+            killed = _wait(process, _Watch(state, console, timeout_s, boot_timeout_s), tick)
         finally:
             # also after a normal end: nothing of its session may stay behind
             kill_group(process)

@@ -21,6 +21,7 @@ from bench.model import (
     Body,
     Bound,
     Cache,
+    Clock,
     Context,
     Opcode,
     Requests,
@@ -34,6 +35,9 @@ from bench.model import (
 COUNT_OPS = 251
 """At least this many operations are counted (a prime: an accidental multiple would show)."""
 MAX_LOOPS = 1 << 24
+NS = {Clock.WALL: 1e9, Clock.INSTRUCTIONS: 2.0}
+"""Nanoseconds of the guest's clock in one unit of a value: a second, or an instruction at
+``-icount shift=1`` (bench.vm)."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Job:
     measure: bool
     values: int
     window_s: float
+    clock: Clock
     pipe: int
     result: int
 
@@ -71,13 +76,18 @@ class Job:
             "cache": Cache(context["cache"]),
             "sync": Sync(context["sync"]),
         }
+        raw["clock"] = Clock(raw["clock"])
         raw["counters"] = Path(raw["counters"]) if raw["counters"] else None
         return cls(context=Context(**context), **raw)
 
 
 def main() -> int:
-    """Do the job read from stdin; the result goes to the descriptor it names, as one JSON object."""
-    job = Job.from_json(sys.stdin.read())
+    """Do the job read from stdin."""
+    return serve(Job.from_json(sys.stdin.read()))
+
+
+def serve(job: Job) -> int:
+    """Do a job; the result goes to the descriptor it names, as one JSON object."""
     try:
         answer = work(job)
     except OSError as error:
@@ -159,14 +169,14 @@ def measure(job: Job, workload: Workload, body: Body) -> dict[str, Any]:
 
     loops = calibrate(body, job.window_s) if workload.shape is Shape.REPEAT else 1
     values = 1 if workload.shape is Shape.ONCE else job.values
-    seconds: list[float] = []
+    taken: list[float] = []
 
     def time_func(asked: int) -> float:
         body.before()
         window = body.window(asked)
         check_window(body, asked, window)
-        seconds.append(window.ns / 1e9)
-        return seconds[-1]
+        taken.append(window.ns / NS[job.clock])
+        return taken[-1]
 
     runner = pyperf.Runner(metadata=metadata(job))
     runner.parse_args(
@@ -184,7 +194,7 @@ def measure(job: Job, workload: Workload, body: Body) -> dict[str, Any]:
     )
     runner.bench_time_func(job.label, time_func, inner_loops=body.ops_per_loop)
     per_window = loops * body.ops_per_loop
-    return {"loops": loops, "values": [taken / per_window for taken in seconds]}
+    return {"loops": loops, "values": [window / per_window for window in taken]}
 
 
 def calibrate(body: Body, window_s: float) -> int:
@@ -218,7 +228,9 @@ def sampled_pass(body: Body, loops: int) -> dict[str, int]:
 def metadata(job: Job) -> dict[str, Any]:
     """What pyperf stores with the run, for people who open the series file alone."""
     context = job.context
+    unit = {} if job.clock is Clock.WALL else {"unit": "integer", "clock": "instructions"}
     return {
+        **unit,
         "workload": job.workload,
         "variant": context.variant or "-",
         "cache": context.cache.value,

@@ -48,6 +48,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return error.code
 
 
+def preload() -> None:
+    """Import what serving needs, in the order it needs it, for a process that will fork servers."""
+    Shim()  # before pyfuse3, which resolves fuse_session_mount when it is imported
+    import pyfuse3
+    import trio
+
+    from daemons import _mirror
+
+    assert pyfuse3 and trio and _mirror
+
+
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     soft_limit = _raise_open_files()
     parser = argparse.ArgumentParser(prog="daemons._serve", description=__doc__.splitlines()[0])

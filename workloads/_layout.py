@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from bench.model import Context
 from workloads.tree import TreeSpec
 
-STORM_NAMES = 1000
-"""Names a storm goes round: small enough that a slow server's first pass takes under a second."""
 SLICE_NAMES = 500
 """Names, at most, that one cold window uses up."""
 SLICE_DIRECTORIES = 8
@@ -31,17 +29,18 @@ def chance(context: Context) -> random.Random:
     return random.Random(context.seed)
 
 
-def files(context: Context, count: int = STORM_NAMES) -> list[str]:
-    """Up to ``count`` different files of the whole tree, as paths below the target's root."""
+def files(context: Context) -> list[str]:
+    """The storm's files, drawn from the whole tree, as paths below the target's root."""
     tree = spec(context)
-    numbers = chance(context).sample(range(tree.file_count), min(count, tree.file_count))
+    count = min(context.names, tree.file_count)
+    numbers = chance(context).sample(range(tree.file_count), count)
     return [tree.file_path(number) for number in numbers]
 
 
-def missing(context: Context, count: int = STORM_NAMES) -> list[str]:
-    """Up to ``count`` paths of known directories that name nothing."""
+def missing(context: Context) -> list[str]:
+    """As many paths of known directories that name nothing."""
     tree = spec(context)
-    return [tree.missing_path(number) for number in range(min(count, tree.file_count))]
+    return [tree.missing_path(number) for number in range(min(context.names, tree.file_count))]
 
 
 def leaves(context: Context, count: int) -> list[int]:
@@ -67,7 +66,7 @@ def directory_paths(context: Context, numbers: Iterable[int]) -> list[str]:
 def cold_files(context: Context) -> list[str]:
     """Different files for all windows, in random order; each window takes an equal slice."""
     paths = [path for leaf in leaves(context, OPEN_DIRECTORIES) for path in files_of(context, leaf)]
-    each = min(SLICE_NAMES, len(paths) // context.windows)
+    each = min(SLICE_NAMES, context.names, len(paths) // context.windows)
     if each == 0:
         raise ValueError(
             f"the tree has too few files for {context.windows} windows of unseen names"

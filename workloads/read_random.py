@@ -13,9 +13,6 @@ from workloads import tree
 from workloads._bodies import Driven
 from workloads._native.opdriver import Driver
 
-BLOCKS = 1000
-"""4 KiB blocks one window reads."""
-
 
 def prepare(context: Context) -> Body:
     """All data files open before the first window; every block is visited at most once."""
@@ -23,7 +20,7 @@ def prepare(context: Context) -> Body:
     driver = Driver(
         "pread", context.root, tree.Data().paths(), order="random", seed=context.seed, once=cold
     )
-    return Driven(driver, BLOCKS)
+    return Driven(driver, context.names)
 
 
 def expect(context: Context) -> Mapping[Opcode, Bound]:

@@ -32,7 +32,9 @@ def prepare(context: Context) -> Body:
     paths = [
         path for leaf in _layout.leaves(context, 4) for path in _layout.files_of(context, leaf)
     ]
-    driver = Driver("statx-at", context.root, paths[:NAMES], sync=context.sync.value)
+    driver = Driver(
+        "statx-at", context.root, paths[: min(NAMES, context.names)], sync=context.sync.value
+    )
     return Expired(driver, 1.5 * max(context.attr_timeout, context.entry_timeout))
 
 

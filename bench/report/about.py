@@ -32,6 +32,8 @@ def facts(run: Run, rows: Sequence[Row]) -> list[Fact]:
     return [
         Fact("run", _run(run)),
         Fact("kernel", kernel(run)),
+        *(Fact("guest", text) for text in guests(run)),
+        *([Fact("clock", clock(run))] if units.quantity() is not units.WALL else []),
         Fact("machine", _machine(_environment(run))),
         Fact("passthrough", level(run)),
         Fact("placement", placement(run)),
@@ -53,7 +55,7 @@ def footer(run: Run, rows: Sequence[Row]) -> list[str]:
     own = next(iter(row_facts)) if len(row_facts) == 1 else _settings(rows)
     missing = [*skipped(run, rows), *failed(rows), *run.problems]
     return [
-        f"{kernel(run)}; passthrough: {level(run)}",
+        "; ".join([kernel(run), *guests(run), f"passthrough: {level(run)}"]),
         f"placement {placement(run)}",
         f"{own}; tree {tree(run)}",
         f"run {run.name}: {command(run)}",
@@ -74,6 +76,30 @@ def kernel(run: Run) -> str:
     if isinstance(release, Mapping):
         release = _pick(release, "release", "kernel_release", "version")
     return f"Linux {release}" if release else "Linux, release not recorded"
+
+
+def guests(run: Run) -> list[str]:
+    """The kernels that ran in a virtual machine, with what was given to them."""
+    return [
+        " ".join(
+            [
+                f"{entry.get('label')}: Linux {entry.get('release')}",
+                *(entry.get("parameters") or ()),
+                f"under {entry.get('accelerator')}",
+            ]
+        )
+        for entry in run.about.get("kernels") or ()
+        if isinstance(entry, Mapping)
+    ]
+
+
+def clock(run: Run) -> str:
+    """What the values of a run that are not times count."""
+    del run
+    return (
+        "instructions: qemu -icount shift=1, one CPU; a guest's clock is what it executed. Path "
+        "length, not time; never to be compared with wall-clock rows"
+    )
 
 
 def level(run: Run) -> str:

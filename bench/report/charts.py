@@ -64,11 +64,14 @@ def title(row: Row, what: str) -> str:
 def time_chart(row: Row, footer: Sequence[str]) -> Sheet:
     """Time per operation of every target: interval, median, and each trial as a point."""
     body = LINE_IN * len(row.lines) + AXIS_IN
-    sheet = Sheet(title(row, f"time per {row.unit}"), footer, WIDTH_IN, body)
+    sheet = Sheet(title(row, f"{units.quantity().noun} per {row.unit}"), footer, WIDTH_IN, body)
     axes = lines_panel(sheet, row.lines, top=0.0, height=body)
     estimates = [line.time for line in row.lines]
     said = scale(axes, [point for e in estimates for point in extent(e)], tick)
-    axes.set_xlabel(f"time per {row.unit}{said}; bar: 95 % interval; dots: trials", fontsize=8)
+    axes.set_xlabel(
+        f"{units.quantity().noun} per {row.unit}{said}; bar: 95 % interval; dots: trials",
+        fontsize=8,
+    )
     for place, line in enumerate(row.lines):
         dot(axes, place, line.time, place)
         beside(axes, place, words.time_text(line.time) if line.time.known else absent(line))
@@ -79,13 +82,13 @@ def ratio_chart(row: Row, baselines: Sequence[str], footer: Sequence[str]) -> Sh
     """Ratios to each baseline, a panel for each; one dot per round."""
     each = LINE_IN * max(len(row.lines) - 1, 1) + AXIS_IN
     panels = max(len(baselines), 1)
-    sheet = Sheet(title(row, "ratio of times"), footer, WIDTH_IN, each * panels)
+    sheet = Sheet(title(row, f"ratio of {units.quantity().noun}"), footer, WIDTH_IN, each * panels)
     for number, baseline in enumerate(baselines):
         lines = [line for line in row.lines if line.target.name != baseline]
         axes = lines_panel(sheet, lines, top=each * number, height=each)
         ratios = [line.ratios[baseline] for line in lines]
         said = scale(axes, [1.0, *(point for r in ratios for point in extent(r))])
-        axes.set_xlabel(f"time / time of {baseline}{said}; < 1 is faster", fontsize=8)
+        axes.set_xlabel(f"{units.ratio_of(baseline)}{said}; < 1 is {units.better()}", fontsize=8)
         axes.axvline(1.0, color=MUTED, linewidth=1.0, linestyle=(0, (4, 2)))
         for place, line in enumerate(lines):
             ratio = line.ratios[baseline]

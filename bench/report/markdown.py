@@ -31,7 +31,11 @@ def _row(row: Row, against: Sequence[str]) -> Iterator[str]:
     yield ""
     yield f"{_cell(row.op or row.name)}; {_cell(row.setting)}"
     yield ""
-    heads = ["target", f"time per {row.unit}", *(f"target / {name}" for name in against)]
+    heads = [
+        "target",
+        f"{units.quantity().noun} per {row.unit}",
+        *(f"target / {name}" for name in against),
+    ]
     heads += ["requests per op", "expected of a plain server", "passthrough", "trouble"]
     yield _line(heads)
     yield _line(["---"] * len(heads))

@@ -24,7 +24,9 @@ def overview(rows: Sequence[Row], baseline: str, footer: Sequence[str]) -> Sheet
     _, legend = legend_grid([line.target.name for _, line in shown], WIDTH_IN)
     each = MARKER_IN * max(len(shown), 2)
     body = each * max(len(rows), 1) + legend + AXIS_IN
-    sheet = Sheet(f"time per operation, as a ratio to {baseline}", footer, WIDTH_IN, body)
+    sheet = Sheet(
+        f"{units.quantity().noun} per operation, as a ratio to {baseline}", footer, WIDTH_IN, body
+    )
     labels = [_label(row) for row in rows]
     longest = max((len(label) for label in labels), default=0)
     axes = sheet.panel(left=0.25 + 0.071 * longest, top=legend, right=1.0, bottom=AXIS_IN)
@@ -69,7 +71,8 @@ def _axis(axes: Axes, rows: Sequence[Row], baseline: str) -> None:
     log_ticks(axes, low, high)
     axes.axvline(1.0, color=MUTED, linewidth=1.1, linestyle=(0, (4, 2)))
     axes.set_xlabel(
-        f"time / time of {baseline} (log axis; < 1, to the left, is faster); bar: 95 % interval",
+        f"{units.ratio_of(baseline)} (log axis; < 1, to the left, is {units.better()}); "
+        "bar: 95 % interval",
         fontsize=8,
         loc="right",
     )

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from bench.frame import Run
 from bench.model import Exit, UserError
-from bench.report import about, words
+from bench.report import about, units, words
 from bench.report.draw import OVERVIEW
 from bench.report.rows import Line, Row, baselines, targets
 from bench.report.summary import sentences
@@ -70,7 +70,11 @@ def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
 
 
 def _section(row: Row, against: Sequence[str], charts: Mapping[str, str]) -> Section:
-    head = ("target", f"time per {row.unit}", *(f"target / {name}" for name in against))
+    head = (
+        "target",
+        f"{units.quantity().noun} per {row.unit}",
+        *(f"target / {name}" for name in against),
+    )
     return Section(
         row=row,
         head=(*head, "requests per op", "expected of a plain server", "passthrough"),
@@ -94,7 +98,7 @@ def _cells(line: Line, against: Sequence[str]) -> tuple[str, ...]:
 
 def _overview_head(run: Run, against: Sequence[str]) -> list[str]:
     named = targets(run)
-    heads = ["row", *(f"{target.name}, time per op" for target in named)]
+    heads = ["row", *(f"{target.name}, {units.quantity().noun} per op" for target in named)]
     compared = [t.name for t in named if not t.native and t.name not in against]
     return heads + [f"{name} / {baseline}" for name in compared for baseline in against]
 

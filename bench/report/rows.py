@@ -31,6 +31,7 @@ class Target:
     """One target as run.json names it."""
 
     name: str
+    daemon: str
     native: bool
     fuse: bool
     """Whether its operations can become requests; overlayfs and a bind mount make none."""
@@ -108,11 +109,16 @@ def targets(run: Run) -> tuple[Target, ...]:
 
 
 def baselines(run: Run) -> tuple[str, ...]:
-    """What ratios are taken against: the floor, then the server without passthrough, in C if any."""
+    """What ratios are taken against: the floor, then the server without passthrough.
+
+    That is the twin of the one that passes through: a ratio of two servers' languages says nothing.
+    """
     known = targets(run)
     native = [target.name for target in known if target.native]
     plain = [t.name for t in known if t.fuse and t.asked in ("", Level.NONE)]
-    plain.sort(key=lambda name: (name != "plain-c", name != "plain"))
+    in_c = any(target.daemon == "passthrough-c" for target in known)
+    twin = "plain-c" if in_c else "plain"
+    plain.sort(key=lambda name: name.partition("@")[0] != twin)
     return (*native[:1], *plain[:1])
 
 
@@ -144,6 +150,7 @@ def _target(entry: Mapping[str, Any]) -> Target:
     level = str(entry.get("level") or "")
     return Target(
         name=name,
+        daemon=str(entry.get("daemon") or name),
         native=kind == "native",
         fuse=kind == "fuse",
         asked=str(entry.get("level_asked") or level),

@@ -62,11 +62,14 @@ def _facts(run: Run, rows: Sequence[Row]) -> list[str]:
 
 
 def _legend(against: Sequence[str]) -> list[str]:
-    ratios = [f"'/ {name}' is time per op divided by {name}'s" for name in against]
+    ratios = [
+        f"'/ {name}' is {units.quantity().noun} per op divided by {name}'s" for name in against
+    ]
     said = (
-        "time/op is wall-clock time per operation, +- half its 95 % interval; "
+        f"{units.quantity().column} is {units.quantity().said} per operation, "
+        f"+- {units.quantity().spread}; "
         f"{' and '.join(ratios) or 'no baseline was measured, so no ratio is given'}"
-        f"{' of the same round, with its 95 % interval: < 1 is faster' if ratios else ''}; "
+        f"{' of the same round, with its 95 % interval: < 1 is ' + units.better() if ratios else ''}; "
         "req/op is FUSE requests per operation, counted outside the timed windows, "
         "! where they are not what is expected of a plain server."
     )
@@ -75,7 +78,7 @@ def _legend(against: Sequence[str]) -> list[str]:
 
 def _heading(against: Sequence[str]) -> str:
     ratios = [f"/ {name}"[:RATIO] for name in against]
-    return _cells("target", "time/op", "+-", ratios, "req/op")
+    return _cells("target", units.quantity().column, "+-", ratios, "req/op")
 
 
 def _row(row: Row, against: Sequence[str], notes: Notes) -> Iterator[str]:
@@ -99,7 +102,7 @@ def _line(line: Line, against: Sequence[str]) -> Iterator[str]:
         yield from _wrap(name, 2)
         name = ""
     time = line.time
-    spread = units.percent(time.half_width) if time.has_interval else f"n={time.n}"
+    spread = words.spread(time)
     ratios = [
         "" if line.target.native else words.ratio_cell(line, baseline) for baseline in against
     ]

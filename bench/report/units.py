@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
+
+from bench.model import Clock
 
 ASCII = {
     "\N{MICRO SIGN}": "u",
@@ -13,7 +16,45 @@ ASCII = {
     "\N{EM DASH}": "-",
     "\N{MULTIPLICATION SIGN}": "x",
 }
-SCALES = ((1e-9, "ns"), (1e-6, "us"), (1e-3, "ms"), (1.0, "s"))
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """What a run's values are: words for it, its column head, and the units it is printed in."""
+
+    noun: str
+    said: str
+    column: str
+    scales: tuple[tuple[float, str], ...]
+    spread: str
+
+
+WALL = Quantity(
+    "time",
+    "wall-clock time",
+    "time/op",
+    ((1e-9, "ns"), (1e-6, "us"), (1e-3, "ms"), (1.0, "s")),
+    "half its 95 % interval",
+)
+INSTRUCTIONS = Quantity(
+    "instructions",
+    "executed instructions of the whole guest (not time: no caches, no wake-up latency)",
+    "insn/op",
+    ((1.0, "insn"), (1e3, "kinsn"), (1e6, "Minsn"), (1e9, "Ginsn")),
+    "half the range over the boots",
+)
+_quantities = {Clock.WALL.value: WALL, Clock.INSTRUCTIONS.value: INSTRUCTIONS}
+_current = [WALL]
+
+
+def measure_in(clock: object) -> None:
+    """Say once, before a run is drawn, what its values are; a run has one clock."""
+    _current[0] = _quantities.get(str(clock), WALL)
+
+
+def quantity() -> Quantity:
+    """What the values of the run that is being drawn are."""
+    return _current[0]
 
 
 def digits(value: float, count: int = 3) -> str:
@@ -27,18 +68,29 @@ def digits(value: float, count: int = 3) -> str:
     return f"{rounded:.{max(decimals, 0)}f}"
 
 
-def scale_of(seconds: float) -> tuple[float, str]:
-    """The unit in which a time has one to three digits before the point: (seconds, name)."""
-    rounded = float(f"{seconds:.2e}")
-    return max((scale for scale in SCALES if scale[0] <= rounded), default=SCALES[0])
+def ratio_of(baseline: str) -> str:
+    """What a ratio divides by what, for an axis."""
+    return f"{quantity().noun} / {quantity().noun} of {baseline}"
 
 
-def duration(seconds: float) -> str:
-    """A time with its unit: ``13.1 us``."""
-    if not math.isfinite(seconds):
+def better() -> str:
+    """What a ratio below 1 means."""
+    return "faster" if quantity() is WALL else "fewer"
+
+
+def scale_of(value: float) -> tuple[float, str]:
+    """The unit in which a value has one to three digits before the point: (size, name)."""
+    rounded = float(f"{value:.2e}")
+    scales = quantity().scales
+    return max((scale for scale in scales if scale[0] <= rounded), default=scales[0])
+
+
+def duration(value: float) -> str:
+    """A value per operation with its unit: ``13.1 us``, ``5.64 kinsn``."""
+    if not math.isfinite(value):
         return "-"
-    size, unit = scale_of(seconds)
-    return f"{digits(seconds / size)} {unit}"
+    size, unit = scale_of(value)
+    return f"{digits(value / size)} {unit}"
 
 
 def seconds(value: object) -> str:

@@ -118,6 +118,15 @@ def test_patches_apply_to_a_copy_of_the_tree(tree: Path) -> None:
     assert "goodbye" in image.path.with_name("build.log").read_text()
 
 
+def test_commit_message_of_a_patch_does_not_make_another_image(tree: Path) -> None:
+    patch = "diff --git a/message b/message\n" + textwrap.dedent(GOOD_PATCH)
+    first = build(tree, patches=patches_of(tree, "Subject: one\n\n" + patch))
+    second = build(tree, patches=patches_of(tree, "Subject: two\n\n" + patch))
+    assert first.key == second.key
+    third = build(tree, patches=patches_of(tree, "Subject: two\n\n" + patch.replace("bye", "")))
+    assert third.key != first.key
+
+
 def test_patch_that_does_not_apply_shows_the_hunk_and_the_log(tree: Path) -> None:
     patches = patches_of(tree, GOOD_PATCH.replace("-hello", "-other"))
     with pytest.raises(UserError, match=r"apply 0001-message.patch: .*FAILED.*; log: /") as caught:

@@ -8,24 +8,23 @@ from bench import plan, registry
 from bench.model import Cache, Level, UserError
 from bench.plan import Settings
 
+RW = plan.Ground(Level.RW, "mainline")
+
 
 def test_same_seed_same_plan() -> None:
     """The order of trials is a function of the recorded seed."""
-    first, again = (plan.make(Settings(seed=7), Level.RW, {}) for _ in range(2))
+    first, again = (plan.make(Settings(seed=7), RW) for _ in range(2))
     assert first.trials == again.trials
 
 
 def test_another_seed_another_order() -> None:
     """The order of trials differs between seeds."""
-    assert (
-        plan.make(Settings(seed=1), Level.RW, {}).trials
-        != plan.make(Settings(seed=2), Level.RW, {}).trials
-    )
+    assert plan.make(Settings(seed=1), RW).trials != plan.make(Settings(seed=2), RW).trials
 
 
 def test_every_round_holds_every_series_once() -> None:
     """Rounds are complete blocks."""
-    made = plan.make(Settings(trials=3), Level.RW, {})
+    made = plan.make(Settings(trials=3), RW)
     rounds = [
         [one.series.label for one in made.trials if one.round == number] for number in range(3)
     ]
@@ -35,18 +34,18 @@ def test_every_round_holds_every_series_once() -> None:
 
 def test_targets_of_a_workload_follow_one_another_with_one_seed() -> None:
     """What is compared is measured side by side, on the same names."""
-    made = plan.make(Settings(trials=1), Level.RW, {})
+    made = plan.make(Settings(trials=1), RW)
     width = len(made.targets)
     for start in range(0, len(made.trials), width):
         block = made.trials[start : start + width]
-        assert {one.series.target for one in block} == set(made.targets)
+        assert {one.series.target for one in block} == {target.name for target in made.targets}
         assert len({one.series.row for one in block}) == 1
         assert len({one.seed for one in block}) == 1
 
 
 def test_rounds_follow_one_another() -> None:
     """A round is over before the next begins, and positions count from 0."""
-    made = plan.make(Settings(trials=2), Level.RW, {})
+    made = plan.make(Settings(trials=2), RW)
     assert [one.round for one in made.trials] == sorted(one.round for one in made.trials)
     first = [one.position for one in made.trials if one.round == 0]
     assert first == list(range(len(first)))
@@ -54,14 +53,16 @@ def test_rounds_follow_one_another() -> None:
 
 def test_passthrough_brings_its_comparison_along() -> None:
     """A passthrough row without floor and plain server would be unfair."""
-    assert plan.targets(Settings()) == [
-        registry.daemon(name) for name in ("native", "plain", "passthrough")
-    ]
+    found = [target.daemon for target in plan.targets(Settings())]
+    assert found == sorted(
+        {"passthrough", *registry.daemon("passthrough").companions}, key=registry.target_rank
+    )
+    assert {"native", "plain"} <= set(found)
 
 
 def test_only_turns_that_off() -> None:
     """--only measures what was named and nothing else."""
-    assert [daemon.name for daemon in plan.targets(Settings(only=True))] == ["passthrough"]
+    assert [target.name for target in plan.targets(Settings(only=True))] == ["passthrough"]
 
 
 def test_unknown_daemon_gets_the_nearest_name() -> None:
@@ -79,7 +80,10 @@ def test_unknown_workload_gets_the_nearest_name(name: str) -> None:
 
 def test_a_cache_state_that_cannot_be_had_is_a_skipped_row_with_its_reason() -> None:
     """What was left out is shown, not dropped."""
-    made = plan.make(Settings(cache="cold-all"), Level.RW, {Cache.COLD_ALL: "the backing is tmpfs"})
+    made = plan.make(
+        Settings(cache="cold-all"),
+        plan.Ground(Level.RW, refusals={Cache.COLD_ALL: "the backing is tmpfs"}),
+    )
     assert not made.trials
     reasons = {item.what: item.reason for item in made.skipped}
     assert reasons["lookup-cold"] == "the backing is tmpfs"
@@ -124,3 +128,50 @@ def test_settings_of_a_newer_version_are_refused() -> None:
     """A key this version does not know is named."""
     with pytest.raises(UserError, match="warp"):
         Settings.from_json({"warp": 9})
+
+
+LEVELS = ("rw", "attach-getattr", "attach-lookup")
+
+
+def test_several_levels_are_several_targets() -> None:
+    """Each level asked for is a target of its own, with and without readdir where that differs."""
+    settings = Settings(levels=LEVELS, readdir=(True, False), only=True)
+    assert [target.name for target in plan.targets(settings)] == [
+        "passthrough:rw",
+        "passthrough:attach-getattr",
+        "passthrough:attach-getattr:no-readdir",
+        "passthrough:attach-lookup",
+        "passthrough:attach-lookup:no-readdir",
+    ]
+
+
+def test_of_several_levels_those_the_kernel_lacks_are_left_out_with_the_reason() -> None:
+    """A target under the name of a level it does not have would be a lie."""
+    made = plan.make(Settings(levels=LEVELS, only=True), RW)
+    assert {one.series.target for one in made.trials} == {"passthrough:rw"}
+    assert [item.what for item in made.skipped] == [
+        "passthrough:attach-getattr",
+        "passthrough:attach-lookup",
+    ]
+    assert all("mainline" in item.reason for item in made.skipped)
+
+
+def test_one_level_alone_is_lowered_to_what_there_is() -> None:
+    """The run goes on at the level the kernel gives; its tables say so."""
+    made = plan.make(Settings(only=True), RW)
+    assert {(one.series.level, one.series.asked) for one in made.trials} == {
+        (Level.RW, Level.ATTACH_LOOKUP)
+    }
+
+
+def test_several_kernels_stand_in_the_targets_names() -> None:
+    """One run, two kernels: no series of one can be taken for the other's."""
+    base, patched = (
+        {
+            one.series.label
+            for one in plan.make(Settings(), plan.Ground(Level.RW, kernel=name)).trials
+        }
+        for name in ("base", "patched")
+    )
+    assert not base & patched
+    assert all(label.endswith("@base") for label in base)

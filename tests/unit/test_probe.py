@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import fuseabi, probe
+from bench import fuseabi, labkernel, probe
 from bench.model import Exit, Level, UserError
 
 MAINLINE = probe.Observations(
@@ -96,7 +96,7 @@ def test_bit_43_alone_is_not_inode_operations() -> None:
 def test_a_lab_kernel_switched_down_says_how_to_switch_it_up() -> None:
     """There the remedy is a module parameter, not another kernel."""
     for seen in (replace(MAINLINE, lab_switch="mainline"), replace(DEMO, lab_switch="x")):
-        assert str(probe.LAB_SWITCH) in " ".join(probe.decide(seen).reasons)
+        assert str(labkernel.SWITCH) in " ".join(probe.decide(seen).reasons)
 
 
 def test_success_of_ioctls_without_the_behaviour_is_not_enough() -> None:

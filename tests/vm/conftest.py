@@ -30,6 +30,7 @@ class Boot:
     header: dict[str, Any] = field(default_factory=dict)
     tests: dict[str, dict[str, Any]] = field(default_factory=dict)
     done: int | None = None
+    leaks: list[str] = field(default_factory=list)
 
 
 def lab_image() -> kernel.Image:
@@ -44,7 +45,7 @@ def read_results(path: Path, boot: Boot) -> None:
         if "test" in entry:
             boot.tests[entry["test"]] = entry
         elif "done" in entry:
-            boot.done = entry["done"]
+            boot.done, boot.leaks = entry["done"], entry["leaks"]
         else:
             boot.header = entry
 

@@ -37,3 +37,4 @@ def test_boot_ran_every_test_and_the_kernel_did_not_complain(boot_of, variant: s
     assert (boot.done, len(boot.tests)) == (wanted, wanted)
     assert boot.header["variant"] == variant
     assert boot.result.splats == ()
+    assert boot.leaks == []

@@ -1,0 +1,142 @@
+"""One boot's work, inside the guest: the trials of one round, each told to the host as it ends.
+
+The host reads ``events.jsonl`` in the shared folder; a guest that panics has told everything up to
+the trial it died in. Python takes seconds to start here, so workers are forked, and nothing is
+imported that a trial does not need.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import math
+import os
+import sys
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import IO, Any
+
+from bench import isolate, plan, registry, runner, trial
+from bench.model import Clock, UserError
+from bench.mount import spawn
+
+JOB, EVENTS = "job.json", "events.jsonl"
+SETTLE_S = 2.0
+"""On the instruction clock the guest's time leaps to its next timer whenever it waits for the host
+(a file over 9p): no timeout in it means anything. The closes of a dying daemon run on into the next
+window, by up to a fifth of it, unless the guest idles for a while, which costs the host nothing."""
+
+
+class Events:
+    """Tells the host what happens, one JSON object a line, on disk at once."""
+
+    def __init__(self, share: Path) -> None:
+        self._fd = os.open(share / EVENTS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+
+    def put(self, event: str, **content: Any) -> None:
+        """One event."""
+        os.write(self._fd, (json.dumps({"event": event, **content}) + "\n").encode())
+        os.fsync(self._fd)
+
+
+class Voice:
+    """The run's face inside a guest: everything a person should see goes to the host."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+
+    def say(self, text: str) -> None:
+        """News."""
+        self._events.put("say", text=text)
+
+    def status(self, text: str) -> None:
+        """Not worth a line to the host."""
+
+    def warn(self, text: str) -> None:
+        """A warning."""
+        self._events.put("warn", text=text)
+
+    def tick(self) -> None:
+        """No bar here."""
+
+    @contextmanager
+    def building(self, name: str) -> Iterator[Callable[[int, int], None]]:
+        """No bar here either."""
+        del name
+        yield lambda _done, _total: None
+
+
+def main() -> int:
+    """Do the job found in the shared folder named on the command line."""
+    share = Path(sys.argv[1])
+    job = json.loads((share / JOB).read_text())
+    settings = plan.Settings.from_json(job["settings"])
+    events = Events(share)
+    preload()
+    try:
+        with runner.prepared(settings, Voice(events), runner.Timer(), job["kernel"]) as (
+            bench,
+            ground,
+        ):
+            bench.logs = share
+            bench.start_worker = trial.fork_worker
+            bench.start_daemon = fork_daemon
+            if settings.clock == Clock.INSTRUCTIONS:
+                bench.settle = lambda: time.sleep(SETTLE_S)
+                bench.patience = math.inf  # the host watches
+            round_of_trials(job, bench, plan.make(settings, ground), events)
+    except UserError as error:
+        events.put("refused", reason=str(error), code=int(error.code))
+    events.put("done")
+    return 0
+
+
+def fork_daemon(argv: list[str], cpus: Collection[int], log: IO[bytes]) -> isolate.Child:
+    """A daemon of ours as a child of this process, which has loaded what it needs; others as they are."""
+    if argv[:3] != [sys.executable, "-m", "daemons._serve"]:
+        return spawn(argv, cpus, log)
+    from daemons import _serve
+
+    return isolate.fork(lambda: _serve.main(argv[3:]), cpus=cpus, stderr=log)
+
+
+def preload() -> None:
+    """Load what daemons and workers need, once, so that their forks start at once."""
+    importlib.import_module("pyperf")
+    if any(registry.daemon(name).has_counters for name in registry.daemons()):
+        from daemons import _serve
+
+        _serve.preload()
+
+
+def round_of_trials(
+    job: dict[str, Any], bench: trial.Bench, planned: plan.Plan, events: Events
+) -> None:
+    """The trials of the job's round that are not done yet."""
+    runner.refuse_empty(planned)
+    events.put(
+        "hello",
+        facts=runner.facts(bench, planned),
+        skipped=[asdict(item) for item in planned.skipped],
+    )
+    done = set(job["done"])
+    left = tuple(
+        one for one in planned.trials if one.round == job["round"] and one.series.label not in done
+    )
+    broken = dict(job["broken"])
+    if job["conformance"]:
+        broken = runner.check_targets(replace(planned, trials=left), bench, Voice(events))
+        events.put("broken", targets=broken)
+    if left and bench.settings.clock == Clock.INSTRUCTIONS:
+        trial.run(bench, left[0])  # the first window after a boot differs: not counted
+    for one in left:
+        events.put("begin", record=trial.header(bench, one))
+        record, pyperf_json = runner.do(bench, one, broken)
+        events.put("end", record=record, pyperf=pyperf_json)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

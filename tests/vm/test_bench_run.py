@@ -1,0 +1,114 @@
+"""`bench run --kernel` as a person runs it: engaged where the lab kernel passes through, and faults."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.model import Exit
+
+from .conftest import lab_image
+
+pytestmark = pytest.mark.vm
+
+ROOT = Path(__file__).parents[2]
+
+
+def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bench", *arguments],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=1500,
+    )
+
+
+def trials(output: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (output / "trials.jsonl").read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def levels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One run at every level the lab kernel plays, with the server in C."""
+    output = tmp_path_factory.mktemp("levels") / "run"
+    every = [
+        option
+        for level in ("attach-getattr", "attach-lookup", "lookup")
+        for option in ("--level", level)
+    ]
+    done = bench(
+        "run", "--daemon", "passthrough-c", *every, "--kernel", str(lab_image().path),
+        "--workload", "getattr-storm/fd", "--workload", "readdir", "--trials", "1", "--no-report",
+        "--output", str(output),
+    )  # fmt: skip
+    assert done.returncode == Exit.MEASURED, done.stderr
+    return output
+
+
+@pytest.mark.parametrize("level", ["attach-getattr", "attach-lookup", "lookup"])
+def test_getattr_and_readdir_stay_in_the_kernel(levels: Path, level: str) -> None:
+    """Engaged by the kernel's and the server's own counts; plain beside it makes the requests."""
+    mine = [trial for trial in trials(levels) if trial["target"] == f"passthrough-c:{level}"]
+    assert {trial["workload"] for trial in mine} == {"getattr-storm", "readdir"}
+    for trial in mine:
+        assert trial["verdict"] == "engaged", trial
+        assert trial["requests"]["agree"] is True
+        assert not {"GETATTR", "READDIR", "READDIRPLUS"} & set(trial["requests"]["kernel"])
+
+
+def test_the_plain_server_beside_it_gets_every_request(levels: Path) -> None:
+    """The baseline is proven like the feature: on a lab kernel it plays mainline."""
+    plain = {t["workload"]: t["requests"] for t in trials(levels) if t["target"] == "plain-c"}
+    storm, listing = plain["getattr-storm"], plain["readdir"]
+    assert storm["kernel"]["GETATTR"] >= storm["ops"]
+    assert set(listing["kernel"]) & {"READDIR", "READDIRPLUS"}
+
+
+def test_the_run_says_what_it_ran_on(levels: Path) -> None:
+    """Kernel, accelerator and level are in run.json."""
+    header = json.loads((levels / "run.json").read_text())
+    (kernel,) = header["kernels"]
+    assert kernel["release"].startswith("6.12.")
+    assert kernel["accelerator"].startswith(("tcg", "kvm"))
+    assert header["finished"]
+
+
+def test_a_kernel_that_never_reaches_user_space_is_one_line(tmp_path: Path) -> None:
+    """A file that is no kernel: exit 3, a reason, no qemu left."""
+    image = tmp_path / "bzImage"
+    image.write_bytes(b"\0" * 65536)
+    done = bench(
+        "run", "--kernel", str(image), "--workload", "readdir", "--no-report",
+        "--output", str(tmp_path / "run"),
+    )  # fmt: skip
+    assert done.returncode == Exit.NOTHING
+    assert "does not get as far as a trial" in done.stderr.splitlines()[-1]
+    assert "Traceback" not in done.stderr
+    left = subprocess.run(["pgrep", "-f", f"qemu.*{tmp_path}"], capture_output=True)
+    assert left.returncode == 1
+
+
+def test_an_unknown_kernel_says_how_to_get_one(tmp_path: Path) -> None:
+    """Neither a file nor built here."""
+    done = bench("run", "--kernel", "nosuch", "--output", str(tmp_path / "run"))
+    assert done.returncode == Exit.USAGE
+    assert "kernel build" in done.stderr
+
+
+def test_probe_names_every_variant() -> None:
+    """What `kernel probe lab` prints is found by behaviour, variant by variant."""
+    done = bench("kernel", "probe", str(lab_image().path), "--json")
+    assert done.returncode == Exit.MEASURED, done.stderr
+    found = json.loads(done.stdout)["variants"]
+    assert [(entry["variant"], entry["level"], entry["readdir"]) for entry in found] == [
+        ("mainline", "rw", False),
+        ("attach-getattr", "attach-getattr", True),
+        ("attach-lookup", "attach-lookup", True),
+        ("lookup", "lookup", True),
+    ]
