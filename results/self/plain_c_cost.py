@@ -98,12 +98,12 @@ class Served:
 
     def end(self) -> None:
         """Unmount and wait; by force if it must be."""
-        subprocess.run(["umount", self.root], check=False)
-        try:
-            self.process.wait(DEADLINE_S)
-        finally:
-            self.process.kill()
-            subprocess.run(["umount", "-lq", self.root], check=False, stderr=subprocess.DEVNULL)
+        subprocess.run(["umount", "-l", self.root], check=False)
+        # libfuse's own loop with clone_fd sometimes misses the unmount: seen once in 40.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(2)
+        self.process.kill()
+        self.process.wait()
 
 
 @contextlib.contextmanager
