@@ -15,7 +15,7 @@ SOURCES := pyproject.toml setup.py constraints.txt $(wildcard */_native/*.[ch])
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make run    measure native, plain and passthrough on the default tree, write a report"
+	@echo "make run    measure passthrough and what it is compared with on the default tree, write a report"
 	@echo "make test   lint, types, and all tests (mount tests need root and /dev/fuse)"
 	@echo "make sanitize  the tests of the C mirror, built with ASan and UBSan, then with TSan"
 	@echo "make clean  remove what was built; results and trees stay"

@@ -25,7 +25,7 @@ QUICK = {"quick": True, "tree": "tiny", "trials": 2, "values": 3, "window_s": 0.
 
 RUN_EXAMPLES = """examples:
   python -m bench run --daemon passthrough
-      the main comparison: native, plain and passthrough, every workload, 5 rounds
+      the main comparison: native, overlayfs, plain-c, plain and passthrough, every workload
   python -m bench run --daemon passthrough --quick
       the same in a minute: tiny tree, two rounds; for trying things, not for posting
   python -m bench run --daemon plain --workload readdir --workload getattr-storm/fd --trials 20
