@@ -42,12 +42,15 @@ def main(arguments: list[str]) -> int:
     wakeup = awaken_on_signals()
     with open("/proc/self/mountinfo", "rb", buffering=0) as table:
         try:
+            beneath = mount_id(mountpoint)
             clean_up = KINDS[kind](os.fsencode(backing), os.fsencode(mountpoint))
         except (Refused, OSError) as error:
             print(f"{kind}: {error}", file=sys.stderr)
             return 1
         try:
-            wait(table.fileno(), mount_id(mountpoint), wakeup)
+            ours = mount_id(mountpoint)
+            if ours != beneath:  # or else someone was quick to unmount it
+                wait(table.fileno(), ours, wakeup)
         finally:
             clean_up()
     return 0
