@@ -24,7 +24,7 @@ def spread(time: Estimate) -> str:
     if not time.has_interval:
         return f"n={time.n}"
     if units.quantity() is units.INSTRUCTIONS:
-        return f"{100 * time.half_width:.2f}%"
+        return f"{100 * time.half_width:.2f}%".removeprefix("0")
     return units.percent(time.half_width)
 
 
