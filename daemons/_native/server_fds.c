@@ -64,6 +64,7 @@ static void push_newest(struct held_set *set, struct held *held)
 	else
 		set->oldest = held;
 	set->newest = held;
+	held->touched = set->added;
 }
 
 struct held *fds_add(struct held_set *set, struct held *held, struct held **owner, size_t limit)
@@ -72,6 +73,7 @@ struct held *fds_add(struct held_set *set, struct held *held, struct held **owne
 	held->since = __atomic_add_fetch(&clock_now, 1, __ATOMIC_ACQ_REL);
 	held->owner = owner;
 	*owner = held;
+	set->added++;
 	push_newest(set, held);
 	set->count++;
 	return set->count > limit ? fds_remove(set, set->oldest) : NULL;
@@ -79,7 +81,7 @@ struct held *fds_add(struct held_set *set, struct held *held, struct held **owne
 
 void fds_touch(struct held_set *set, struct held *held)
 {
-	if (set->newest == held)
+	if (set->added - held->touched <= set->count / 8)
 		return;
 	unlink_held(set, held);
 	push_newest(set, held);

@@ -14,6 +14,7 @@ struct held {
 	int fd;
 	unsigned int references; /* atomic; 0 in one that is never closed */
 	uint64_t since;          /* fds_clock() when it was added: open at least that long */
+	uint64_t touched;        /* how many had been added to its set when it last became the newest */
 	struct held **owner;     /* who points at it while it is in a set */
 	struct held *newer, *older;
 };
@@ -21,6 +22,7 @@ struct held {
 struct held_set {
 	struct held *newest, *oldest;
 	size_t count;
+	uint64_t added;
 };
 
 /* Takes over ``fd``, with one reference, the caller's. Without memory: closes it, returns NULL. */
@@ -41,7 +43,7 @@ uint64_t fds_clock(void);
  */
 struct held *fds_add(struct held_set *set, struct held *held, struct held **owner, size_t limit);
 
-/* Makes it the newest. */
+/* Makes it the newest, unless it is among the newest anyway: while all fit, this costs a comparison. */
 void fds_touch(struct held_set *set, struct held *held);
 
 /* Takes it out, clears its owner. Returns it for the caller to put. */

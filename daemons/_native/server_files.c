@@ -10,8 +10,12 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/*
+ * Both atomic. What one thread has opened another one reads and closes, ordered by the kernel's
+ * requests alone; and files_reopen() looks at everything at any time.
+ */
 struct open_file {
-	uint64_t nodeid; /* atomic; 0: not open */
+	uint64_t nodeid; /* 0: not open */
 	struct listing *listing;
 };
 
@@ -28,20 +32,19 @@ int files_start(size_t limit)
 
 void files_opened(int fd, uint64_t nodeid, struct listing *listing)
 {
-	files[fd].listing = listing;
+	__atomic_store_n(&files[fd].listing, listing, __ATOMIC_RELEASE);
 	__atomic_store_n(&files[fd].nodeid, nodeid, __ATOMIC_RELEASE);
 }
 
 struct listing *files_listing(int fd)
 {
-	return files[fd].listing;
+	return __atomic_load_n(&files[fd].listing, __ATOMIC_ACQUIRE);
 }
 
 struct listing *files_close(int fd)
 {
-	struct listing *listing = files[fd].listing;
+	struct listing *listing = __atomic_exchange_n(&files[fd].listing, NULL, __ATOMIC_ACQ_REL);
 
-	files[fd].listing = NULL;
 	__atomic_store_n(&files[fd].nodeid, 0, __ATOMIC_RELEASE);
 	close(fd);
 	return listing;
