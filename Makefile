@@ -6,8 +6,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
-APT_PACKAGES := gcc git libc6-dev libfuse3-dev fuse3 pkg-config python3 python3-dev python3-venv \
-    bc bison cpio flex kmod libelf-dev libssl-dev linux-source-6.12 patch qemu-system-x86 xz-utils
+APT_PACKAGES := gcc git libc6-dev libfuse3-dev fuse3 pkg-config python3 python3-dev python3-venv
+# To build and boot the lab kernel; its tests need them, a run on this machine's kernel does not.
+LAB_PACKAGES := bc bison cpio flex kmod libelf-dev libssl-dev linux-source-6.12 patch \
+    qemu-system-x86 xz-utils
 
 SOURCES := pyproject.toml setup.py constraints.txt $(wildcard */_native/*.[ch])
 
@@ -23,7 +25,7 @@ help:
 run: setup
 	$(SUDO) $(BIN)/python -m bench run --daemon passthrough $(ARGS)
 
-test: setup lint types
+test: setup lab lint types
 	$(SUDO) $(BIN)/python -m pytest $(ARGS)
 
 # Built from a copy, so that no sanitized object is ever taken for an up-to-date one.
@@ -53,14 +55,21 @@ types: setup
 
 setup: apt $(VENV)/.installed
 
+define install
+@missing=$$(for p in $(1); do \
+    dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q '^install ok' || echo $$p; done); \
+if [ -n "$$missing" ]; then \
+    echo "installing system packages:" $$missing; \
+    $(SUDO) apt-get update -qq && \
+    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+fi
+endef
+
 apt:
-	@missing=$$(for p in $(APT_PACKAGES); do \
-	    dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q '^install ok' || echo $$p; done); \
-	if [ -n "$$missing" ]; then \
-	    echo "installing system packages:" $$missing; \
-	    $(SUDO) apt-get update -qq && \
-	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
-	fi
+	$(call install,$(APT_PACKAGES))
+
+lab:
+	$(call install,$(LAB_PACKAGES))
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -6,6 +6,7 @@ import argparse
 import difflib
 import json
 import random
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -71,6 +72,9 @@ class Parser(argparse.ArgumentParser):
 def main(argv: list[str]) -> int:
     """Run one command; returns its exit code (bench.model.Exit)."""
     arguments = parser().parse_args(argv)
+    # Told to end, or left by its terminal, a run ends as it does on Ctrl-C: in order.
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, interrupt)
     try:
         return int(arguments.command(arguments, argv))
     except UserError as error:
@@ -79,6 +83,11 @@ def main(argv: list[str]) -> int:
     except KeyboardInterrupt:
         print("bench: interrupted", file=sys.stderr)
         return Exit.INTERRUPTED
+
+
+def interrupt(_number: int, _frame: object) -> NoReturn:
+    """Signal handler: as Ctrl-C."""
+    raise KeyboardInterrupt
 
 
 def parser() -> Parser:

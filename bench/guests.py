@@ -173,13 +173,14 @@ def boot(run: Run, guest: Guest, number: int, share: Path, listener: Listener) -
     try:
         result = vm.boot(
             guest.image,
-            [sys.executable, "-m", "bench.guest", str(share.resolve())],
+            ["env", "PYTHONHASHSEED=0", sys.executable, "-m", "bench.guest", str(share.resolve())],
             share=share,
             timeout_s=GUEST_TIMEOUT_S,
             memory_mb=run.settings.memory_mb,
             cpus=1 if instructions else 2,
             clock=vm.INSTRUCTIONS if instructions else vm.WALL,
-            kernel_args=guest.parameters,
+            # On the instruction clock two boots shall differ in nothing: no random layout either.
+            kernel_args=(*guest.parameters, *(["norandmaps"] if instructions else [])),
             accelerator=guest.accelerator,
             tick=listener.watch,
         )

@@ -153,10 +153,13 @@ def command(run: Run) -> str:
 
 def method() -> str:
     """How the numbers were made of the samples."""
+    what = units.quantity()
+    middle = f"{what.noun} is the median of trial medians, a trial being a fresh mount; "
+    if what is units.INSTRUCTIONS:
+        return f"{middle}ratios are paired by boot, beside them their range over the boots"
     return (
-        "time is the median of trial medians, a trial being a fresh mount; ratios are paired by "
-        f"round; 95 % intervals by block bootstrap over rounds, {RESAMPLES} resamples, "
-        f"seed {SEED}, not corrected for the number of rows"
+        f"{middle}ratios are paired by round; 95 % intervals by block bootstrap over rounds, "
+        f"{RESAMPLES} resamples, seed {SEED}, not corrected for the number of rows"
     )
 
 

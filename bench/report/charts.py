@@ -69,7 +69,7 @@ def time_chart(row: Row, footer: Sequence[str]) -> Sheet:
     estimates = [line.time for line in row.lines]
     said = scale(axes, [point for e in estimates for point in extent(e)], tick)
     axes.set_xlabel(
-        f"{units.quantity().noun} per {row.unit}{said}; bar: 95 % interval; dots: trials",
+        f"{units.quantity().noun} per {row.unit}{said}; bar: {units.quantity().interval}; dots: trials",
         fontsize=8,
     )
     for place, line in enumerate(row.lines):
@@ -88,7 +88,9 @@ def ratio_chart(row: Row, baselines: Sequence[str], footer: Sequence[str]) -> Sh
         axes = lines_panel(sheet, lines, top=each * number, height=each)
         ratios = [line.ratios[baseline] for line in lines]
         said = scale(axes, [1.0, *(point for r in ratios for point in extent(r))])
-        axes.set_xlabel(f"{units.ratio_of(baseline)}{said}; < 1 is {units.better()}", fontsize=8)
+        axes.set_xlabel(
+            f"{units.ratio_of(baseline)}{said}; < 1 is {units.quantity().below}", fontsize=8
+        )
         axes.axvline(1.0, color=MUTED, linewidth=1.0, linestyle=(0, (4, 2)))
         for place, line in enumerate(lines):
             ratio = line.ratios[baseline]

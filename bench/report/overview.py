@@ -71,8 +71,8 @@ def _axis(axes: Axes, rows: Sequence[Row], baseline: str) -> None:
     log_ticks(axes, low, high)
     axes.axvline(1.0, color=MUTED, linewidth=1.1, linestyle=(0, (4, 2)))
     axes.set_xlabel(
-        f"{units.ratio_of(baseline)} (log axis; < 1, to the left, is {units.better()}); "
-        "bar: 95 % interval",
+        f"{units.ratio_of(baseline)} (log axis; < 1, to the left, is {units.quantity().below}); "
+        f"bar: {units.quantity().interval}",
         fontsize=8,
         loc="right",
     )

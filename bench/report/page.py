@@ -55,6 +55,7 @@ def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
     against = baselines(run)
     return template.render(
         run=run,
+        quantity=units.quantity(),
         style=Markup(style),
         sentences=sentences(run, rows),
         facts=about.facts(run, rows),

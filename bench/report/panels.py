@@ -39,7 +39,9 @@ def lines_panel(sheet: Sheet, lines: Sequence[Line], top: float, height: float) 
 
 def style(number: int) -> tuple[str, str]:
     """Colour and marker of the n-th target, the same in every chart of a run."""
-    return COLOURS[number % len(COLOURS)], MARKERS[number % len(MARKERS)]
+    # A second time round a colour meets another marker: no two of 49 targets look alike.
+    again = number // len(COLOURS)
+    return COLOURS[number % len(COLOURS)], MARKERS[(number + again) % len(MARKERS)]
 
 
 def scale(axes: Axes, values: Sequence[float], label: Label = "{:g}".format) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.frame import Run
@@ -187,6 +187,13 @@ def _row(
     )
 
 
+def _interval(estimate: Estimate) -> Estimate:
+    """Of instructions the range over the boots: two boots agree to a fraction of a per cent."""
+    if units.quantity() is not units.INSTRUCTIONS or len(estimate.points) < 2:
+        return estimate
+    return replace(estimate, low=min(estimate.points), high=max(estimate.points), note="")
+
+
 def _line(
     target: Target,
     records: Sequence[Record],
@@ -198,8 +205,12 @@ def _line(
     verdict = _verdict(good or records)
     return Line(
         target=target,
-        time=centre(list(own.values())),
-        ratios={name: paired_ratio(own, series[name]) for name in against if name != target.name},
+        time=_interval(centre(list(own.values()))),
+        ratios={
+            name: _interval(paired_ratio(own, series[name]))
+            for name in against
+            if name != target.name
+        },
         requests=_requests(good, verdict) if target.fuse else None,
         verdict=verdict,
         verdict_reason=_first(

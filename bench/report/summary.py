@@ -24,9 +24,11 @@ def _sentence(target: Target, baseline: str, rows: Sequence[Row]) -> str:
     below = sum(ratio.high < 1 for ratio in sure)
     above = sum(ratio.low > 1 for ratio in sure)
     unsure = len(ratios) - len(sure)
+    what = units.quantity()
     return (
-        f"{target.name} / {baseline}: of {units.times(len(rows), 'row')}, the 95 % interval of the "
-        f"ratio of times lies below 1 (faster) in {below}, above 1 (slower) in {above}, "
+        f"{target.name} / {baseline}: of {units.times(len(rows), 'row')}, the {what.interval} of "
+        f"the ratio of {what.noun} lies below 1 ({what.below}) in {below}, above 1 "
+        f"({what.above}) in {above}, "
         f"holds 1 in {len(sure) - below - above}"
         f"{f'; {unsure} without interval' if unsure else ''}; "
         f"passthrough engaged in {_engaged(lines)}."

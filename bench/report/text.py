@@ -67,13 +67,18 @@ def _legend(against: Sequence[str]) -> list[str]:
     ]
     said = (
         f"{units.quantity().column} is {units.quantity().said} per operation, "
-        f"+- {units.quantity().spread}; "
+        f"+- half its {units.quantity().interval}; "
         f"{' and '.join(ratios) or 'no baseline was measured, so no ratio is given'}"
-        f"{' of the same round, with its 95 % interval: < 1 is ' + units.better() if ratios else ''}; "
+        f"{_told() if ratios else ''}; "
         "req/op is FUSE requests per operation, counted outside the timed windows, "
         "! where they are not what is expected of a plain server."
     )
     return textwrap.wrap(said, WIDTH)
+
+
+def _told() -> str:
+    what = units.quantity()
+    return f" of the same round, with its {what.interval}: < 1 is {what.below}"
 
 
 def _heading(against: Sequence[str]) -> str:

@@ -26,7 +26,11 @@ class Quantity:
     said: str
     column: str
     scales: tuple[tuple[float, str], ...]
-    spread: str
+    interval: str
+    """What the interval beside a number is."""
+    below: str
+    """What a ratio below 1 means, and above."""
+    above: str
 
 
 WALL = Quantity(
@@ -34,14 +38,18 @@ WALL = Quantity(
     "wall-clock time",
     "time/op",
     ((1e-9, "ns"), (1e-6, "us"), (1e-3, "ms"), (1.0, "s")),
-    "half its 95 % interval",
+    "95 % interval",
+    "faster",
+    "slower",
 )
 INSTRUCTIONS = Quantity(
     "instructions",
     "executed instructions of the whole guest (not time: no caches, no wake-up latency)",
     "insn/op",
-    ((1.0, "insn"), (1e3, "kinsn"), (1e6, "Minsn"), (1e9, "Ginsn")),
-    "half the range over the boots",
+    ((1.0, ""), (1e3, "k"), (1e6, "M"), (1e9, "G")),
+    "range over the boots",
+    "fewer",
+    "more",
 )
 _quantities = {Clock.WALL.value: WALL, Clock.INSTRUCTIONS.value: INSTRUCTIONS}
 _current = [WALL]
@@ -73,11 +81,6 @@ def ratio_of(baseline: str) -> str:
     return f"{quantity().noun} / {quantity().noun} of {baseline}"
 
 
-def better() -> str:
-    """What a ratio below 1 means."""
-    return "faster" if quantity() is WALL else "fewer"
-
-
 def scale_of(value: float) -> tuple[float, str]:
     """The unit in which a value has one to three digits before the point: (size, name)."""
     rounded = float(f"{value:.2e}")
@@ -90,7 +93,7 @@ def duration(value: float) -> str:
     if not math.isfinite(value):
         return "-"
     size, unit = scale_of(value)
-    return f"{digits(value / size)} {unit}"
+    return f"{digits(value / size)} {unit}".rstrip()
 
 
 def seconds(value: object) -> str:

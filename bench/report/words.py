@@ -15,17 +15,17 @@ def time_text(time: Estimate) -> str:
     """``13.1 us +-2.0%``, or the time and why it has no interval."""
     if not time.known:
         return time.note
-    known = time.has_interval or (units.quantity() is units.INSTRUCTIONS and len(time.points) > 1)
-    spread_text = f"+-{spread(time)}" if known else f"({time.note})"
+    spread_text = f"+-{spread(time)}" if time.has_interval else f"({time.note})"
     return f"{units.duration(time.value)} {spread_text}"
 
 
 def spread(time: Estimate) -> str:
-    """How far to trust a value: half its interval; of instructions, half the range over boots."""
-    if units.quantity() is units.INSTRUCTIONS and len(time.points) > 1 and time.value:
-        half = (max(time.points) - min(time.points)) / 2 / time.value
-        return f"{100 * half:.2f}%"
-    return units.percent(time.half_width) if time.has_interval else f"n={time.n}"
+    """Half the interval relative to the value; instructions differ in the second decimal."""
+    if not time.has_interval:
+        return f"n={time.n}"
+    if units.quantity() is units.INSTRUCTIONS:
+        return f"{100 * time.half_width:.2f}%".removeprefix("0")
+    return units.percent(time.half_width)
 
 
 def ratio_text(ratio: Estimate, baseline: str) -> str:

@@ -133,11 +133,14 @@ def gone(pid: int) -> bool:
     return False
 
 
-def test_ctrl_c_keeps_what_is_done_and_resume_finishes_it(tmp_path: Path, backing: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_keeps_what_is_done_and_resume_finishes_it(
+    tmp_path: Path, backing: Path, number: signal.Signals
+) -> None:
     """Interrupted in mid-run: exit 130, a hint, nothing left; --resume does the rest, once each."""
     process = start(tmp_path, backing, "--workload", "getattr-storm", "--workload", "readdir")
     wait_for_trials(process, 3)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, words = process.communicate(timeout=60)
     assert process.returncode == Exit.INTERRUPTED
     assert "--resume" in words

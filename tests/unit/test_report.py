@@ -248,3 +248,10 @@ def test_the_table_has_no_row_too_many(tmp_path: Path) -> None:
     table = text.table(run, rows(run))
     assert len(re.findall(r"^  cache ", table, flags=re.MULTILINE)) == len(WORKLOADS)
     assert len(re.findall(r"^(?:native|plain|passthrough) ", table, flags=re.M)) >= 60
+
+
+def test_no_two_targets_look_alike() -> None:
+    """Colour and marker together tell 49 targets apart."""
+    from bench.report.panels import style
+
+    assert len({style(number) for number in range(49)}) == 49
