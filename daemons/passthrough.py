@@ -20,5 +20,5 @@ DAEMON = Daemon(
     levels=LEVELS,
     claims=claims,
     has_counters=True,
-    companions=("native", "overlayfs", "plain-c", "plain"),
+    companions=("native", "plain"),
 )
