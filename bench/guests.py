@@ -234,7 +234,7 @@ class Listener:
         header = self.run.directory.header()
         entry = {
             "label": self.guest.label,
-            "image": str(self.guest.image.path),
+            "image": self.guest.image.key or self.guest.image.path.name,
             "parameters": list(self.guest.parameters),
             "accelerator": f"{self.guest.accelerator} ({self.guest.why})",
             "release": facts["environment"].get("kernel_release"),

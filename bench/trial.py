@@ -355,6 +355,8 @@ def _judge(bench: Bench, trial: Trial, record: dict[str, Any]) -> None:
         return
     counts = _best_counts(requests)
     claims = claims_by_level(daemon, options(series), series.cache)
+    if workload.introduces and series.cache is not Cache.WARM:
+        claims = {level: claimed - {Opcode.LOOKUP} for level, claimed in claims.items()}
     verdict, reason, failed = proof.verdict(
         subject=workload.subject,
         claims=claims,

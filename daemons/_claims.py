@@ -24,7 +24,10 @@ def claims(options: DaemonOptions, cache: Cache) -> frozenset[Opcode]:
         claimed |= {Opcode.GETATTR}
     if options.level.rank >= Level.ATTACH_LOOKUP.rank:
         claimed |= {Opcode.SETATTR}
-    if options.level is Level.LOOKUP:
+    if options.level is Level.LOOKUP and options.readdir:
+        claimed |= {Opcode.OPENDIR, Opcode.RELEASEDIR}
+    # An OPENDIR that goes to the server introduces the directory to it, by a LOOKUP, once.
+    if options.level is Level.LOOKUP and (options.readdir or cache is Cache.WARM):
         claimed |= {Opcode.LOOKUP}
     if options.level.rank >= Level.ATTACH_GETATTR.rank and options.readdir:
         claimed |= _LISTING

@@ -25,5 +25,6 @@ WORKLOAD = Workload(
     shape=Shape.ONCE,
     caches=walk_find.COLD_FIRST,
     timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    introduces=True,
     needs=("git",),
 )
