@@ -31,7 +31,8 @@ def spread(time: Estimate) -> str:
 def ratio_text(ratio: Estimate, baseline: str) -> str:
     """``0.241 [0.231,0.255]``, or the ratio and why it has no interval."""
     if not ratio.known:
-        return f"no pair with {baseline}"
+        said = f"no pair with {baseline}"
+        return said if len(said) <= RATIO_WIDTH else "no pair"
     if not ratio.has_interval:
         return f"{units.ratio(ratio.value)} {ratio.note}"
     aligned = [units.ratio(bound, ratio.value) for bound in (ratio.low, ratio.high)]
