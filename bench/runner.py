@@ -290,7 +290,10 @@ def keep(run: RunDirectory, record: dict[str, Any], pyperf_json: str) -> None:
         if pyperf_json:
             run.add_pyperf_run(record["series"], pyperf_json)
     except OSError as error:
-        raise UserError(f"cannot write results to {run.path}: {error.strerror}", Exit.BUG) from None
+        raise UserError(
+            f"cannot write results to {run.path}: {error.strerror}; what was written before is whole",
+            Exit.PROOF_FAILED,
+        ) from None
 
 
 def check_targets(planned: Plan, bench: trial.Bench, view: Voice) -> dict[str, str]:

@@ -231,6 +231,8 @@ def metadata(job: Job) -> dict[str, Any]:
     unit = {} if job.clock is Clock.WALL else {"unit": "integer", "clock": "instructions"}
     return {
         **unit,
+        # A published file shall not tell whose machine it was, nor where things lay on it.
+        **dict.fromkeys(("hostname", "python_executable", "python_config_args"), "-"),
         "workload": job.workload,
         "variant": context.variant or "-",
         "cache": context.cache.value,
