@@ -10,13 +10,15 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bench import cli, registry, trial
+from bench import cli, mountinfo, registry, trial
 from bench import mount as mounting
 from bench.model import Daemon, DaemonOptions, Opcode
 
@@ -27,6 +29,7 @@ MODES = {
     "hangs": "stops answering in the middle of a window",
     "lies": "reports a wrong size",
     "garbage": "writes replies of the wrong length",
+    "busy": "has a process that works inside its mount",
     "late": "does not end when it is unmounted",
     "bad-exit": "ends with status 7",
     "claims": "claims that no GETATTR arrives, and gets them",
@@ -70,6 +73,8 @@ def serve(mode: str, rest: list[str]) -> int:
     from daemons import _serve
 
     conformance = "conformance-" in rest[-1]
+    if mode == "busy" and not conformance:
+        threading.Thread(target=sit_in, args=(Path(rest[-1]),), daemon=True).start()
     if mode in ("dies", "hangs", "lies", "garbage") and not (
         conformance and mode in ("dies", "hangs")
     ):
@@ -78,6 +83,14 @@ def serve(mode: str, rest: list[str]) -> int:
     if mode == "late" and not conformance:
         time.sleep(600)
     return 7 if mode == "bad-exit" and not conformance else code
+
+
+def sit_in(mountpoint: Path) -> None:
+    """Start a process in the mount, which keeps it busy, and dies with this one."""
+    while mountinfo.find(mountpoint) is None:
+        time.sleep(0.01)
+    # This thread must stay: a parent-death signal is about the thread that forked.
+    subprocess.run(["setpriv", "--pdeathsig", "KILL", "sleep", "600"], cwd=mountpoint, check=False)
 
 
 def spoil(mode: str) -> None:

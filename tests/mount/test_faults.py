@@ -77,6 +77,7 @@ def nothing_left() -> None:
         ("hangs", "failed", "did not answer for"),
         ("lies", "skipped", "size"),
         ("late", "failed", "still running"),
+        ("busy", "failed", "stayed busy"),
         ("bad-exit", "failed", "exited with 7 at unmount"),
         ("claims", "failed", "GETATTR arrived"),
     ],
@@ -239,3 +240,62 @@ def test_two_runs_do_not_share_a_backing(tmp_path: Path, backing: Path) -> None:
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=60)
+
+
+def run_in(prefix: list[str], tmp_path: Path, backing: Path) -> subprocess.CompletedProcess[str]:
+    """A quick run under another command, which takes something away from it."""
+    arguments = ["run", "--quick", "--no-report", "--backing", str(backing)]
+    return subprocess.run(
+        [*prefix, *command("bench", *arguments, "--output", str(tmp_path / "run"))],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_without_privilege_it_says_so_and_measures_nothing(tmp_path: Path, backing: Path) -> None:
+    """Exit 3 and one line that says what is missing."""
+    done = run_in(
+        ["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"], tmp_path, backing
+    )
+    assert done.returncode == Exit.NOTHING
+    assert "run as root" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "run").exists()
+
+
+def test_without_dev_fuse_it_says_what_supplies_it(tmp_path: Path, backing: Path) -> None:
+    """A machine without the module: exit 3, and the way to load it."""
+    bare = 'mount -t tmpfs tmpfs /dev && mkdir /dev/shm && mknod /dev/null c 1 3 && exec "$@"'
+    done = run_in(["unshare", "-m", "sh", "-c", bare, "sh"], tmp_path, backing)
+    assert done.returncode == Exit.NOTHING
+    assert "modprobe fuse" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_full_disk_under_the_results_loses_nothing_that_was_written(
+    tmp_path: Path, backing: Path
+) -> None:
+    """The line says so, the trials before it are whole, nothing stays mounted."""
+    place = tmp_path / "results"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40k", "tmpfs", str(place)], check=True)
+    try:
+        done = subprocess.run(
+            command(
+                "bench", "run", "--quick", "--no-report", "--backing", str(backing),
+                "--output", str(place / "run"), "--workload", "getattr-storm",
+            ),
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )  # fmt: skip
+        assert done.returncode == Exit.PROOF_FAILED
+        assert "No space left" in done.stderr.splitlines()[-1]
+        for line in (place / "run" / "trials.jsonl").read_text().splitlines()[:-1]:
+            json.loads(line)
+        nothing_left()
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
