@@ -294,6 +294,8 @@ def keep(run: RunDirectory, record: dict[str, Any], pyperf_json: str) -> None:
             f"cannot write results to {run.path}: {error.strerror}; what was written before is whole",
             Exit.PROOF_FAILED,
         ) from None
+    except ValueError as error:  # pyperf refuses to mix runs of different machines
+        raise UserError(f"{run.path}: {record['series']} was begun elsewhere: {error}") from None
 
 
 def check_targets(planned: Plan, bench: trial.Bench, view: Voice) -> dict[str, str]:
