@@ -160,6 +160,9 @@ def test_claims() -> None:
         (Level.ATTACH_GETATTR, Cache.WARM): data | listing | {Opcode.GETATTR},
         (Level.ATTACH_GETATTR, Cache.COLD_FUSE): data | listing,
         (Level.ATTACH_LOOKUP, Cache.COLD_ALL): data | listing | {Opcode.SETATTR},
+        (Level.LOOKUP, Cache.COLD_FUSE): data
+        | listing
+        | {Opcode.SETATTR, Opcode.LOOKUP, Opcode.OPENDIR, Opcode.RELEASEDIR},
     }
     for (level, cache), opcodes in wanted.items():
         assert claims(DaemonOptions(level=level), cache) == opcodes, (level, cache)
@@ -168,4 +171,4 @@ def test_claims() -> None:
     for baseline in (plain.DAEMON, plain_c.DAEMON):
         assert baseline.claims(DaemonOptions(level=Level.RW), Cache.WARM) == set()
     assert native.DAEMON.argv is None
-    assert passthrough.DAEMON.companions == ("native", "overlayfs", "plain-c", "plain")
+    assert passthrough.DAEMON.companions == ("native", "plain")
