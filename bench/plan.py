@@ -29,6 +29,12 @@ GUEST: dict[str, Any] = {"tree": "tiny", "values": 3, "names": 100, "conformance
 """What differs by default in a guest: emulated, everything takes ten to thirty times as long."""
 
 
+LEAPS = (
+    "a real program is loaded from the host, and while a guest waits for the host its instruction "
+    "clock leaps: no number of it would mean anything"
+)
+
+
 @dataclass(frozen=True)
 class Settings:
     """Everything that decides what a run measures; kept in run.json, so that --resume can go on.
@@ -210,7 +216,9 @@ def _rows(
     for workload, variant in registry.rows(settings.workloads):
         cache = Cache(settings.cache) if settings.cache else workload.caches[0]
         name = registry.row_name(workload, variant)
-        if cache not in workload.caches:
+        if settings.clock == Clock.INSTRUCTIONS and workload.needs:
+            skipped.append(Skipped(name, LEAPS))
+        elif cache not in workload.caches:
             able = ", ".join(workload.caches)
             skipped.append(Skipped(name, f"has no cache state {cache.value} (it has {able})"))
         elif cache in cache_refusals:

@@ -175,3 +175,16 @@ def test_several_kernels_stand_in_the_targets_names() -> None:
     )
     assert not base & patched
     assert all(label.endswith("@base") for label in base)
+
+
+def test_real_programs_have_no_place_on_the_instruction_clock() -> None:
+    """They are read from the host in mid-window, and the clock leaps meanwhile: skipped, with that reason."""
+    made = plan.make(Settings(clock="instructions", trials=1), RW)
+    assert not [one for one in made.trials if one.series.workload.startswith("macro-")]
+    assert {item.what for item in made.skipped} == {
+        "macro-du",
+        "macro-find",
+        "macro-git",
+        "macro-ls",
+    }
+    assert all("leaps" in item.reason for item in made.skipped)
