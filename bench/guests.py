@@ -13,7 +13,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -305,14 +304,3 @@ def tidy(share: Path) -> None:
             path.unlink()
         elif path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
-
-
-@contextmanager
-def scratch_run(settings: Settings, path: Path, view: View) -> Iterator[Run]:
-    """A run of one boot for ``kernel probe``, in a directory that is removed afterwards."""
-    guests = find(settings)
-    header = runner.make_header(settings, [], {"targets": [], "kernels": []}, ())
-    try:
-        yield Run(settings, RunDirectory.create(path, header), view, guests)
-    finally:
-        shutil.rmtree(path, ignore_errors=True)

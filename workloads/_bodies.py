@@ -57,6 +57,20 @@ class Driven(Plain):
         self._driver.close()
 
 
+def storm(context: Context, op: str, names: Sequence[str], *, sync: str = "as-stat") -> Driven:
+    """The usual warm body: one driver that goes round ``names`` in random order, with all threads."""
+    driver = Driver(
+        op,
+        context.root,
+        names,
+        threads=context.threads,
+        sync=sync,
+        order="random",
+        seed=context.seed,
+    )
+    return Driven(driver, CHUNK)
+
+
 class Scans(Driven):
     """Goes round a fixed set of directories; an operation is one entry, a loop is all of them."""
 

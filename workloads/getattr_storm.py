@@ -6,24 +6,14 @@ from collections.abc import Mapping
 
 from bench.model import Body, Bound, Context, Opcode, Workload
 from workloads import _expect, _layout
-from workloads._bodies import CHUNK, Driven
-from workloads._native.opdriver import Driver
+from workloads._bodies import storm
 
 OPS = {"path": "statx-path", "at": "statx-at", "fd": "fstat"}
 
 
 def prepare(context: Context) -> Body:
     """One native driver over the trial's names, in random order."""
-    driver = Driver(
-        OPS[context.variant],
-        context.root,
-        _layout.files(context),
-        threads=context.threads,
-        sync=context.sync.value,
-        order="random",
-        seed=context.seed,
-    )
-    return Driven(driver, CHUNK)
+    return storm(context, OPS[context.variant], _layout.files(context), sync=context.sync.value)
 
 
 def expect(context: Context) -> Mapping[Opcode, Bound]:

@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from bench.model import Body, Bound, Context, Opcode, Timeouts, Workload
 from workloads import _layout
-from workloads._bodies import CHUNK, Driven
-from workloads._native.opdriver import Driver
+from workloads._bodies import storm
 
 
 def prepare(context: Context) -> Body:
     """Missing names in known directories."""
-    names = _layout.missing(context)
-    driver = Driver(
-        "missing-at",
-        context.root,
-        names,
-        threads=context.threads,
-        order="random",
-        seed=context.seed,
-    )
-    return Driven(driver, CHUNK)
+    return storm(context, "missing-at", _layout.missing(context))
 
 
 WORKLOAD = Workload(

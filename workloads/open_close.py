@@ -4,22 +4,12 @@ from __future__ import annotations
 
 from bench.model import Body, Bound, Context, Opcode, Timeouts, Workload
 from workloads import _layout
-from workloads._bodies import CHUNK, Driven
-from workloads._native.opdriver import Driver
+from workloads._bodies import storm
 
 
 def prepare(context: Context) -> Body:
     """One native driver over the trial's names."""
-    names = _layout.files(context)
-    driver = Driver(
-        "open-close",
-        context.root,
-        names,
-        threads=context.threads,
-        order="random",
-        seed=context.seed,
-    )
-    return Driven(driver, CHUNK)
+    return storm(context, "open-close", _layout.files(context))
 
 
 WORKLOAD = Workload(
