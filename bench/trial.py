@@ -129,6 +129,10 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "placement": series.placement.value,
         "level": series.level.value,
         "readdir": series.readdir,
+        "readdir_mode": series.serving.mode.value,
+        "server_threads": series.serving.threads,
+        "clone_fd": series.serving.clone_fd,
+        "entries": series.entries,
         "clock": bench.settings.clock,
         "attr_timeout": series.attr_timeout,
         "entry_timeout": series.entry_timeout,
@@ -226,6 +230,7 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         attr_timeout=series.attr_timeout,
         entry_timeout=series.entry_timeout,
         names=settings.names,
+        entries=series.entries,
         windows=settings.values + 1,
         histogram=settings.histogram,
     )
