@@ -56,7 +56,8 @@ TRIAL_DEFAULTS: Mapping[str, Any] = {
 
 SAMPLE_COLUMNS = (
     "run", "trial", "series", "group", "row", "target", "workload", "variant", "cache", "threads",
-    "placement", "level", "readdir_mode", "server_threads", "clone_fd", "entries", "attr_timeout", "entry_timeout", "round", "position", "op", "unit",
+    "placement", "level", "readdir_mode", "server_threads", "clone_fd", "entries",
+    "attr_timeout", "entry_timeout", "round", "position", "op", "unit",
     "loops", "ops_per_loop", "window", "seconds", "ns",
 )  # fmt: skip
 """Columns of the frame of samples. ``seconds`` and ``ns`` are per operation."""
