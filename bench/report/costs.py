@@ -20,7 +20,8 @@ PARTS = {
 """Slab caches by what they are for (fs/fuse/inode.c, fs/overlayfs/super.c, fs/dcache.c,
 fs/file_table.c, security/security.c); struct fuse_backing is a kmalloc (fs/fuse/passthrough.c)."""
 KMALLOC = "kmalloc-"
-HEADS = ("target", *PARTS, "kmalloc", "RSS", "fds", "ids", "client", "server")
+HEADS = ("target", *PARTS, "other", "RSS", "fds", "ids", "client", "server", "kernel")
+COLUMNS = (10, 5, 6, 4, 5, 4, 6, 4, 6, 6, 6)
 NS_PER_INSTRUCTION = 2.0
 """Of a guest's clock at ``-icount shift=1`` (bench.vm)."""
 
@@ -29,16 +30,15 @@ NS_PER_INSTRUCTION = 2.0
 class Cost:
     """One target's figures per inode; None where there is no server, or no source.
 
-    Bytes, descriptors and ids per inode; ``client`` and ``server`` are CPU time per operation as
-    (user, system), in seconds, or in instructions on the instruction clock.
+    Bytes and ids per inode; ``client`` and ``server`` are CPU time per operation as (user, system),
+    in seconds, or in instructions on the instruction clock.
     """
 
     target: str
-    level: str
     inodes: int
     parts: Mapping[str, float] | None
     rss: float | None
-    fds: float | None
+    fds: int | None
     ids: float | None
     client: tuple[float, float]
     server: tuple[float, float] | None
@@ -62,11 +62,10 @@ def _cost(record: Mapping[str, Any]) -> Cost:
     server, slabs, ids = record.get("server"), record.get("slabs"), record.get("backing_ids")
     return Cost(
         target=str(record["target"]),
-        level=str(record.get("level") or ""),
         inodes=inodes,
         parts=None if slabs is None else _parts(slabs, inodes),
         rss=None if server is None else 1024 * server["rss_kib"] / inodes,
-        fds=None if server is None else server["fds"] / inodes,
+        fds=None if server is None else int(server["fds"]),
         ids=None if ids is None else ids / inodes,
         client=_cpu(record["client"], inodes),
         server=None if server is None else _cpu(server, inodes),
@@ -75,7 +74,7 @@ def _cost(record: Mapping[str, Any]) -> Cost:
 
 def _parts(slabs: Mapping[str, int], inodes: int) -> dict[str, float]:
     sums = {part: sum(slabs.get(name, 0) for name in names) for part, names in PARTS.items()}
-    sums["kmalloc"] = sum(grown for name, grown in slabs.items() if name.startswith(KMALLOC))
+    sums["other"] = sum(grown for name, grown in slabs.items() if name.startswith(KMALLOC))
     return {part: grown / inodes for part, grown in sums.items()}
 
 
@@ -85,26 +84,26 @@ def _cpu(record: Mapping[str, float], inodes: int) -> tuple[float, float]:
 
 
 def cells(cost: Cost) -> tuple[str, ...]:
-    """One line of the sheet, as HEADS names them: bytes per inode, per 100 000 inodes, CPU per stat."""
-    parts = cost.parts or dict.fromkeys((*PARTS, "kmalloc"))
+    """One line of the sheet, as HEADS names them."""
+    parts = cost.parts or dict.fromkeys((*PARTS, "other"))
+    user, system = cost.server or (None, 0.0)
     return (
         cost.target,
-        *(_number(value) for value in parts.values()),
-        _number(cost.rss),
-        _number(cost.fds, 1e5),
-        _number(cost.ids, 1e5),
-        _pair(cost.client),
-        _pair(cost.server),
+        *(_whole(value) for value in parts.values()),
+        _whole(cost.rss),
+        _whole(cost.fds),
+        "-" if cost.ids is None else f"{cost.ids:.2f}",
+        *(_cpu_cell(time) for time in (cost.client[0], user, cost.client[1] + system)),
     )
 
 
-def _number(value: float | None, scale: float = 1.0) -> str:
-    return "-" if value is None else f"{value * scale:.0f}"
+def _whole(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"
 
 
-def _pair(times: tuple[float, float] | None) -> str:
+def _cpu_cell(time: float | None) -> str:
     size = 1e3 if units.quantity() is units.INSTRUCTIONS else 1e-6
-    return "-" if times is None else "+".join(f"{part / size:.1f}" for part in times)
+    return "-" if time is None else f"{time / size:.1f}"
 
 
 def legend(run: Run) -> str:
@@ -113,10 +112,11 @@ def legend(run: Run) -> str:
     cpu = "1000 instructions" if units.quantity() is units.INSTRUCTIONS else "us of CPU time"
     return (
         f"Every file of the tree ({units.listing(str(n) for n in sorted(inodes))}) stat'ed once by "
-        "path on a fresh mount, timeouts never running out. inode, dentry, file, kmalloc: growth of "
-        "the kernel's slab caches, bytes per inode; the native row is what the machine does beside. "
-        "RSS: the server's, bytes per inode; fds: its descriptors, and ids: backing ids held, per "
-        f"100 000 inodes; client and server: {cpu} per stat, user+system."
+        "path on a fresh mount, timeouts never running out. inode, dentry, file, other (kmalloc): "
+        "growth of the kernel's slab caches, bytes per inode; the native row is what the machine does "
+        "beside. RSS: the server's, bytes per inode; fds: its descriptors for all of them; ids: backing "
+        f"ids held per inode; {cpu} per stat of client and server in user space, and in the kernel "
+        "for both."
     )
 
 
@@ -165,7 +165,7 @@ def lines(run: Run) -> Iterator[str]:
         yield from ("", _line(HEADS))
     for cost in sheet:
         said = cells(cost)
-        if len(cost.target) > 11:
+        if len(cost.target) > COLUMNS[0]:
             yield cost.target
             said = ("", *said[1:])
         yield _line(said)
@@ -183,6 +183,5 @@ def troubles(run: Run) -> list[str]:
 
 
 def _line(parts: Sequence[str]) -> str:
-    widths = (6, 6, 5, 7, 5, 6, 6, 9, 9)
-    columns = "".join(f" {part:>{width}}" for part, width in zip(parts[1:], widths, strict=True))
-    return f"{parts[0]:<11}{columns}".rstrip()
+    name, *rest = (f"{part:>{width}}" for part, width in zip(parts, COLUMNS, strict=True))
+    return " ".join([f"{parts[0]:<{len(name)}}", *rest]).rstrip()
