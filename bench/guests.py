@@ -155,7 +155,9 @@ def boot(run: Run, guest: Guest, number: int, share: Path, listener: Listener) -
     share.mkdir(parents=True, exist_ok=True)
     label = run.label_in_tables(guest)
     job = {
-        "settings": replace(run.settings, kernels=()).to_json(),
+        "settings": replace(
+            run.settings, kernels=(), tune=False, trials=max(number + 1, run.settings.trials)
+        ).to_json(),
         "kernel": label,
         "round": number,
         "done": [
