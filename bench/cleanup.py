@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import isolate, mountinfo, tracing
+from bench import isolate, mountinfo, tracing, tune
 
 HALF_WRITTEN = "*.part"
 
@@ -31,6 +31,10 @@ def clean(results: Path, backing: Path, *, dry_run: bool, trees: bool) -> Iterat
         if not dry_run:
             isolate.umount(path, lazy=True)
         yield f"{'would unmount' if dry_run else 'unmounted'} {path}"
+    for journal in tune.stale():
+        found = True
+        changes = tune.entries(journal) if dry_run else tune.restore(journal)
+        yield from (f"would put back {change['path']}" for change in changes) if dry_run else changes
     for path in leftovers(results, backing, trees):
         found = True
         if not dry_run:

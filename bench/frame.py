@@ -206,7 +206,10 @@ def _superseded(trials: pd.DataFrame) -> list[bool]:
     for (group, number, attempt), is_bad in zip(keys, bad, strict=True):
         attempts = troubles.setdefault((group, number), {})
         attempts[attempt] = attempts.get(attempt, 0) + int(is_bad)
-    best = {block: min((bad, -one) for one, bad in attempts.items()) for block, attempts in troubles.items()}
+    best = {
+        block: min((count, -attempt) for attempt, count in attempts.items())
+        for block, attempts in troubles.items()
+    }
     return [-attempt != best[group, number][1] for group, number, attempt in keys]
 
 

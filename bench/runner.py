@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -282,7 +283,7 @@ def go(
         work.all(not_done(planned.trials, run))
         work.again(planned.trials)
         if bench.settings.precision is not None:
-            until_precise(work, ground)
+            until_precise(bench.settings, run, view, partial(work.another, ground))
     except KeyboardInterrupt:
         interrupted = True
         view.warn(f"interrupted; finish it with: python -m bench run --resume {run.path}")
@@ -314,6 +315,14 @@ class Work:
                 self.counts[record["outcome"]] += 1
                 progress.end(record)
 
+    def another(self, ground: plan.Ground, number: int, wide: Collection[str]) -> bool:
+        """One more round of these comparisons; whether there was anything to do."""
+        more = plan.one_round(self.bench.settings, ground, number)
+        more = [one for one in more if one.series.comparison in wide]
+        self.all(more)
+        self.again(more)
+        return bool(more)
+
     def again(self, trials: Sequence[Trial]) -> None:
         """Of these, what was disturbed: once more, with what it is compared with."""
         if self.bench.settings.quick:
@@ -331,26 +340,27 @@ class Work:
             self.view.warn(f"{said}: this machine is not quiet, nothing is made again")
 
 
-def until_precise(work: Work, ground: plan.Ground) -> None:
-    """More rounds, of the comparisons that need them, until their intervals are narrow enough.
+def until_precise(
+    settings: Settings, run: RunDirectory, view: View, another: Callable[[int, list[str]], bool]
+) -> None:
+    """More rounds, until the intervals of every comparison are narrow enough.
 
-    Stops on width or on time, never on what the numbers say: stopping on a verdict would make it.
+    ``another`` makes round ``number`` of the comparisons named, and says whether there was any.
+    Stops on width or on time, never on what the numbers say: a verdict that may stop a run makes itself.
     """
-    settings, began = work.bench.settings, time.monotonic()
-    while wide := too_wide(work.run, settings.precision or 0.0):
+    assert settings.precision is not None
+    began = time.monotonic()
+    while wide := too_wide(run, settings.precision):
         if time.monotonic() - began > settings.max_time_s:
-            work.view.warn(
+            view.warn(
                 f"after {settings.max_time_s:.0f} s {len(wide)} comparisons are still wider than "
-                f"{settings.precision:.1%}: give --max-time, or a quieter machine"
+                f"+-{settings.precision:.1%}: give it more --max-time, or a quieter machine"
             )
             return
-        number = 1 + max(line["round"] for line in work.run.trials())
-        left = [one for one in plan.one_round(settings, ground, number) if one.series.comparison in wide]
-        if not left:
+        number = 1 + max((line["round"] for line in run.trials()), default=-1)
+        view.say(f"round {number + 1}: {len(wide)} comparisons are not yet precise enough")
+        if not another(number, wide):
             return
-        work.view.say(f"round {number + 1}: {len(wide)} comparisons are not precise enough")
-        work.all(left)
-        work.again(left)
 
 
 def too_wide(run: RunDirectory, precision: float) -> list[str]:

@@ -73,7 +73,7 @@ def restore(journal: Path) -> list[str]:
     A file that holds neither the old nor our value was changed by somebody else since: it is left.
     """
     said = []
-    for entry in reversed(_entries(journal)):
+    for entry in reversed(entries(journal)):
         path, before, after = Path(entry["path"]), entry["before"], entry["after"]
         try:
             if path.read_text().strip() == after != before:
@@ -85,7 +85,7 @@ def restore(journal: Path) -> list[str]:
     return said
 
 
-def _entries(journal: Path) -> list[dict[str, str]]:
+def entries(journal: Path) -> list[dict[str, str]]:
     """Whole lines of a journal; of one cut short the knob was not touched yet."""
     found = []
     for line in journal.read_text().splitlines() if journal.exists() else []:
