@@ -33,8 +33,10 @@ def clean(results: Path, backing: Path, *, dry_run: bool, trees: bool) -> Iterat
         yield f"{'would unmount' if dry_run else 'unmounted'} {path}"
     for journal in tune.stale():
         found = True
-        changes = tune.entries(journal) if dry_run else tune.restore(journal)
-        yield from (f"would put back {change['path']}" for change in changes) if dry_run else changes
+        if dry_run:
+            yield from (f"would put back {entry['path']}" for entry in tune.entries(journal))
+        else:
+            yield from tune.restore(journal)
     for path in leftovers(results, backing, trees):
         found = True
         if not dry_run:

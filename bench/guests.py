@@ -13,13 +13,13 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bench import kernel, runner, tune, vm
 from bench.guest import EVENTS, JOB
+from bench.knobs import KNOBS
 from bench.model import Clock, Exit, Outcome, UserError
 from bench.plan import Settings
 from bench.store import RunDirectory
@@ -97,7 +97,7 @@ def start(settings: Settings, output: Path, argv: list[str], view: View) -> runn
     guests = find(settings)
     header = runner.make_header(settings, argv, {"targets": [], "kernels": []}, ())
     run = Run(settings, RunDirectory.create(output, header), view, guests)
-    with tune.applied() if settings.tune else nullcontext([]) as tuned:
+    with tune.applied(KNOBS if settings.tune else ()) as tuned:
         run.directory.update_header(tuned=tuned)
         return rounds(run)
 

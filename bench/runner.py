@@ -34,6 +34,7 @@ from bench import (
     trial,
     tune,
 )
+from bench.knobs import KNOBS
 from bench.model import (
     Daemon,
     Exit,
@@ -194,7 +195,7 @@ def prepared(
         with clock("tree"), view.building(settings.tree) as progress:
             filled = backing.fill(directory, spec, progress, git=wants_git(settings))
         stack.enter_context(tracing.keep_tracepoint())
-        tuned = stack.enter_context(tune.applied()) if settings.tune else []
+        tuned = stack.enter_context(tune.applied(KNOBS if settings.tune else ()))
         latency = stack.enter_context(placement.hold_cpu_dma_latency())
         cpus = place(settings)
         stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
@@ -366,7 +367,7 @@ def until_precise(
 def too_wide(run: RunDirectory, precision: float) -> list[str]:
     """Comparisons with a ratio whose interval is wider; by a process of its own, as it takes NumPy."""
     done = subprocess.run(
-        [sys.executable, "-m", "bench.precision", str(run.path), repr(precision)],
+        [sys.executable, "-m", "bench.report.precision", str(run.path), repr(precision)],
         stdout=subprocess.PIPE,
         check=True,
     )

@@ -27,7 +27,13 @@ JOURNALS = Path("/run/fuse-passthrough-bench-tune")
 def applied(
     knobs: Sequence[Knob] = KNOBS, journals: Path = JOURNALS
 ) -> Iterator[list[dict[str, Any]]]:
-    """Set what is ours to set; yields one record per file: knob, before, after, and why not if not."""
+    """Set what is ours to set; yields one record per file: knob, before, after, and why not if not.
+
+    Without ``knobs`` nothing is set and nothing guarded.
+    """
+    if not knobs:
+        yield []
+        return
     journals.mkdir(mode=0o700, exist_ok=True)
     journal = journals / f"{os.getpid()}.jsonl"
     journal.touch()
