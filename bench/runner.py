@@ -328,7 +328,12 @@ class Work:
         """Of these, what was disturbed: once more, with what it is compared with."""
         if self.bench.settings.quick:
             return
-        records = [line for line in self.run.trials() if line["outcome"] == Outcome.OK]
+        ours = {(one.series.label, one.round) for one in trials}
+        records = [
+            line
+            for line in self.run.trials()
+            if (line["series"], line["round"]) in ours and line["outcome"] == Outcome.OK
+        ]
         if not any(line["disturbed"] for line in records):
             return
         more = plan.repeats(trials, records)
