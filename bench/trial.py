@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from bench import conformance, isolate, noise, placement, proof, registry
+from bench import conformance, disturbance, isolate, placement, proof, registry
 from bench.backing import Backing
 from bench.model import (
     Bound,
@@ -200,8 +200,8 @@ def _on_mount(
                 bench, _job(bench, trial, mount, count, measure), log, mount
             )
         if before is not None and (after := look(bench, mount)) is not None:
-            seen = noise.between(before, after, len(watched(bench)) or os.cpu_count() or 1)
-            answer |= {"noise": seen, "disturbed": noise.causes(seen)}
+            seen = disturbance.between(before, after, len(watched(bench)) or os.cpu_count() or 1)
+            answer |= {"noise": seen, "disturbed": disturbance.causes(seen)}
         for name, seconds in answer.pop("phases", {}).items():
             phases.seconds[name] = phases.seconds.get(name, 0.0) + seconds
             phases.seconds["worker"] -= seconds
@@ -264,11 +264,11 @@ def watched(bench: Bench) -> set[int]:
     return {*bench.cpus.client, *bench.cpus.daemon}
 
 
-def look(bench: Bench, mount: Mount) -> noise.Reading | None:
+def look(bench: Bench, mount: Mount) -> disturbance.Reading | None:
     """What else goes on; None on the instruction clock, which nothing else can disturb."""
     if bench.settings.clock == Clock.INSTRUCTIONS:
         return None
-    return noise.take(watched(bench), mount.process.pid if mount.process else None)
+    return disturbance.take(watched(bench), mount.process.pid if mount.process else None)
 
 
 def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[str, Any], str]:

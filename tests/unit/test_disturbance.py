@@ -11,37 +11,37 @@ from typing import Any
 import pytest
 from fakes import make_run
 
-from bench import noise, plan
+from bench import disturbance, plan
 from bench.frame import load, samples_and_gaps
 from bench.model import Level, Trial
 from bench.plan import Settings
 
 TICK = os.sysconf("SC_CLK_TCK")
-GRACE_S = noise.GRACE_TICKS / TICK
+GRACE_S = disturbance.GRACE_TICKS / TICK
 STAT = """cpu  300 0 200 5000 10 5 5 40 0 0
 cpu0 100 0 100 2500 10 5 5 20 0 0
 cpu1 200 0 100 2500 0 0 0 20 0 0
 intr 1 2 3
 """
-QUIET = noise.Reading(100.0, 10.0, 0.0, 9.0, 0, 0, {"memory": 1.0, "io": 1.0}, 3000.0)
+QUIET = disturbance.Reading(100.0, 10.0, 0.0, 9.0, 0, 0, {"memory": 1.0, "io": 1.0}, 3000.0)
 
 
 def seen(**changes: Any) -> dict[str, Any]:
     """One second later on one CPU, all of it used by the trial itself but for these changes."""
     later = replace(QUIET, elapsed_s=101.0, busy_s=11.0, ours_s=10.0)
-    return noise.between(QUIET, replace(later, **changes), 1)
+    return disturbance.between(QUIET, replace(later, **changes), 1)
 
 
 def test_busy_time_counts_the_cpus_of_the_trial_alone() -> None:
     """user, nice, system, irq and softirq; neither idle nor iowait."""
-    assert noise.cpu_seconds(STAT, {1}) == (300 / TICK, 20 / TICK)
-    assert noise.cpu_seconds(STAT, {0, 1}) == (510 / TICK, 40 / TICK)
-    assert noise.cpu_seconds(STAT, ()) == (510 / TICK, 40 / TICK)
+    assert disturbance.cpu_seconds(STAT, {1}) == (300 / TICK, 20 / TICK)
+    assert disturbance.cpu_seconds(STAT, {0, 1}) == (510 / TICK, 40 / TICK)
+    assert disturbance.cpu_seconds(STAT, ()) == (510 / TICK, 40 / TICK)
 
 
 def test_a_quiet_second_has_no_cause() -> None:
     """The trial's own work disturbs nothing."""
-    assert noise.causes(seen()) == ""
+    assert disturbance.causes(seen()) == ""
 
 
 def test_a_tick_at_each_end_is_not_held_against_a_trial() -> None:
@@ -62,18 +62,18 @@ def test_a_tick_at_each_end_is_not_held_against_a_trial() -> None:
 )
 def test_what_disturbed_is_named(changes: dict[str, Any], said: str) -> None:
     """Each cause in words, with its size."""
-    assert noise.causes(seen(**changes)) == said
+    assert disturbance.causes(seen(**changes)) == said
 
 
 def test_a_kernel_without_psi_and_cpufreq_is_read_all_the_same() -> None:
     """What is not there cannot be a cause."""
     bare = replace(QUIET, stalled_s={}, mhz=None)
-    assert noise.causes(noise.between(bare, replace(bare, elapsed_s=101.0), 1)) == ""
+    assert disturbance.causes(disturbance.between(bare, replace(bare, elapsed_s=101.0), 1)) == ""
 
 
 def test_this_machine_can_be_read() -> None:
     """The files are where the kernel has them."""
-    reading = noise.take(os.sched_getaffinity(0), os.getpid())
+    reading = disturbance.take(os.sched_getaffinity(0), os.getpid())
     assert reading.busy_s > 0
     assert reading.elapsed_s > 0
 
