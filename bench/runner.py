@@ -25,6 +25,7 @@ from bench import (
     tracing,
     trial,
 )
+from bench.axes import Skipped
 from bench.model import (
     Daemon,
     Exit,
@@ -189,7 +190,7 @@ def prepared(
         latency = stack.enter_context(placement.hold_cpu_dma_latency())
         cpus = place(settings)
         stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
-        placement.pin(0, cpus.runner)
+        placement.pin(0, cpus[1].runner)
         bench = make_bench(settings, filled, cpus, ability, latency, view)
         why = "; ".join(ability.reasons)
         yield bench, plan.Ground(ability.level, why, filled.cache_refusals(), kernel)
@@ -197,21 +198,28 @@ def prepared(
 
 def wants_git(settings: Settings) -> bool:
     """Whether a workload of the run needs the generated repository."""
-    return any("git" in workload.needs for workload, _ in registry.rows(settings.workloads))
+    wanted = [row for part in settings.each() for row in registry.rows(part.workloads)]
+    return any("git" in workload.needs for workload, _ in wanted)
 
 
-def place(settings: Settings) -> placement.Plan:
-    """CPUs for client, daemon and runner, among those this process may use."""
+def place(settings: Settings) -> dict[int, placement.Plan]:
+    """CPUs for client, daemon and runner, among those this process may use, by client threads."""
     usable = placement.usable_cpus()
-    return placement.choose(
-        Placement(settings.placement), usable, max(settings.threads), placement.smt_siblings(usable)
-    )
+    siblings = placement.smt_siblings(usable)
+    parts = settings.each()
+    servers = max(1, *(count for part in parts for count in part.server_threads))
+    return {
+        threads: placement.choose(
+            Placement(settings.placement), usable, threads, siblings, servers=servers
+        )
+        for threads in sorted({1, *(count for part in parts for count in part.threads)})
+    }
 
 
 def make_bench(
     settings: Settings,
     filled: backing.Backing,
-    cpus: placement.Plan,
+    cpus: dict[int, placement.Plan],
     ability: probe.KernelAbility,
     latency: str,
     view: Voice,
@@ -350,7 +358,7 @@ def conformance_mount(bench: trial.Bench, series: Series, timeout_s: float) -> I
     mount = Mount(daemon, bench.backing, isolate.runtime() / name, options)
     mount.start, mount.patience = bench.start_daemon, bench.patience
     try:
-        mount.up(bench.cpus.daemon, bench.logs / f"{name}.log", bench.tick)
+        mount.up(bench.cpus[1].daemon, bench.logs / f"{name}.log", bench.tick)
         yield mount
         mount.down()
     except BaseException:
@@ -385,12 +393,13 @@ def facts(bench: trial.Bench, planned: Plan) -> dict[str, Any]:
             "fuse": dict(ability.facts),
         },
         "cpu_dma_latency": bench.latency,
-        "placement": bench.cpus.as_json(),
+        "placement": bench.cpus[1].as_json()
+        | {"threads": {str(n): cpus.as_json() for n, cpus in bench.cpus.items() if n > 1}},
     }
 
 
 def make_header(
-    settings: Settings, argv: list[str], found: dict[str, Any], skipped: tuple[plan.Skipped, ...]
+    settings: Settings, argv: list[str], found: dict[str, Any], skipped: tuple[Skipped, ...]
 ) -> dict[str, Any]:
     """run.json as it stands before the first trial."""
     return {
@@ -408,14 +417,7 @@ def make_header(
 def target_record(target: Target, planned: Plan, bench: trial.Bench) -> dict[str, Any]:
     """One entry of run.json's ``targets``."""
     daemon = registry.daemon(target.daemon)
-    series = next(
-        one.series
-        for one in planned.trials
-        if one.series.daemon == daemon.name
-        and one.series.asked is target.asked
-        and one.series.readdir == target.readdir
-        and one.series.serving == target.serving
-    )
+    series = next(one.series for one in planned.trials if one.series.way == target.way)
     lower = series.level.rank < target.asked.rank
     return {
         "name": series.target,

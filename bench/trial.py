@@ -50,7 +50,8 @@ class Bench:
     paths: Callable[[int, int], list[str]]
     """(count, seed) -> that many paths of files of the tree, for spot checks."""
     logs: Path
-    cpus: placement.Plan
+    cpus: Mapping[int, placement.Plan]
+    """Who runs where, by client threads; 1 is always among them."""
     ability: KernelAbility
     """What the kernel was found to pass through."""
     filled: Backing
@@ -117,6 +118,7 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
     """A trial's record before anything was done."""
     series = trial.series
     workload = registry.workloads()[series.workload]
+    cpus = bench.cpus[series.threads]
     return {
         "series": series.label,
         "target": series.target,
@@ -154,7 +156,7 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "verdict_reason": "",
         "histogram": None,
         "cache_how": "",
-        "cpus": {"client": sorted(bench.cpus.client), "daemon": sorted(bench.cpus.daemon)},
+        "cpus": {"client": sorted(cpus.client), "daemon": sorted(cpus.daemon)},
         "server": None,
         "phases": {},
     }
@@ -188,7 +190,7 @@ def _on_mount(
     mount.start, mount.patience = bench.start_daemon, bench.patience
     try:
         with phases("mount"):
-            mount.up(bench.cpus.daemon, log, bench.tick)
+            mount.up(bench.cpus[series.threads].daemon, log, bench.tick)
         with phases("worker"):
             answer, pyperf_json = run_worker(
                 bench, _job(bench, trial, mount, count, measure), log, mount
@@ -259,7 +261,7 @@ def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[st
     pipe_read, pipe_write = os.pipe()
     job = replace(job, pipe=pipe_write, result=result_write)
     with log.open("ab") as stderr:
-        process = bench.start_worker(job, bench.cpus.client, stderr)
+        process = bench.start_worker(job, bench.cpus[job.context.threads].client, stderr)
     os.close(result_write)
     os.close(pipe_write)
     with os.fdopen(result_read, "rb") as result, os.fdopen(pipe_read, "rb") as pipe:

@@ -20,5 +20,6 @@ DAEMON = Daemon(
     levels=LEVELS,
     claims=claims,
     has_counters=True,
+    modes_why="pyfuse3 registers only READDIRPLUS",
     companions=("native", "plain"),
 )

@@ -18,4 +18,5 @@ DAEMON = Daemon(
     summary="a mirror in Python (pyfuse3): every request goes to the server",
     argv=_argv,
     has_counters=True,
+    modes_why="pyfuse3 registers only READDIRPLUS",
 )
