@@ -36,6 +36,9 @@ LEAPS = (
 )
 
 
+UNTHREADED = "neither its threads nor clone_fd can be chosen: it is run as it is"
+
+
 @dataclass(frozen=True)
 class Skipped:
     """A row or target that was never planned, and why."""
@@ -108,19 +111,17 @@ def _servings(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> lis
     """The ways a daemon is to be run: of the axes asked for, those it has."""
     if not daemon.is_fuse:
         return [Serving()]
-    modes = [ReaddirMode(mode) for mode in settings.modes]
-    lacking = [mode for mode in modes if mode not in daemon.modes]
-    for mode in lacking:
-        skipped.append(Skipped(daemon.name, f"{daemon.modes_why}: no mode {mode}"))
+    asked = [ReaddirMode(mode) for mode in settings.modes]
+    for mode in asked:
+        if mode not in daemon.modes:
+            skipped.append(Skipped(daemon.name, f"{daemon.modes_why}: no mode {mode}"))
+    modes = [mode for mode in asked if mode in daemon.modes]
     threads, clone_fd = settings.server_threads, settings.clone_fd
-    if not daemon.threaded and (any(threads) or any(clone_fd)):
-        skipped.append(
-            Skipped(daemon.name, "neither its threads nor clone_fd can be chosen: run as it is")
-        )
     if not daemon.threaded:
+        if modes and (any(threads) or any(clone_fd)):
+            skipped.append(Skipped(daemon.name, UNTHREADED))
         threads, clone_fd = (0,), (False,)
-    able = [mode for mode in modes if mode in daemon.modes]
-    return [Serving(*axes) for axes in itertools.product(able, threads, clone_fd)]
+    return [Serving(*ways) for ways in itertools.product(modes, threads, clone_fd)]
 
 
 def _name(target: Target, with_level: bool) -> str:

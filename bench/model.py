@@ -216,6 +216,8 @@ class Daemon:
         frozenset()
     )
     has_counters: bool = False
+    python: bool = False
+    """Whether the server is written in Python: its requests cost several times what others' do."""
     companions: tuple[str, ...] = ()
     """Targets that a run brings along as comparison unless --only is given."""
     in_kernel: bool = False

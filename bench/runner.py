@@ -425,6 +425,7 @@ def target_record(target: Target, planned: Plan, bench: trial.Bench) -> dict[str
         "kernel": series.kernel,
         "summary": daemon.summary,
         "kind": kind(daemon),
+        "python": daemon.python,
         "level_asked": target.asked.value,
         "level": series.level.value,
         "level_reason": "; ".join(bench.ability.reasons) if lower else "",

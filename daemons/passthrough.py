@@ -20,6 +20,7 @@ DAEMON = Daemon(
     levels=LEVELS,
     claims=claims,
     has_counters=True,
+    python=True,
     modes_why="pyfuse3 registers only READDIRPLUS",
     companions=("native", "plain"),
 )
