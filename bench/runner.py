@@ -238,7 +238,8 @@ def make_bench(
         tree=spec.as_mapping(),
         paths=paths,
         logs=Path(),
-        cpus=cpus,
+        cpus=cpus[1],
+        crowds={threads: plan for threads, plan in cpus.items() if threads > 1},
         ability=ability,
         filled=filled,
         latency=latency,
@@ -358,7 +359,7 @@ def conformance_mount(bench: trial.Bench, series: Series, timeout_s: float) -> I
     mount = Mount(daemon, bench.backing, isolate.runtime() / name, options)
     mount.start, mount.patience = bench.start_daemon, bench.patience
     try:
-        mount.up(bench.cpus[1].daemon, bench.logs / f"{name}.log", bench.tick)
+        mount.up(bench.cpus.daemon, bench.logs / f"{name}.log", bench.tick)
         yield mount
         mount.down()
     except BaseException:
@@ -393,8 +394,8 @@ def facts(bench: trial.Bench, planned: Plan) -> dict[str, Any]:
             "fuse": dict(ability.facts),
         },
         "cpu_dma_latency": bench.latency,
-        "placement": bench.cpus[1].as_json()
-        | {"threads": {str(n): cpus.as_json() for n, cpus in bench.cpus.items() if n > 1}},
+        "placement": bench.cpus.as_json()
+        | {"threads": {str(n): cpus.as_json() for n, cpus in bench.crowds.items()}},
     }
 
 

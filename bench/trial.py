@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
@@ -50,8 +50,8 @@ class Bench:
     paths: Callable[[int, int], list[str]]
     """(count, seed) -> that many paths of files of the tree, for spot checks."""
     logs: Path
-    cpus: Mapping[int, placement.Plan]
-    """Who runs where, by client threads; 1 is always among them."""
+    cpus: placement.Plan
+    """Who runs where, with one client thread."""
     ability: KernelAbility
     """What the kernel was found to pass through."""
     filled: Backing
@@ -65,8 +65,14 @@ class Bench:
     tick: Callable[[], None] = lambda: None
     warm_backing: Callable[[], None] = lambda: None
 
+    crowds: Mapping[int, placement.Plan] = field(default_factory=dict)
+    """Who runs where with more client threads, by their number."""
     patience: float = 1.0
     """Factor on every timeout. Infinite where this clock says nothing of waiting: see bench.guest."""
+
+    def cpus_for(self, threads: int) -> placement.Plan:
+        """Who runs where with so many client threads."""
+        return self.crowds.get(threads, self.cpus)
 
     @property
     def trial_timeout_s(self) -> float:
@@ -118,7 +124,7 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
     """A trial's record before anything was done."""
     series = trial.series
     workload = registry.workloads()[series.workload]
-    cpus = bench.cpus[series.threads]
+    cpus = bench.cpus_for(series.threads)
     return {
         "series": series.label,
         "target": series.target,
@@ -190,7 +196,7 @@ def _on_mount(
     mount.start, mount.patience = bench.start_daemon, bench.patience
     try:
         with phases("mount"):
-            mount.up(bench.cpus[series.threads].daemon, log, bench.tick)
+            mount.up(bench.cpus_for(series.threads).daemon, log, bench.tick)
         with phases("worker"):
             answer, pyperf_json = run_worker(
                 bench, _job(bench, trial, mount, count, measure), log, mount
@@ -261,7 +267,7 @@ def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[st
     pipe_read, pipe_write = os.pipe()
     job = replace(job, pipe=pipe_write, result=result_write)
     with log.open("ab") as stderr:
-        process = bench.start_worker(job, bench.cpus[job.context.threads].client, stderr)
+        process = bench.start_worker(job, bench.cpus_for(job.context.threads).client, stderr)
     os.close(result_write)
     os.close(pipe_write)
     with os.fdopen(result_read, "rb") as result, os.fdopen(pipe_read, "rb") as pipe:
