@@ -72,6 +72,8 @@ class Run:
     trials: pd.DataFrame
     samples: pd.DataFrame
     problems: tuple[str, ...]
+    costs: tuple[Mapping[str, Any], ...] = ()
+    """The lines of costs.jsonl; none where the run made no cost sheet."""
 
     @property
     def name(self) -> str:
@@ -91,7 +93,8 @@ def load(path: Path) -> Run:
     bad = int(samples["seconds"].isna().sum())
     if bad:
         problems.append(f"{bad} of {len(samples)} samples are not positive numbers: left out")
-    return Run(path, about, trials, samples, tuple(problems))
+    costs, unread = _records(path / "costs.jsonl") if (path / "costs.jsonl").exists() else ([], [])
+    return Run(path, about, trials, samples, (*problems, *unread), tuple(costs))
 
 
 def samples_and_gaps(run: Run) -> pd.DataFrame:

@@ -130,6 +130,10 @@ def round_of_trials(
     if job["conformance"]:
         broken = runner.check_targets(replace(planned, trials=left), bench, Voice(events))
         events.put("broken", targets=broken)
+    if bench.settings.cost:
+        leave_out = {*broken, *job["costed"]}
+        for record in runner.costs(replace(planned, trials=left), bench, Voice(events), leave_out):
+            events.put("cost", record=record)
     if left and bench.settings.clock == Clock.INSTRUCTIONS:
         trial.run(bench, left[0])  # the first window after a boot differs: not counted
     for one in left:

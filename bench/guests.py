@@ -163,6 +163,7 @@ def boot(run: Run, guest: Guest, number: int, share: Path, listener: Listener) -
             for record in run.directory.trials()
             if record["round"] == number and record["kernel"] == label
         ],
+        "costed": [record["target"] for record in run.directory.costs()],
         "conformance": guest.label not in run.broken,
         "broken": run.broken.get(guest.label, {}),
     }
@@ -258,6 +259,10 @@ class Listener:
     def on_broken(self, targets: dict[str, str]) -> None:
         """Conformance is done."""
         self.run.broken[self.guest.label] = targets
+
+    def on_cost(self, record: dict[str, Any]) -> None:
+        """A target's line of the cost sheet."""
+        self.run.directory.append_cost(record)
 
     def on_begin(self, record: dict[str, Any]) -> None:
         """A trial begins: if the guest dies now, this is the one it costs."""

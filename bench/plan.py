@@ -66,6 +66,8 @@ class Settings:
     clone_fd: tuple[bool, ...] = (False,)
     sync: str = Sync.AS_STAT.value
     histogram: bool = False
+    cost: bool = False
+    """Whether to make the cost sheet, ahead of the trials."""
     seed: int = 0
     quick: bool = False
     kernels: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bench import (
+    aside,
     backing,
     conformance,
+    cost,
     environment,
     isolate,
     labkernel,
@@ -37,7 +39,7 @@ from bench.model import (
     Trial,
     UserError,
 )
-from bench.mount import Mount, TrialError
+from bench.mount import TrialError
 from bench.plan import Plan, Settings
 from bench.store import RunDirectory
 
@@ -66,7 +68,6 @@ class Voice(Protocol):
 
 CONFORMANCE_SAMPLE = 200
 """Files asked for twice with every timeout at 0: the second time is what passthrough answers."""
-FOREVER_S = 3600.0
 
 
 @dataclass
@@ -266,6 +267,9 @@ def go(run: RunDirectory, planned: Plan, bench: trial.Bench, view: View, clock: 
     try:
         with clock("conformance"):
             broken = check_targets(planned, bench, view)
+        if bench.settings.cost:
+            with clock("cost"):
+                sheet(run, planned, bench, view, broken)
         with view.trials(len(planned.trials)) as progress:
             for one in planned.trials:
                 progress.begin(one)
@@ -306,14 +310,37 @@ def keep(run: RunDirectory, record: dict[str, Any], pyperf_json: str) -> None:
         raise UserError(f"{run.path}: {record['series']} was begun elsewhere: {error}") from None
 
 
+def sheet(
+    run: RunDirectory, planned: Plan, bench: trial.Bench, view: Voice, broken: dict[str, str]
+) -> None:
+    """The cost sheet of every target that has no line in it yet."""
+    done = {record["target"] for record in run.costs()}
+    for record in costs(planned, bench, view, {*broken, *done}):
+        run.append_cost(record)
+
+
+def costs(
+    planned: Plan, bench: trial.Bench, view: Voice, leave_out: Collection[str]
+) -> Iterator[dict[str, Any]]:
+    """A cost record for each target of the plan but those named."""
+    for name, series in one_each(planned).items():
+        if name not in leave_out:
+            view.status(f"costs of {name}: every file of the tree, once")
+            yield cost.measure(bench, series)
+
+
+def one_each(planned: Plan) -> dict[str, Series]:
+    """A series of each target, by the target's name."""
+    return {one.series.target: one.series for one in planned.trials}
+
+
 def check_targets(planned: Plan, bench: trial.Bench, view: Voice) -> dict[str, str]:
     """Compare every target with the backing on mounts of its own; returns reasons by target.
 
     This is not done on a trial's mount: it would show the mount every name a cold row needs unseen.
     """
     broken: dict[str, str] = {}
-    one_each = {one.series.target: one.series for one in planned.trials}
-    for name, series in one_each.items():
+    for name, series in one_each(planned).items():
         if registry.daemon(series.daemon).argv is None:
             continue
         view.status(f"comparing {name} with the backing, entry by entry")
@@ -334,7 +361,7 @@ def check_target(bench: trial.Bench, series: Series, view: Voice) -> str:
     mount whose timeouts are 0, so that every field comes from a GETATTR (or its passthrough).
     """
     daemon = registry.daemon(series.daemon)
-    with conformance_mount(bench, series, FOREVER_S) as mount:
+    with aside.mounted(bench, series, "conformance", aside.FOREVER_S) as mount:
         whole = conformance.compare(
             bench.backing / "tree",
             mount.root / "tree",
@@ -342,29 +369,12 @@ def check_target(bench: trial.Bench, series: Series, view: Voice) -> str:
             seed=bench.settings.seed,
             exempt=daemon.exempt,
         )
-    with conformance_mount(bench, series, 0.0) as mount:
+    with aside.mounted(bench, series, "conformance", 0.0) as mount:
         paths = bench.paths(min(CONFORMANCE_SAMPLE, bench.settings.names), bench.settings.seed)
         sample = conformance.spot_check(bench.backing, mount.root, paths * 2, exempt=daemon.exempt)
     view.say(f"{series.target}: {whole}")
     different = (*whole.differences, *sample.differences)
     return f"answers differ from the backing: {different[0]}" if different else ""
-
-
-@contextmanager
-def conformance_mount(bench: trial.Bench, series: Series, timeout_s: float) -> Iterator[Mount]:
-    """A mount as trials use it, but for its timeouts; raises TrialError."""
-    options = replace(plan.options(series), attr_timeout=timeout_s, entry_timeout=timeout_s)
-    name = f"conformance-{series.target}"
-    daemon = registry.daemon(series.daemon)
-    mount = Mount(daemon, bench.backing, isolate.runtime() / name, options)
-    mount.start, mount.patience = bench.start_daemon, bench.patience
-    try:
-        mount.up(bench.cpus.daemon, bench.logs / f"{name}.log", bench.tick)
-        yield mount
-        mount.down()
-    except BaseException:
-        mount.destroy()
-        raise
 
 
 def announce_level(settings: Settings, ability: probe.KernelAbility, view: Voice) -> None:
