@@ -22,5 +22,5 @@ DAEMON = Daemon(
     has_counters=True,
     python=True,
     modes_why="pyfuse3 registers only READDIRPLUS",
-    companions=("native", "plain"),
+    companions=("native", "overlayfs", "plain-c", "plain"),
 )
