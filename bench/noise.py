@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,10 @@ class Noise:
     floor: float
     detectable: float
     rounds: int
+
+    def at(self, rounds: int) -> float:
+        """The floor of a comparison of so many rounds: chance averages out with their root."""
+        return self.floor * math.sqrt(self.rounds / max(rounds, 1))
 
 
 def load_noise_floor(path: Path) -> Mapping[str, Noise]:

@@ -10,6 +10,7 @@ import pandas as pd
 from bench import guards
 from bench.guards import Flag, SeriesKey
 from bench.model import Verdict
+from bench.noise import Noise
 from bench.stats import Estimate
 from bench.verdicts import Judgement, judge_table
 
@@ -36,8 +37,8 @@ class Table:
     medians: Mapping[SeriesKey, Mapping[int, float]]
     timed: bool
     """Whether the values are wall time; instructions repeat, and most guards mean nothing there."""
-    noise: Mapping[str, float] = field(default_factory=dict)
-    """Noise floor by group."""
+    noise: Mapping[str, Noise] = field(default_factory=dict)
+    """What an A/A run showed by chance, by group."""
 
 
 def flags_of(table: Table) -> dict[SeriesKey, list[Flag]]:
@@ -68,16 +69,22 @@ def flags_of(table: Table) -> dict[SeriesKey, list[Flag]]:
 
 def judge(table: Table, flags: Mapping[SeriesKey, Sequence[Flag]]) -> dict[RatioKey, Judgement]:
     """A judgement of every ratio; Holm's correction goes over all of them."""
-    default = 0.0 if table.timed else INSTRUCTIONS_FLOOR
     return judge_table(
         table.ratios,
-        noise_floor={key: table.noise.get(key[0], default) for key in table.ratios},
+        noise_floor={key: _floor(table, key, ratio) for key, ratio in table.ratios.items()},
         guards={key: said for key in table.ratios if (said := _guard(key, flags))},
         engaged={
             key: key[2] == table.floor or table.verdicts.get(key[:2]) not in NO_PASSTHROUGH
             for key in table.ratios
         },
     )
+
+
+def _floor(table: Table, key: RatioKey, ratio: Estimate) -> float:
+    if not table.timed:
+        return INSTRUCTIONS_FLOOR
+    noise = table.noise.get(key[0])
+    return noise.at(ratio.n) if noise else 0.0
 
 
 def _guard(key: RatioKey, flags: Mapping[SeriesKey, Sequence[Flag]]) -> str:

@@ -150,7 +150,6 @@ def _judged(
     """The rows with a judgement beside every ratio and the guards' flags on every line."""
     lines = [(row.key, line) for row in made for line in row.lines]
     known = targets(run)
-    noise = load_noise_floor(run.path.parent)
     table = Table(
         ratios={
             (key, line.target.name, name): ratio
@@ -164,7 +163,7 @@ def _judged(
         samples=run.samples,
         medians=medians,
         timed=units.quantity() is units.WALL,
-        noise={key: one.floor for key, one in noise.items()},
+        noise=load_noise_floor(run.path.parent),
     )
     flags = flags_of(table)
     judgements = judge(table, flags)

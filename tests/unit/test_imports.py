@@ -19,6 +19,7 @@ REPORT_ONLY = {
     "bench.verdicts",
     "bench.guards",
     "bench.report",
+    "bench.selftest.",
 }
 
 
@@ -34,10 +35,8 @@ def imported(path: Path) -> set[str]:
 
 
 def of_report(path: Path) -> bool:
-    return (
-        path.name in ("frame.py", "stats.py", "intervals.py", "verdicts.py", "guards.py")
-        or "report" in path.parts
-    )
+    files = ("frame.py", "stats.py", "intervals.py", "verdicts.py", "guards.py")
+    return path.name in files or bool({"report", "selftest"} & set(path.parts))
 
 
 def modules(folder: str) -> Iterator[Path]:
