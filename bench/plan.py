@@ -85,6 +85,8 @@ class Settings:
     """Name of the matrix that the parts are of."""
     parts: tuple[Mapping[str, Any], ...] = ()
     """Each a set of axes in the place of these; the run is the union of all. None: these alone."""
+    twins: bool = False
+    """Whether every target is measured under two names: an A/A run, which has to find nothing."""
 
     def to_json(self) -> dict[str, Any]:
         """A plain object."""
