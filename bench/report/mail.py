@@ -137,7 +137,7 @@ def claim(target: Target, told: Sequence[Arm], controls: Sequence[Arm], baseline
         finding: sum(bool(arm.judgement and arm.judgement.finding == finding) for arm in engaged)
         for finding in Finding
     }
-    said = ", ".join(f"{count} {shown(finding)}" for finding, count in counts.items() if count)
+    said = ", ".join(f"{count} {words.shown(finding)}" for finding, count in counts.items() if count)
     ordered = sorted(engaged, key=lambda arm: arm.after.ratios[baseline].value)
     extremes = [ordered[0]] if ordered[0] is ordered[-1] else [ordered[0], ordered[-1]]
     best = "; ".join(
@@ -161,17 +161,11 @@ def _row(arm: Arm) -> Iterator[str]:
             str(arm.after.ratios[arm.baseline].n),
             _requests(arm.before),
             _requests(arm.after),
-            shown(judged.finding) if judged else "",
+            words.shown(judged.finding) if judged else "",
         )
     )
     if judged and judged.finding in (Finding.SAME, Finding.NOISY):
         yield from _wrapped(f"    {judged.reason}", 4)
-
-
-def shown(finding: Finding) -> str:
-    """A finding in the words of the run's clock: fewer instructions are not faster."""
-    what = units.quantity()
-    return {Finding.FASTER: what.below, Finding.SLOWER: what.above}.get(finding, finding.value)
 
 
 def _requests(line: Line) -> str:
