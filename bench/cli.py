@@ -33,6 +33,8 @@ RUN_EXAMPLES = """examples:
   python -m bench run --daemon passthrough --tree medium --backing /mnt/ext4 --cache cold-all
   python -m bench run --daemon passthrough --kernel lab --clock instructions
       on the lab kernel, in a virtual machine, counting instructions (see: kernel build)
+  python -m bench run --daemon bindfs --daemon mine='./server -f {backing} {mountpoint}'
+      a packaged server, and one of your own; braces also: {attr_timeout} {entry_timeout}
   python -m bench run --kernel base=old/bzImage --kernel patched=new/bzImage
   python -m bench run --resume results/local/20260101-120000
 """
@@ -122,7 +124,13 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         "--daemon",
         action="append",
         metavar="NAME",
-        help="target to measure; repeatable (default: passthrough)",
+        help="target to measure, or NAME='COMMAND {backing} {mountpoint}' for a server of your own; "
+        "repeatable (default: passthrough)",
+    )
+    what.add_argument(
+        "--libfuse-examples",
+        metavar="DIR",
+        help="where passthrough_ll and passthrough_hp were built (default: on PATH)",
     )
     what.add_argument(
         "--only",
@@ -313,7 +321,7 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
 
 def settings_from(arguments: argparse.Namespace) -> Settings:
     """Settings of a new run; raises UserError for names that do not exist."""
-    from bench import plan, registry
+    from bench import foreign, plan, registry
     from workloads import tree
 
     asked: dict[str, Any] = dict(QUICK) if arguments.quick else {}
@@ -325,6 +333,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         asked[name] = getattr(arguments, name) or asked.get(name)
     asked |= {
         "daemons": tuple(arguments.daemon or ()) or None,
+        "libfuse_examples": examples_folder(arguments.libfuse_examples),
         "workloads": tuple(arguments.workload or ()) or None,
         "attr_timeout": 0.0 if arguments.nocache else arguments.attr_timeout,
         "entry_timeout": 0.0 if arguments.nocache else arguments.entry_timeout,
@@ -339,11 +348,19 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         "seed": drawn_seed() if arguments.seed is None else arguments.seed,
     }
     chosen = plan.Settings.from_json({k: v for k, v in asked.items() if v is not None})
-    for name in chosen.daemons:
-        registry.daemon(name)
+    chosen = foreign.introduce(chosen)
+    for name in chosen.daemons:  # what a guest's kernel lacks is for the guest to say
+        registry.daemon(name) if chosen.kernels else registry.startable(name)
     registry.rows(chosen.workloads)
     tree.parse_tree(chosen.tree)
     return chosen
+
+
+def examples_folder(folder: str | None) -> str | None:
+    """An absolute path; raises UserError for what is no directory."""
+    if folder is not None and not Path(folder).is_dir():
+        raise UserError(f"--libfuse-examples {folder}: no such directory")
+    return str(Path(folder).resolve()) if folder is not None else None
 
 
 def drawn_seed() -> int:
@@ -378,7 +395,11 @@ def command_list(arguments: argparse.Namespace, _argv: list[str]) -> int:
     from workloads import tree
 
     found = {
-        "daemons": {daemon.name: daemon.summary for daemon in registry.daemons().values()},
+        "daemons": {
+            daemon.name: daemon.summary + (f" [not available: {reason}]" if reason else "")
+            for daemon in registry.daemons().values()
+            for reason in (daemon.missing(),)
+        },
         "workloads": {
             registry.row_name(
                 workload, variant

@@ -48,6 +48,10 @@ class Settings:
     """
 
     daemons: tuple[str, ...] = ("passthrough",)
+    foreign: tuple[str, ...] = ()
+    """``NAME=COMMAND`` of daemons that have no file (bench.foreign)."""
+    libfuse_examples: str = ""
+    """Folder of libfuse's built examples, where they are not on PATH."""
     only: bool = False
     workloads: tuple[str, ...] = ()
     tree: str = "small"
@@ -141,7 +145,7 @@ def _targets_of(daemon: Daemon, settings: Settings) -> list[Target]:
             parts = [daemon.name]
             parts += [level.value] if len(levels) > 1 else []
             parts += ["no-readdir"] if not readdir else []
-            parts += _serving_words(serving)
+            parts += _serving_words(daemon, serving)
             found.append(Target(":".join(parts), daemon.name, level, readdir, serving))
     return found
 
@@ -149,16 +153,17 @@ def _targets_of(daemon: Daemon, settings: Settings) -> list[Target]:
 def _servings(daemon: Daemon, settings: Settings) -> list[Serving]:
     """The ways a daemon is to be run: of the axes asked for, those it has."""
     asked = [ReaddirMode(mode) for mode in settings.modes]
-    modes = [mode for mode in asked if mode in daemon.modes] or [daemon.modes[0]]
+    known = daemon.modes or (Serving().mode,)
+    modes = [mode for mode in asked if mode in known] or [known[0]]
     threads = settings.server_threads if daemon.threaded else (0,)
     clone_fd = settings.clone_fd if daemon.threaded else (False,)
     return [Serving(*axes) for axes in itertools.product(modes, threads, clone_fd)]
 
 
-def _serving_words(serving: Serving) -> list[str]:
+def _serving_words(daemon: Daemon, serving: Serving) -> list[str]:
     """What of a target's name tells it from the usual way of its daemon."""
-    usual = Serving()
-    words = [serving.mode.value] if serving.mode is not usual.mode else []
+    usual = daemon.modes[0] if daemon.modes else serving.mode
+    words = [serving.mode.value] if serving.mode is not usual else []
     words += [f"{serving.threads}-threads"] if serving.threads else []
     return words + (["clone-fd"] if serving.clone_fd else [])
 
@@ -195,11 +200,41 @@ def make(settings: Settings, ground: Ground) -> Plan:
     rows = [
         row for row in _rows(settings, ground.refusals, skipped) if _programs_there(row[0], skipped)
     ]
-    chosen = [target for target in targets(settings) if _given(target, settings, ground, skipped)]
+    chosen = [
+        target
+        for target in targets(settings)
+        if _startable(target, ground, skipped) and _given(target, settings, ground, skipped)
+    ]
+    off = _off(rows, chosen, ground, skipped)
     trials: list[Trial] = []
     for number in range(settings.trials):
-        trials += _round(settings, ground, rows, chosen, number)
+        trials += _round(settings, ground, rows, chosen, number, off)
+    left = {one.series.target for one in trials}
+    chosen = [target for target in chosen if display_name(target, ground) in left]
     return Plan(tuple(trials), tuple(skipped), tuple(chosen))
+
+
+def _startable(target: Target, ground: Ground, skipped: list[Skipped]) -> bool:
+    reason = registry.daemon(target.daemon).missing()
+    if reason:
+        skipped.append(Skipped(display_name(target, ground), reason))
+    return not reason
+
+
+def _off(
+    rows: Sequence[Row], chosen: Sequence[Target], ground: Ground, skipped: list[Skipped]
+) -> frozenset[tuple[str, str]]:
+    """(workload, target) where a row is about timeouts that the server cannot be told."""
+    off: set[tuple[str, str]] = set()
+    for target, (workload, *_) in itertools.product(chosen, rows):
+        wanted, control = workload.timeouts, registry.daemon(target.daemon).timeouts
+        held = wanted is None or control.holds(wanted.attr, wanted.entry)
+        if held or not workload.timeouts_fixed or (workload.name, target.name) in off:
+            continue
+        off.add((workload.name, target.name))
+        what = f"{workload.name} on {display_name(target, ground)}"
+        skipped.append(Skipped(what, "the row is about timeouts, and the server gives its own"))
+    return frozenset(off)
 
 
 def _given(target: Target, settings: Settings, ground: Ground, skipped: list[Skipped]) -> bool:
@@ -281,13 +316,20 @@ def _programs_there(workload: Workload, skipped: list[Skipped]) -> bool:
 
 
 def _round(
-    settings: Settings, ground: Ground, rows: Sequence[Row], chosen: Sequence[Target], number: int
+    settings: Settings,
+    ground: Ground,
+    rows: Sequence[Row],
+    chosen: Sequence[Target],
+    number: int,
+    off: frozenset[tuple[str, str]],
 ) -> list[Trial]:
     chance = random.Random(f"{settings.seed}/{number}")
     trials: list[Trial] = []
     for row in chance.sample(rows, len(rows)):
         seed = chance.getrandbits(31)  # one for all targets: they visit the same names
         for target in chance.sample(chosen, len(chosen)):
+            if (row[0].name, target.name) in off:
+                continue
             series = _series(settings, ground, row, target)
             trials.append(Trial(series, number, len(trials), seed))
     return trials

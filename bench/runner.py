@@ -16,6 +16,7 @@ from bench import (
     backing,
     conformance,
     environment,
+    foreign,
     isolate,
     labkernel,
     placement,
@@ -131,7 +132,7 @@ def start(settings: Settings, output: Path | None, argv: list[str], view: View) 
 def resume(run: RunDirectory, view: View) -> Result:
     """Finish a run: do the trials of its plan that have no line yet."""
     header = run.header()
-    settings = Settings.from_json(header["settings"])
+    settings = foreign.introduce(Settings.from_json(header["settings"]))
     if settings.kernels:
         from bench import guests
 
@@ -427,7 +428,7 @@ def target_record(target: Target, planned: Plan, bench: trial.Bench) -> dict[str
         "level": series.level.value,
         "level_reason": "; ".join(bench.ability.reasons) if lower else "",
         "readdir": series.readdir,
-        "readdir_mode": series.serving.mode.value,
+        "readdir_mode": daemon.mode(series.serving),
         "server_threads": series.serving.threads,
         "clone_fd": series.serving.clone_fd,
     }
