@@ -395,10 +395,11 @@ def command_list(arguments: argparse.Namespace, _argv: list[str]) -> int:
     from workloads import tree
 
     found = {
-        "daemons": {
-            daemon.name: daemon.summary + (f" [not available: {reason}]" if reason else "")
+        "daemons": {daemon.name: daemon.summary for daemon in registry.daemons().values()},
+        "not available": {
+            daemon.name: reason
             for daemon in registry.daemons().values()
-            for reason in (daemon.missing(),)
+            if (reason := daemon.missing())
         },
         "workloads": {
             registry.row_name(
@@ -418,7 +419,7 @@ def command_list(arguments: argparse.Namespace, _argv: list[str]) -> int:
     for title, names in found.items():
         print(title)
         for name, summary in names.items():
-            print(f"  {name:<20} {summary}")
+            print(f"  {name:<20} {summary}" if len(name) <= 20 else f"  {name}\n{'':<23}{summary}")
     return Exit.MEASURED
 
 

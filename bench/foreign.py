@@ -84,6 +84,7 @@ def parse(text: str) -> Daemon:
         timeouts=TimeoutControl.EACH if both else TimeoutControl.NONE,
         foreground=False,
         missing=lambda: no_program(words[0]),
+        companions=("native", "plain-c"),
         foreign=True,
     )
 

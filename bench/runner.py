@@ -337,7 +337,8 @@ def check_target(bench: trial.Bench, series: Series, view: Voice) -> str:
     with conformance_mount(bench, series, 0.0) as mount:
         paths = bench.paths(min(CONFORMANCE_SAMPLE, bench.settings.names), bench.settings.seed)
         sample = conformance.spot_check(bench.backing, mount.root, paths * 2, exempt=daemon.exempt)
-    view.say(f"{series.target}: {whole}")
+    spared = f"; left aside: {', '.join(sorted(daemon.exempt))}" if daemon.exempt else ""
+    view.say(f"{series.target}: {whole}{spared}")
     different = (*whole.differences, *sample.differences)
     return f"answers differ from the backing: {different[0]}" if different else ""
 
@@ -424,6 +425,7 @@ def target_record(target: Target, planned: Plan, bench: trial.Bench) -> dict[str
         "kernel": series.kernel,
         "summary": daemon.summary,
         "kind": kind(daemon),
+        "exempt": sorted(daemon.exempt),
         "level_asked": target.asked.value,
         "level": series.level.value,
         "level_reason": "; ".join(bench.ability.reasons) if lower else "",

@@ -31,7 +31,7 @@ def missing(name: str, option: str = "", without: str = "") -> str:
     """
     found = program(name)
     if found is None:
-        return f"{name} is not here: build libfuse's examples, give --libfuse-examples DIR"
+        return "not found: build libfuse's example, give --libfuse-examples DIR"
     if option and option not in usage(found):
         return f"this build of {name} knows no {option}: {without}"
     return ""

@@ -19,4 +19,5 @@ DAEMON = Daemon(
     argv=_argv,
     modes=(ReaddirMode.READDIR,),
     missing=lambda: not_installed("bindfs", "bindfs"),
+    companions=("native", "plain-c"),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.model import Daemon, DaemonOptions, ReaddirMode, TimeoutControl
+from bench.model import Daemon, DaemonOptions, Exemption, ReaddirMode, TimeoutControl
 from daemons._programs import not_installed
 
 
@@ -21,5 +21,7 @@ DAEMON = Daemon(
     argv=_argv,
     modes=(ReaddirMode.AUTO,),
     timeouts=TimeoutControl.ONE,
+    exempt=frozenset({Exemption.DIRECTORY_ATIME}),
     missing=lambda: not_installed("fuse-overlayfs", "fuse-overlayfs"),
+    companions=("native", "plain-c"),
 )

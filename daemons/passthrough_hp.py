@@ -18,4 +18,5 @@ DAEMON = Daemon(
     missing=lambda: missing(
         "passthrough_hp", "--nopassthrough", "take libfuse 3.17, or passthrough_hp-nopassthrough"
     ),
+    companions=("native", "plain-c"),
 )

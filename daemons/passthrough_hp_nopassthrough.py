@@ -13,4 +13,5 @@ DAEMON = Daemon(
     threaded=True,
     timeouts=TimeoutControl.ZERO,
     missing=lambda: missing("passthrough_hp"),
+    companions=("native", "plain-c"),
 )

@@ -28,4 +28,5 @@ DAEMON = Daemon(
     missing=lambda: missing(
         "passthrough_hp", "--readdirpassthrough", "build it with the readdir passthrough series"
     ),
+    companions=("native", "plain-c"),
 )

@@ -23,4 +23,5 @@ DAEMON = Daemon(
     threaded=True,
     timeouts=TimeoutControl.ZERO,
     missing=lambda: missing_uring() or missing("passthrough_hp", "io_uring", "take libfuse 3.18"),
+    companions=("native", "plain-c"),
 )

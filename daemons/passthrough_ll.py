@@ -13,4 +13,5 @@ DAEMON = Daemon(
     threaded=True,
     timeouts=TimeoutControl.ONE,
     missing=lambda: missing("passthrough_ll"),
+    companions=("native", "plain-c"),
 )
