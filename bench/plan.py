@@ -238,12 +238,20 @@ def _off(
 
 
 def _given(target: Target, settings: Settings, ground: Ground, skipped: list[Skipped]) -> bool:
-    given = level_in_force(registry.daemon(target.daemon), ground.level, target.asked)
-    if given is target.asked or len(settings.levels) == 1:
+    reason = why_lower(registry.daemon(target.daemon), target.asked, ground)
+    if not reason or len(settings.levels) == 1:
         return True
-    reason = f"this kernel gives {ground.level}"
-    skipped.append(Skipped(display_name(target, ground), f"{reason}: {ground.why}"))
+    skipped.append(Skipped(display_name(target, ground), reason))
     return False
+
+
+def why_lower(daemon: Daemon, asked: Level, ground: Ground) -> str:
+    """Why a daemon works at a lower level than was asked for; empty when it does not."""
+    if level_in_force(daemon, ground.level, asked) is asked:
+        return ""
+    if asked.rank > ground.level.rank:
+        return f"this kernel gives {ground.level}: {ground.why}"
+    return f"{daemon.name} passes nothing through above level {daemon.levels[-1]}"
 
 
 def display_name(target: Target, ground: Ground) -> str:

@@ -418,7 +418,7 @@ def target_record(target: Target, planned: Plan, bench: trial.Bench) -> dict[str
         and one.series.readdir == target.readdir
         and one.series.serving == target.serving
     )
-    lower = series.level.rank < target.asked.rank
+    ground = plan.Ground(bench.ability.level, "; ".join(bench.ability.reasons))
     return {
         "name": series.target,
         "daemon": daemon.name,
@@ -428,7 +428,7 @@ def target_record(target: Target, planned: Plan, bench: trial.Bench) -> dict[str
         "exempt": sorted(daemon.exempt),
         "level_asked": target.asked.value,
         "level": series.level.value,
-        "level_reason": "; ".join(bench.ability.reasons) if lower else "",
+        "level_reason": plan.why_lower(daemon, target.asked, ground),
         "readdir": series.readdir,
         "readdir_mode": daemon.mode(series.serving),
         "server_threads": series.serving.threads,
