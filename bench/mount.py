@@ -19,6 +19,8 @@ from bench.model import Daemon, DaemonOptions
 KEEPER = Path(__file__).with_name("keeper.py")
 WORDS_BYTES = 1 << 14
 """Of a log, how much of its end is looked at for a daemon's last words."""
+LOG_BYTES = 1 << 20
+"""Of what a daemon prints on one mount, how much is kept."""
 READY_TIMEOUT_S = 20.0
 UNMOUNT_TIMEOUT_S = 10.0
 POLL_S = 0.002
@@ -136,7 +138,7 @@ class Mount:
         usage = server_usage(self.server)
         trouble = self._unmount()
         status = self._wait()
-        self._detach_strays()
+        self._tidy()
         if trouble:
             raise TrialError(trouble)
         if status is None:
@@ -154,7 +156,7 @@ class Mount:
         self.silence()
         if self.process is not None:
             isolate.umount(self.mountpoint, lazy=True)
-            self._detach_strays()
+            self._tidy()
 
     def silence(self) -> None:
         """End the daemon and every request that waits for it, so that its clients can be ended."""
@@ -201,9 +203,12 @@ class Mount:
             and entry.connection != self.connection
         ]
 
-    def _detach_strays(self) -> None:
+    def _tidy(self) -> None:
+        """What else a daemon may have left: mounts elsewhere, more words than anybody reads."""
         for entry in self._strays():
             isolate.umount(entry.mountpoint, lazy=True)
+        if self._log is not None and self._log.stat().st_size > LOG_BYTES:
+            os.truncate(self._log, LOG_BYTES)
 
     def _elsewhere(self) -> str:
         """What it has mounted in the place of what it was told to, in words."""
