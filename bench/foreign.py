@@ -1,8 +1,9 @@
 """Other people's servers, named on the command line: ``--daemon NAME='COMMAND {backing} {mountpoint}'``.
 
 Such a daemon is made of its text, which run.json keeps: a resumed run and a guest make it again.
-Of a stranger nothing is known that was not said: no passthrough level, no listing mode, no timeout
-unless the command takes it, no counters of its own.
+Of a stranger nothing is known that was not said: no passthrough level (unless it is said behind the
+name, ``NAME:rw=...``, and then the counts must bear it out), no listing mode, no timeout unless the
+command takes it, no counters of its own.
 """
 
 from __future__ import annotations
@@ -52,21 +53,27 @@ def introduce(settings: Settings) -> Settings:
         if texts.setdefault(made.name, text) != text:
             raise UserError(f"two daemons are called {made.name!r}: give them names of their own")
         registry.add(made)
-    names = dict.fromkeys(text.partition("=")[0].strip() for text in settings.daemons)
+    names = dict.fromkeys(
+        text.partition("=")[0].partition(":")[0].strip() for text in settings.daemons
+    )
     if settings.libfuse_examples:
         os.environ[LIBFUSE_EXAMPLES] = settings.libfuse_examples
     return replace(settings, daemons=tuple(names), foreign=tuple(texts.values()))
 
 
 def parse(text: str) -> Daemon:
-    """The daemon of a text ``NAME=COMMAND``. Raises UserError for a text that does not do."""
-    name, _, command = text.partition("=")
-    name = name.strip()
+    """The daemon of a text ``NAME[:LEVEL]=COMMAND``. Raises UserError for a text that does not do."""
+    head, _, command = text.partition("=")
+    name, _, level = head.strip().partition(":")
     if not NAME.fullmatch(name) or "--" in name:
         raise UserError(
             f"--daemon {text!r}: a name is letters, digits and . _ + -, at most 40, "
             f"got {name!r}; want NAME='COMMAND {{backing}} {{mountpoint}}'"
         )
+    if level not in ("", *Level):
+        raise UserError(f"--daemon {head}: unknown level {level!r}; there is: {', '.join(Level)}")
+    from daemons import _claims
+
     where = f"--daemon {name}"
     words = split(where, command)
     found = {field for word in words for field in fields(where, word)}
@@ -79,7 +86,8 @@ def parse(text: str) -> Daemon:
         argv=lambda backing, mountpoint, options: [
             filled(word, backing, mountpoint, options) for word in words
         ],
-        levels=(Level.NONE,),
+        levels=(Level(level or Level.NONE),),
+        claims=_claims.claims,
         modes=(),
         timeouts=TimeoutControl.EACH if both else TimeoutControl.NONE,
         foreground=False,

@@ -80,6 +80,30 @@ def test_a_packaged_server_by_name(tmp_path: Path, backing: Path, name: str) -> 
     assert {trial["target"] for trial in trials} == {name, "native", "plain-c"}
 
 
+EXAMPLE = Path("/usr/share/doc/libfuse3-dev/examples/passthrough_ll.c")
+
+
+@pytest.mark.skipif(not EXAMPLE.exists(), reason="libfuse3-dev came without its examples")
+def test_libfuses_example_where_it_was_built(tmp_path: Path, backing: Path) -> None:
+    """passthrough_ll of the folder that is named: its requests are a mirror's."""
+    flags = subprocess.run(
+        ["pkg-config", "--cflags", "--libs", "fuse3"], capture_output=True, text=True, check=True
+    ).stdout.split()
+    built = tmp_path / "passthrough_ll"
+    subprocess.run(["gcc", "-w", "-o", built, EXAMPLE, *flags], check=True)
+    code, trials, errors = run(
+        tmp_path, backing, "--libfuse-examples", str(tmp_path), "--daemon", "passthrough_ll",
+        "--only", "--workload", "getattr-storm", "--workload", "stat-expired", module="bench",
+    )  # fmt: skip
+    assert code == Exit.MEASURED, errors
+    assert len(trials) == 4 * 2  # rows, rounds
+    for trial in trials:
+        ops, kernel = trial["requests"]["ops"], trial["requests"]["kernel"]
+        assert trial["readdir_mode"] == "auto"
+        for opcode, (low, high) in trial["expected"].items():
+            assert low * ops <= kernel.get(opcode, 0) <= high * ops, (trial["series"], opcode)
+
+
 def test_it_obeys_the_timeouts_the_rows_name(tmp_path: Path, backing: Path) -> None:
     """Every row about timeouts is as expected of a plain server, for all the packaged ones."""
     names = ("bindfs", "fuse-overlayfs")
@@ -156,9 +180,14 @@ FAULTS = {
 
 
 @pytest.fixture(scope="module")
-def faults(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the one run of all of them is."""
+    return tmp_path_factory.mktemp("faults")
+
+
+@pytest.fixture(scope="module")
+def faults(folder: Path) -> list[dict[str, Any]]:
     """The trials of one run of all of them, beside native."""
-    folder = tmp_path_factory.mktemp("faults")
     (folder / "backing").mkdir()
     options = ["--daemon", "native", *ROW]
     for name, (text, _words) in FAULTS.items():
@@ -183,13 +212,11 @@ def test_a_command_that_does_not_serve(faults: list[dict[str, Any]], name: str) 
         assert len(trial["reason"]) < 500
 
 
-def test_what_it_prints_does_not_fill_the_disk(
-    faults: list[dict[str, Any]], tmp_path_factory: pytest.TempPathFactory
-) -> None:
+def test_what_it_prints_does_not_fill_the_disk(faults: list[dict[str, Any]], folder: Path) -> None:
     """Of five megabytes of noise one is kept."""
     assert of(faults, "babbles")
-    (logs,) = tmp_path_factory.getbasetemp().glob("faults*/run/logs")
-    assert (logs / "conformance-babbles.log").stat().st_size == mount.LOG_BYTES
+    log = folder / "run" / "logs" / "conformance-babbles.log"
+    assert log.stat().st_size == mount.LOG_BYTES
 
 
 def test_the_other_trials_of_such_a_run_go_on(faults: list[dict[str, Any]]) -> None:

@@ -15,6 +15,7 @@ from bench.model import (
     DaemonOptions,
     Exit,
     Level,
+    Opcode,
     Serving,
     TimeoutControl,
     UserError,
@@ -70,6 +71,17 @@ def test_its_timeouts_are_ours_only_if_the_command_takes_both(
     assert foreign.parse(f"mine=server {{mountpoint}} {extra}").timeouts is control
 
 
+def test_a_level_is_claimed_where_it_is_stated() -> None:
+    """Behind the name; the name itself stays."""
+    settings = foreign.introduce(plan.Settings(daemons=("mine:rw=server {mountpoint}",), only=True))
+    assert settings.daemons == ("mine",)
+    (target,) = plan.targets(settings)
+    assert (target.name, target.asked) == ("mine", Level.RW)
+    given = replace(OPTIONS, level=Level.RW)
+    made = registry.daemon("mine")
+    assert made.claims(given, plan.Cache.WARM) == {Opcode.READ, Opcode.WRITE}
+
+
 def test_doubled_braces_are_braces() -> None:
     """For commands that have some of their own."""
     made = foreign.parse("mine=sh -c 'x=${{1}}' {mountpoint}")
@@ -83,6 +95,7 @@ def test_doubled_braces_are_braces() -> None:
         ("two words=server {mountpoint}", "got 'two words'"),
         ("a--b=server {mountpoint}", "got 'a--b'"),
         ("../up=server {mountpoint}", "got '../up'"),
+        ("mine:wr=server {mountpoint}", "unknown level 'wr'"),
         ("mine=", "there is no command"),
         ("mine=  ", "there is no command"),
         ("mine=server {backing}", "no {mountpoint}"),
