@@ -178,6 +178,27 @@ def test_rows_about_timeouts_are_left_out_where_the_server_gives_its_own() -> No
 
 
 @pytest.mark.parametrize(
+    ("modes", "expected"),
+    [
+        (("readdirplus",), {"mine": "not known", "bindfs": "readdir", "fuse-overlayfs": "auto"}),
+        (("readdir",), {"mine": "not known", "bindfs": "readdir"}),
+        (("readdirplus", "auto"), {"mine": "not known", "fuse-overlayfs": "auto"}),
+    ],
+)
+def test_the_listing_requests_of_other_peoples_servers(
+    modes: tuple[str, ...], expected: dict[str, str]
+) -> None:
+    """Each by its usual ones, and by its name alone, unless others were asked for."""
+    daemons = ("mine=server {mountpoint}", "bindfs", "fuse-overlayfs")
+    settings = foreign.introduce(plan.Settings(daemons=daemons, only=True, modes=modes))
+    got = {
+        target.name: registry.daemon(target.daemon).mode(target.serving)
+        for target in plan.targets(settings)
+    }
+    assert got == expected
+
+
+@pytest.mark.parametrize(
     ("control", "held"),
     [
         (TimeoutControl.EACH, {(0, 0), (1, 1), (1, 0)}),
