@@ -53,9 +53,7 @@ def introduce(settings: Settings) -> Settings:
         if texts.setdefault(made.name, text) != text:
             raise UserError(f"two daemons are called {made.name!r}: give them names of their own")
         registry.add(made)
-    names = dict.fromkeys(
-        text.partition("=")[0].partition(":")[0].strip() for text in settings.daemons
-    )
+    names = dict.fromkeys(parse(text).name if "=" in text else text for text in settings.daemons)
     if settings.libfuse_examples:
         os.environ[LIBFUSE_EXAMPLES] = settings.libfuse_examples
     return replace(settings, daemons=tuple(names), foreign=tuple(texts.values()))

@@ -283,7 +283,7 @@ def look(bench: Bench, mount: Mount, watched: Collection[int]) -> disturbance.Re
     """What else goes on; None on the instruction clock, which nothing else can disturb."""
     if bench.settings.clock == Clock.INSTRUCTIONS:
         return None
-    return disturbance.take(watched, mount.process.pid if mount.process else None)
+    return disturbance.take(watched, mount.server or None)
 
 
 def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[str, Any], str]:

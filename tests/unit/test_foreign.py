@@ -82,6 +82,12 @@ def test_a_level_is_claimed_where_it_is_stated() -> None:
     assert made.claims(given, plan.Cache.WARM) == {Opcode.READ, Opcode.WRITE}
 
 
+def test_a_level_is_stated_of_texts_alone() -> None:
+    """A daemon of the suite has its levels; what looks like one is no name."""
+    settings = foreign.introduce(plan.Settings(daemons=("plain:rw",)))
+    assert settings.daemons == ("plain:rw",)
+
+
 def test_doubled_braces_are_braces() -> None:
     """For commands that have some of their own."""
     made = foreign.parse("mine=sh -c 'x=${{1}}' {mountpoint}")
