@@ -34,6 +34,7 @@ TRIAL_DEFAULTS: Mapping[str, Any] = {
     "entries": 0,
     "attr_timeout": math.nan,
     "entry_timeout": math.nan,
+    "timeouts": "as asked",
     "round": 0,
     "position": 0,
     "attempt": 0,

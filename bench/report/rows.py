@@ -423,7 +423,10 @@ def _timeouts(records: Sequence[Record]) -> str:
         f"{units.seconds(record['attr_timeout'])}/{units.seconds(record['entry_timeout'])}"
         for record in records
     )
-    return " or ".join(pairs)
+    own = dict.fromkeys(
+        str(record["target"]) for record in records if record["timeouts"] != "as asked"
+    )
+    return " or ".join(pairs) + (f" (of {units.listing(own)}: the server's own)" if own else "")
 
 
 def _first(texts: Iterable[object]) -> str:

@@ -126,7 +126,9 @@ def _count(line: Line) -> str:
 
 def _remarks(row: Row, against: Sequence[str], notes: Notes) -> Iterator[str]:
     """What does not fit into columns: expectation, verdicts, what is shown, trouble."""
-    expected = next((ln.requests.expected for ln in row.lines if ln.requests), {})
+    expected = next(
+        (ln.requests.expected for ln in row.lines if ln.requests and ln.requests.expected), {}
+    )
     if expected:
         bounds = [f"{op} {units.bound(*limits)}" for op, limits in expected.items()]
         yield f"expected req/op of a plain server: {', '.join(bounds)}"
