@@ -91,6 +91,11 @@ def add_list(commands: argparse._SubParsersAction[Parser]) -> None:
 def add_probe(commands: argparse._SubParsersAction[Parser]) -> None:
     """``bench probe``."""
     command = commands.add_parser("probe", help="what this kernel passes through, found by trying")
+    command.add_argument(
+        "--tune",
+        action="store_true",
+        help="the machine's knobs instead: what each is, what it should be, and the command",
+    )
     command.add_argument("--json", action="store_true", help="as one JSON object")
     command.set_defaults(command=command_probe)
 
@@ -157,8 +162,12 @@ def command_list(arguments: argparse.Namespace, _argv: list[str]) -> int:
 
 def command_probe(arguments: argparse.Namespace, _argv: list[str]) -> int:
     """What the kernel passes through; Exit.NOTHING when FUSE cannot be used at all."""
-    from bench import probe
+    from bench import knobs, probe
 
+    if arguments.tune:
+        found = knobs.states()
+        print(json.dumps(knobs.as_json(found), indent=1) if arguments.json else knobs.human(found))
+        return Exit.MEASURED
     ability = probe.probe()
     print(json.dumps(ability.as_json(), indent=1) if arguments.json else probe.human(ability))
     return ability.exit_code

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
@@ -66,6 +66,12 @@ class Settings:
     clone_fd: tuple[bool, ...] = (False,)
     sync: str = Sync.AS_STAT.value
     histogram: bool = False
+    precision: float | None = None
+    """Relative half width that every interval of a ratio shall have; None: ``trials`` rounds."""
+    max_time_s: float = 3600.0
+    """After this long no round is added for the sake of precision."""
+    tune: bool = False
+    """Whether the machine's knobs are set for the run (bench.tune)."""
     cost: bool = False
     """Whether to make the cost sheet, ahead of the trials."""
     seed: int = 0
@@ -150,14 +156,7 @@ def make(settings: Settings, ground: Ground) -> Plan:
     levels asked for, those this kernel does not give are left out with the reason; one level alone
     is lowered to what there is.
     """
-    parts = settings.each()
-    named, skipped = axes.targets(parts)
-    every = axes.union(named)
-    given = [target for target in every if _given(target, every, ground, skipped)]
-    grids = [
-        (part, axes.rows(part, ground.refusals, skipped), [one for one in own if one in given])
-        for part, own in zip(parts, named, strict=True)
-    ]
+    grids, given, skipped = _grids(settings, ground)
     trials: list[Trial] = []
     for number in range(settings.trials):
         trials += _round(settings, ground, _together(grids, number), number)
@@ -167,6 +166,26 @@ def make(settings: Settings, ground: Ground) -> Plan:
 
 
 Grid = tuple[Settings, Sequence[Row], Sequence[Target]]
+
+
+def one_round(settings: Settings, ground: Ground, number: int) -> list[Trial]:
+    """The trials of round ``number``, which may lie beyond the rounds of the plan."""
+    settings = replace(settings, trials=max(number + 1, settings.trials))
+    grids, _given, _skipped = _grids(settings, ground)
+    return _round(settings, ground, _together(grids, number), number)
+
+
+def _grids(settings: Settings, ground: Ground) -> tuple[list[Grid], list[Target], list[Skipped]]:
+    """Rows and targets of every part; all targets; what is left out."""
+    parts = settings.each()
+    named, skipped = axes.targets(parts)
+    every = axes.union(named)
+    given = [target for target in every if _given(target, every, ground, skipped)]
+    grids: list[Grid] = [
+        (part, axes.rows(part, ground.refusals, skipped), [one for one in own if one in given])
+        for part, own in zip(parts, named, strict=True)
+    ]
+    return grids, given, skipped
 
 
 def _together(grids: Sequence[Grid], number: int) -> dict[Row, list[Target]]:
@@ -235,4 +254,30 @@ def _series(settings: Settings, ground: Ground, row: Row, target: Target) -> Ser
         kernel=ground.kernel,
         serving=target.serving,
         entries=row.entries,
+    )
+
+
+def repeats(trials: Sequence[Trial], records: Iterable[Mapping[str, Any]]) -> tuple[Trial, ...]:
+    """What to measure again at the end: every comparison of a round in which a trial was disturbed.
+
+    All of its targets, side by side: a repeat beside old measurements of the others would pair what
+    was not measured together. Nothing when more than half of the trials were disturbed (the machine
+    is not quiet, and would disturb the repeats too), and nothing twice.
+    """
+    known = {(one.series.label, one.round): one for one in trials}
+    lines = [line for line in records if (line["series"], line["round"]) in known]
+    first = [line for line in lines if not line["attempt"]]
+    disturbed = [line for line in first if line["disturbed"]]
+    if 2 * len(disturbed) > len(first):
+        return ()
+    done = {(line["series"], line["round"]) for line in lines if line["attempt"]}
+    blocks = {
+        (known[line["series"], line["round"]].series.comparison, line["round"])
+        for line in disturbed
+    }
+    return tuple(
+        replace(one, attempt=1)
+        for one in trials
+        if (one.series.comparison, one.round) in blocks
+        and (one.series.label, one.round) not in done
     )

@@ -41,6 +41,7 @@ RUN_EXAMPLES = """examples:
   python -m bench run --daemon passthrough --kernel lab --clock instructions
       on the lab kernel, in a virtual machine, counting instructions (see: kernel build)
   python -m bench run --kernel base=old/bzImage --kernel patched=new/bzImage
+  python -m bench run --daemon passthrough-c --tune --precision 2% --max-time 1800
   python -m bench run --resume results/local/20260101-120000
 """
 CODES = """exit codes:
@@ -167,6 +168,23 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         action="store_true",
         help="the cost sheet too: memory, descriptors, backing ids and CPU time per inode "
         "(--tree medium: of 100 000 inodes)",
+    )
+    how.add_argument(
+        "--precision",
+        type=percentage,
+        metavar="PERCENT",
+        help="add rounds until every ratio's interval is +- this narrow, e.g. 2%%",
+    )
+    how.add_argument(
+        "--max-time",
+        type=seconds,
+        metavar="S",
+        help="with --precision: add no round after this long (default: 3600)",
+    )
+    how.add_argument(
+        "--tune",
+        action="store_true",
+        help="set the machine's knobs for the run and put them back (see: probe --tune)",
     )
     how.add_argument(
         "--seed",
@@ -296,6 +314,9 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         "readdir": matrix.READDIR[arguments.readdir] if arguments.readdir else None,
         "histogram": arguments.histogram,
         "cost": arguments.cost,
+        "precision": arguments.precision,
+        "max_time_s": arguments.max_time,
+        "tune": arguments.tune,
         "seed": drawn_seed() if arguments.seed is None else arguments.seed,
     }
     chosen = plan.Settings.from_json({k: v for k, v in asked.items() if v is not None})
@@ -373,6 +394,17 @@ def seconds(text: str) -> float:
         number = -1.0
     if not 0 <= number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds, 0 or more")
+    return number
+
+
+def percentage(text: str) -> float:
+    """``2%`` or ``2`` as 0.02, above 0."""
+    try:
+        number = float(text.removesuffix("%")) / 100
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage above 0 and below 100")
     return number
 
 

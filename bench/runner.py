@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,6 +24,7 @@ from bench import (
     cost,
     environment,
     isolate,
+    knobs,
     labkernel,
     placement,
     plan,
@@ -26,8 +32,10 @@ from bench import (
     registry,
     tracing,
     trial,
+    tune,
 )
 from bench.axes import Skipped
+from bench.knobs import KNOBS
 from bench.model import (
     Daemon,
     Exit,
@@ -129,7 +137,7 @@ def start(settings: Settings, output: Path | None, argv: list[str], view: View) 
             view.say(f"skipped {item.what}: {item.reason}")
         header = make_header(settings, argv, facts(bench, planned), planned.skipped)
         run = RunDirectory.create(output or default_output(), header)
-        return go(run, planned, bench, view, clock)
+        return go(run, ground, planned, bench, view, clock)
 
 
 def resume(run: RunDirectory, view: View) -> Result:
@@ -144,9 +152,9 @@ def resume(run: RunDirectory, view: View) -> Result:
     with prepared(settings, view, clock) as (bench, ground):
         planned = plan.make(settings, ground)
         refuse_other_machine(header, facts(bench, planned))
-        left = not_done(planned.trials, run)
-        view.say(f"resuming {run.path.name}: {len(left)} of {len(planned.trials)} trials to do")
-        return go(run, replace(planned, trials=left), bench, view, clock)
+        left = len(not_done(planned.trials, run))
+        view.say(f"resuming {run.path.name}: {left} of {len(planned.trials)} trials to do")
+        return go(run, ground, planned, bench, view, clock)
 
 
 def not_done(trials: tuple[Trial, ...], run: RunDirectory) -> tuple[Trial, ...]:
@@ -190,11 +198,13 @@ def prepared(
         with clock("tree"), view.building(settings.tree) as progress:
             filled = backing.fill(directory, spec, progress, git=wants_git(settings))
         stack.enter_context(tracing.keep_tracepoint())
+        tuned = stack.enter_context(tune.applied(KNOBS if settings.tune else ()))
         latency = stack.enter_context(placement.hold_cpu_dma_latency())
         cpus = place(settings)
         stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
         placement.pin(0, cpus[1].runner)
         bench = make_bench(settings, filled, cpus, ability, latency, view)
+        bench.tuned = tuned
         why = "; ".join(ability.reasons)
         yield bench, plan.Ground(ability.level, why, filled.cache_refusals(), kernel)
 
@@ -261,31 +271,123 @@ def warmer(filled: backing.Backing) -> Callable[[], None]:
     return lambda: (opdriver.walk(os.fsencode(filled.path), stat=True), None)[1]
 
 
-def go(run: RunDirectory, planned: Plan, bench: trial.Bench, view: View, clock: Timer) -> Result:
-    """Conformance, then every trial; the run's directory is right after each of them."""
+def go(
+    run: RunDirectory,
+    ground: plan.Ground,
+    planned: Plan,
+    bench: trial.Bench,
+    view: View,
+    clock: Timer,
+) -> Result:
+    """Conformance, then every trial that has no line yet; the directory is right after each of them.
+
+    Then what was disturbed, once more, and more rounds until the precision asked for is reached.
+    """
     bench.logs = run.path / "logs"
-    counts: dict[str, int] = {}
+    work = Work(run, bench, view, clock)
     interrupted = False
     try:
         with clock("conformance"):
-            broken = check_targets(planned, bench, view)
+            work.broken = check_targets(planned, bench, view)
         if bench.settings.cost:
             with clock("cost"):
-                sheet(run, planned, bench, view, broken)
-        with view.trials(len(planned.trials)) as progress:
-            for one in planned.trials:
-                progress.begin(one)
-                with clock("trials"):
-                    record, pyperf_json = do(bench, one, broken)
-                keep(run, record, pyperf_json)
-                counts[record["outcome"]] = counts.get(record["outcome"], 0) + 1
-                progress.end(record)
+                sheet(run, planned, bench, view, work.broken)
+        work.all(not_done(planned.trials, run))
+        work.again(planned.trials)
+        if bench.settings.precision is not None:
+            until_precise(bench.settings, run, view, partial(work.another, ground))
     except KeyboardInterrupt:
         interrupted = True
         view.warn(f"interrupted; finish it with: python -m bench run --resume {run.path}")
     finished = None if interrupted else now()
     run.update_header(finished=finished, phases=clock.summary())
-    return Result(run, counts, interrupted)
+    return Result(run, work.counts, interrupted)
+
+
+@dataclass
+class Work:
+    """Trials as they are done: one after another, each on disk before the next begins."""
+
+    run: RunDirectory
+    bench: trial.Bench
+    view: View
+    clock: Timer
+    broken: dict[str, str] = field(default_factory=dict)
+    """Targets whose answers differ from the backing, and how."""
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def all(self, trials: Sequence[Trial]) -> None:
+        """These, in this order."""
+        with self.view.trials(len(trials)) as progress:
+            for one in trials:
+                progress.begin(one)
+                with self.clock("trials"):
+                    record, pyperf_json = do(self.bench, one, self.broken)
+                keep(self.run, record, pyperf_json)
+                self.counts[record["outcome"]] += 1
+                progress.end(record)
+
+    def another(self, ground: plan.Ground, number: int, wide: Collection[str]) -> bool:
+        """One more round of these comparisons; whether there was anything to do."""
+        more = plan.one_round(self.bench.settings, ground, number)
+        more = [one for one in more if one.series.comparison in wide]
+        self.all(more)
+        self.again(more)
+        return bool(more)
+
+    def again(self, trials: Sequence[Trial]) -> None:
+        """Of these, what was disturbed: once more, with what it is compared with."""
+        if self.bench.settings.quick:
+            return
+        ours = {(one.series.label, one.round) for one in trials}
+        records = [
+            line
+            for line in self.run.trials()
+            if (line["series"], line["round"]) in ours and line["outcome"] == Outcome.OK
+        ]
+        if not any(line["disturbed"] for line in records):
+            return
+        more = plan.repeats(trials, records)
+        count = sum(bool(line["disturbed"]) for line in records)
+        said = f"{count} of {len(records)} trials were disturbed by something else"
+        if more:
+            self.view.say(f"{said}: {len(more)} trials are made again")
+            self.all(more)
+        else:
+            self.view.warn(f"{said}: this machine is not quiet, nothing is made again")
+
+
+def until_precise(
+    settings: Settings, run: RunDirectory, view: View, another: Callable[[int, list[str]], bool]
+) -> None:
+    """More rounds, until the intervals of every comparison are narrow enough.
+
+    ``another`` makes round ``number`` of the comparisons named, and says whether there was any.
+    Stops on width or on time, never on what the numbers say: a verdict that may stop a run makes itself.
+    """
+    assert settings.precision is not None
+    began = time.monotonic()
+    while wide := too_wide(run, settings.precision):
+        if time.monotonic() - began > settings.max_time_s:
+            view.warn(
+                f"after {settings.max_time_s:.0f} s {len(wide)} comparisons are still wider than "
+                f"+-{settings.precision:.1%}: give it more --max-time, or a quieter machine"
+            )
+            return
+        number = 1 + max((line["round"] for line in run.trials()), default=-1)
+        view.say(f"round {number + 1}: {len(wide)} comparisons are not yet precise enough")
+        if not another(number, wide):
+            return
+
+
+def too_wide(run: RunDirectory, precision: float) -> list[str]:
+    """Comparisons with a ratio whose interval is wider; by a process of its own, as it takes NumPy."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.report.precision", str(run.path), repr(precision)],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return list(json.loads(done.stdout))
 
 
 def do(bench: trial.Bench, one: Trial, broken: dict[str, str]) -> tuple[dict[str, Any], str]:
@@ -406,6 +508,8 @@ def facts(bench: trial.Bench, planned: Plan) -> dict[str, Any]:
             "fuse": dict(ability.facts),
         },
         "cpu_dma_latency": bench.latency,
+        "knobs": knobs.as_json(knobs.states()),
+        "tuned": bench.tuned,
         "placement": bench.cpus.as_json()
         | {"threads": {str(n): cpus.as_json() for n, cpus in bench.crowds.items()}},
     }

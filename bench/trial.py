@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from bench import conformance, isolate, placement, proof, registry
+from bench import conformance, disturbance, isolate, placement, proof, registry
 from bench.backing import Backing
 from bench.model import (
     Bound,
@@ -64,6 +64,8 @@ class Bench:
     """Called after every unmount, before the next mount."""
     tick: Callable[[], None] = lambda: None
     warm_backing: Callable[[], None] = lambda: None
+    tuned: list[dict[str, Any]] = field(default_factory=list)
+    """What was changed of the machine for the run (bench.tune)."""
 
     crowds: Mapping[int, placement.Plan] = field(default_factory=dict)
     """Who runs where with more client threads, by their number."""
@@ -147,6 +149,7 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "round": trial.round,
         "position": trial.position,
         "seed": trial.seed,
+        "attempt": trial.attempt,
         "started": datetime.now(UTC).astimezone().isoformat(timespec="milliseconds"),
         "outcome": Outcome.OK.value,
         "reason": "",
@@ -164,6 +167,8 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "cache_how": "",
         "cpus": {"client": sorted(cpus.client), "daemon": sorted(cpus.daemon)},
         "server": None,
+        "noise": None,
+        "disturbed": "",
         "phases": {},
     }
 
@@ -187,6 +192,7 @@ def _on_mount(
     bench: Bench, trial: Trial, phases: Phases, *, count: bool, measure: bool
 ) -> tuple[dict[str, Any], str, dict[str, Any] | None]:
     series = trial.series
+    cpus = bench.cpus_for(series.threads)
     daemon = registry.daemon(series.daemon)
     log = bench.logs / f"{trial.round:02}-{series.label}.log"
     with phases("cache"):
@@ -196,11 +202,15 @@ def _on_mount(
     mount.start, mount.patience = bench.start_daemon, bench.patience
     try:
         with phases("mount"):
-            mount.up(bench.cpus_for(series.threads).daemon, log, bench.tick)
+            mount.up(cpus.daemon, log, bench.tick)
+        before = look(bench, mount, cpus)
         with phases("worker"):
             answer, pyperf_json = run_worker(
                 bench, _job(bench, trial, mount, count, measure), log, mount
             )
+        if before is not None and (after := look(bench, mount, cpus)) is not None:
+            seen = disturbance.between(before, after, len(watched(cpus)) or os.cpu_count() or 1)
+            answer |= {"noise": seen, "disturbed": disturbance.causes(seen)}
         for name, seconds in answer.pop("phases", {}).items():
             phases.seconds[name] = phases.seconds.get(name, 0.0) + seconds
             phases.seconds["worker"] -= seconds
@@ -256,6 +266,18 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         pipe=-1,
         result=-1,
     )
+
+
+def watched(cpus: placement.Plan) -> set[int]:
+    """The CPUs a trial is on; empty where it may be on any."""
+    return {*cpus.client, *cpus.daemon}
+
+
+def look(bench: Bench, mount: Mount, cpus: placement.Plan) -> disturbance.Reading | None:
+    """What else goes on; None on the instruction clock, which nothing else can disturb."""
+    if bench.settings.clock == Clock.INSTRUCTIONS:
+        return None
+    return disturbance.take(watched(cpus), mount.process.pid if mount.process else None)
 
 
 def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[str, Any], str]:
