@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from bench import registry
 from bench.model import (
+    TWIN,
     Cache,
     Clock,
     Daemon,
@@ -110,8 +111,9 @@ def _of_daemon(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> It
 
 def _servings(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> list[Serving]:
     """The ways a daemon is to be run: of the axes asked for, those it has."""
+    twins = (False, True) if settings.twins else (False,)
     if not daemon.is_fuse:
-        return [Serving()]
+        return [Serving(twin=twin) for twin in twins]
     asked = [ReaddirMode(mode) for mode in settings.modes]
     for mode in asked:
         if mode not in daemon.modes:
@@ -122,7 +124,7 @@ def _servings(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> lis
         if modes and (any(threads) or any(clone_fd)):
             skipped.append(Skipped(daemon.name, UNTHREADED))
         threads, clone_fd = (0,), (False,)
-    return [Serving(*ways) for ways in itertools.product(modes, threads, clone_fd)]
+    return [Serving(*ways) for ways in itertools.product(modes, threads, clone_fd, twins)]
 
 
 def _name(target: Target, with_level: bool) -> str:
@@ -132,7 +134,8 @@ def _name(target: Target, with_level: bool) -> str:
     words += ["no-readdir"] if not target.readdir else []
     words += [serving.mode.value] if serving.mode is not usual.mode else []
     words += [f"{serving.threads}-threads"] if serving.threads else []
-    return ":".join(words + (["clone-fd"] if serving.clone_fd else []))
+    words += ["clone-fd"] if serving.clone_fd else []
+    return ":".join(words) + (TWIN if serving.twin else "")
 
 
 def rows(

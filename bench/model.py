@@ -14,6 +14,8 @@ from typing import Protocol
 
 SCHEMA = 1
 """Number of the layout of run.json, trials.jsonl and series/*.json; see results/README.md."""
+TWIN = ":twin"
+"""Ends the second name of a target in an A/A run."""
 
 
 class Exit(enum.IntEnum):
@@ -168,6 +170,8 @@ class Serving:
     mode: ReaddirMode = ReaddirMode.READDIRPLUS
     threads: int = 0
     clone_fd: bool = False
+    twin: bool = False
+    """The second of two that are alike, in a run that has to find no difference."""
 
 
 @dataclass(frozen=True)

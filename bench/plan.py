@@ -85,6 +85,8 @@ class Settings:
     """Name of the matrix that the parts are of."""
     parts: tuple[Mapping[str, Any], ...] = ()
     """Each a set of axes in the place of these; the run is the union of all. None: these alone."""
+    twins: bool = False
+    """Whether every target is measured under two names: an A/A run, which has to find nothing."""
 
     def to_json(self) -> dict[str, Any]:
         """A plain object."""
@@ -156,7 +158,7 @@ def make(settings: Settings, ground: Ground) -> Plan:
     levels asked for, those this kernel does not give are left out with the reason; one level alone
     is lowered to what there is.
     """
-    grids, given, skipped = _grids(settings, ground)
+    grids, given, skipped = _table(settings, ground)
     trials: list[Trial] = []
     for number in range(settings.trials):
         trials += _round(settings, ground, _together(grids, number), number)
@@ -165,18 +167,20 @@ def make(settings: Settings, ground: Ground) -> Plan:
     return Plan(tuple(trials), tuple(dict.fromkeys(skipped)), chosen)
 
 
+def one_round(settings: Settings, ground: Ground, number: int) -> list[Trial]:
+    """Round ``number`` of every part's rows, which may lie beyond the rounds of the plan."""
+    grids, _, _ = _table(settings, ground)
+    longer = [(replace(part, trials=number + 1), rows, own) for part, rows, own in grids]
+    return _round(settings, ground, _together(longer, number), number)
+
+
 Grid = tuple[Settings, Sequence[Row], Sequence[Target]]
 
 
-def one_round(settings: Settings, ground: Ground, number: int) -> list[Trial]:
-    """The trials of round ``number``, which may lie beyond the rounds of the plan."""
-    settings = replace(settings, trials=max(number + 1, settings.trials))
-    grids, _given, _skipped = _grids(settings, ground)
-    return _round(settings, ground, _together(grids, number), number)
-
-
-def _grids(settings: Settings, ground: Ground) -> tuple[list[Grid], list[Target], list[Skipped]]:
-    """Rows and targets of every part; all targets; what is left out."""
+def _table(
+    settings: Settings, ground: Ground
+) -> tuple[list[Grid], list[Target], list[Skipped]]:
+    """Rows and targets of every part, all targets that this kernel gives, and what is left out."""
     parts = settings.each()
     named, skipped = axes.targets(parts)
     every = axes.union(named)

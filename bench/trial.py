@@ -66,7 +66,6 @@ class Bench:
     warm_backing: Callable[[], None] = lambda: None
     tuned: list[dict[str, Any]] = field(default_factory=list)
     """What was changed of the machine for the run (bench.tune)."""
-
     crowds: Mapping[int, placement.Plan] = field(default_factory=dict)
     """Who runs where with more client threads, by their number."""
     patience: float = 1.0
@@ -192,9 +191,10 @@ def _on_mount(
     bench: Bench, trial: Trial, phases: Phases, *, count: bool, measure: bool
 ) -> tuple[dict[str, Any], str, dict[str, Any] | None]:
     series = trial.series
-    cpus = bench.cpus_for(series.threads)
     daemon = registry.daemon(series.daemon)
     log = bench.logs / f"{trial.round:02}-{series.label}.log"
+    cpus = bench.cpus_for(series.threads)
+    watched = {*cpus.client, *cpus.daemon}
     with phases("cache"):
         how = make_cache_state(bench, series.cache)
     mountpoint = isolate.runtime() / series.target
@@ -203,13 +203,13 @@ def _on_mount(
     try:
         with phases("mount"):
             mount.up(cpus.daemon, log, bench.tick)
-        before = look(bench, mount, cpus)
+        before = look(bench, mount, watched)
         with phases("worker"):
             answer, pyperf_json = run_worker(
                 bench, _job(bench, trial, mount, count, measure), log, mount
             )
-        if before is not None and (after := look(bench, mount, cpus)) is not None:
-            seen = disturbance.between(before, after, len(watched(cpus)) or os.cpu_count() or 1)
+        if before is not None and (after := look(bench, mount, watched)) is not None:
+            seen = disturbance.between(before, after, len(watched) or os.cpu_count() or 1)
             answer |= {"noise": seen, "disturbed": disturbance.causes(seen)}
         for name, seconds in answer.pop("phases", {}).items():
             phases.seconds[name] = phases.seconds.get(name, 0.0) + seconds
@@ -268,16 +268,11 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
     )
 
 
-def watched(cpus: placement.Plan) -> set[int]:
-    """The CPUs a trial is on; empty where it may be on any."""
-    return {*cpus.client, *cpus.daemon}
-
-
-def look(bench: Bench, mount: Mount, cpus: placement.Plan) -> disturbance.Reading | None:
+def look(bench: Bench, mount: Mount, watched: Collection[int]) -> disturbance.Reading | None:
     """What else goes on; None on the instruction clock, which nothing else can disturb."""
     if bench.settings.clock == Clock.INSTRUCTIONS:
         return None
-    return disturbance.take(watched(cpus), mount.process.pid if mount.process else None)
+    return disturbance.take(watched, mount.process.pid if mount.process else None)
 
 
 def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[str, Any], str]:
