@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -26,6 +25,7 @@ from plain_c_cost import (
     OPS,
     Command,
     Served,
+    laid_out,
     median_us,
     names,
     passthrough_ll,
@@ -141,14 +141,7 @@ def main() -> int:
         commands[EXAMPLE] = passthrough_ll(options.example, "-o", "clone_fd")
     every = arms(list(commands), usable)
     raw: dict[str, list[Samples]] = {op: [] for op in OPS}
-    with (
-        tempfile.TemporaryDirectory(dir="/dev/shm") as name,
-        placement.hold_cpu_dma_latency() as latency,
-    ):
-        place = Path(name, "backing"), Path(name)
-        place[0].mkdir()
-        for file in names():
-            (place[0] / file).touch()
+    with laid_out() as (place, latency):
         for number in range(options.blocks):
             for op in OPS:
                 raw[op].append(block(commands, every, place, op, options.rounds, number))
