@@ -37,6 +37,7 @@ LEAPS = (
 )
 
 
+NOT_QUICK = "real programs are not among the rows of --quick: name it with --workload"
 UNTHREADED = "neither its threads nor clone_fd can be chosen: it is run as it is"
 
 
@@ -175,6 +176,8 @@ def _refusal(
 ) -> str:
     if settings.clock == Clock.INSTRUCTIONS and workload.needs:
         return LEAPS
+    if settings.quick and workload.needs and not settings.workloads:
+        return NOT_QUICK
     if missing := [program for program in workload.needs if shutil.which(program) is None]:
         return f"not installed: {', '.join(missing)}"
     if cache not in workload.caches:

@@ -31,7 +31,7 @@ RUN_EXAMPLES = """examples:
   python -m bench run --daemon passthrough
       the main comparison: native, overlayfs, plain-c, plain and passthrough, every workload
   python -m bench run --daemon passthrough --quick
-      the same in a minute: tiny tree, two rounds; for trying things, not for posting
+      the same in a minute: tiny tree, two rounds, no macro-*; for trying things, not for posting
   python -m bench run --daemon plain --workload readdir --workload getattr-storm/fd --trials 20
   python -m bench run --daemon passthrough --tree medium --backing /mnt/ext4 --cache cold-all
   python -m bench run --daemon passthrough-c --readdir-mode readdirplus,readdir,auto \
@@ -203,7 +203,8 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     how.add_argument(
         "--quick",
         action="store_true",
-        help="tiny tree, few and short trials: a minute, not a result to post",
+        help="tiny tree, few and short trials, no real programs (macro-*) unless named: a minute, "
+        "not a result to post",
     )
     result = command.add_argument_group("results")
     result.add_argument(

@@ -134,6 +134,8 @@ def start(settings: Settings, output: Path | None, argv: list[str], view: View) 
     with prepared(settings, view, clock) as (bench, ground):
         planned = plan.make(settings, ground)
         refuse_empty(planned)
+        for item in planned.skipped:
+            view.say(f"skipped {item.what}: {item.reason}")
         header = make_header(settings, argv, facts(bench, planned), planned.skipped)
         run = RunDirectory.create(output or default_output(), header)
         return go(run, ground, planned, bench, view, clock)
