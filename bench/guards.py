@@ -108,11 +108,11 @@ def moved_controls(
 
 
 def cold_faster_than_warm(
-    samples: pd.DataFrame, medians: Mapping[SeriesKey, Mapping[int, float]]
+    trials: pd.DataFrame, medians: Mapping[SeriesKey, Mapping[int, float]]
 ) -> dict[SeriesKey, list[Flag]]:
-    """Cold series that beat the warm one of the same work on the same target."""
+    """Cold series that beat the warm one of the same work on the same target: frame of trials."""
     same = ["row", "threads", "placement", "target"]
-    known = samples.drop_duplicates(["group", "target"])
+    known = trials.drop_duplicates(["group", "target"])
     warm = {
         tuple(row[same]): (str(row["group"]), str(row["target"]))
         for _, row in known[known["cache"] == "warm"].iterrows()
@@ -202,14 +202,17 @@ def _rounds(medians: Mapping[int, float]) -> Iterator[Flag]:
     modes = list(_modes(logs, "trials"))
     yield from modes
     if logs.size >= FEWEST_FOR_DRIFT and np.ptp(logs) > 0:
-        drift = scipy_stats.kendalltau(np.arange(logs.size), logs)
-        slope = scipy_stats.theilslopes(logs).slope * (logs.size - 1)
-        if drift.pvalue < DRIFT_P:
-            sign = "more" if slope > 0 else "less"
-            last = percent(abs(math.expm1(slope)))
-            yield Flag("drift", f"drifts: the last round takes {last} {sign} than the first")
+        yield from _drift(logs)
     if not modes:
         yield from _outliers(logs, sorted(medians))
+
+
+def _drift(logs: Array) -> Iterator[Flag]:
+    if scipy_stats.kendalltau(np.arange(logs.size), logs).pvalue < DRIFT_P:
+        slope = scipy_stats.theilslopes(logs).slope * (logs.size - 1)
+        sign = "more" if slope > 0 else "less"
+        last = percent(abs(math.expm1(slope)))
+        yield Flag("drift", f"drifts: the last round takes {last} {sign} than the first")
 
 
 def _outliers(logs: Array, rounds: list[int]) -> Iterator[Flag]:

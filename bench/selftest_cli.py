@@ -77,6 +77,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--rounds", type=int, metavar="N", help="of that run (default: 20; 5 with --quick)"
     )
     command.add_argument(
+        "--backing", metavar="DIR", help="directory beneath its mounts (default: a tmpfs)"
+    )
+    command.add_argument(
         "--from",
         dest="recorded",
         action="append",
@@ -100,10 +103,11 @@ def command_selftest(arguments: argparse.Namespace, argv: list[str]) -> int:
     asked = argv[1:]
     if arguments.aa:
         asked += ["--from", str(fresh_run(arguments, argv))]
-        if not arguments.save:
+        # A quick run's noise is that of a few short trials, not the machine's.
+        if not arguments.save and not arguments.quick:
             asked += ["--save", str(LOCAL)]
-    elif arguments.rounds:
-        raise UserError("--rounds is of a fresh run: give --aa as well")
+    elif arguments.rounds or arguments.backing:
+        raise UserError("--rounds and --backing are of a fresh run: give --aa as well")
     return subprocess.run([sys.executable, "-m", "bench.selftest", *asked]).returncode
 
 
@@ -134,4 +138,4 @@ def settings(arguments: argparse.Namespace) -> Settings:
         asked["trials"] = arguments.rounds
     if asked["trials"] < 1:
         raise UserError(f"--rounds {asked['trials']}: at least 1 is needed")
-    return plan.Settings(seed=cli.drawn_seed(), **asked)
+    return plan.Settings(seed=cli.drawn_seed(), backing=arguments.backing or "", **asked)

@@ -33,6 +33,7 @@ class Table:
     """The native target; empty where it was not measured."""
     twins: Collection[tuple[str, str]]
     """(target, baseline) that are the same server with passthrough on and off."""
+    trials: pd.DataFrame
     samples: pd.DataFrame
     medians: Mapping[SeriesKey, Mapping[int, float]]
     timed: bool
@@ -59,7 +60,7 @@ def flags_of(table: Table) -> dict[SeriesKey, list[Flag]]:
         found.append(guards.moved_controls(ratios, controls, baseline))
     if table.timed:
         found.append(guards.series_flags(table.samples, table.medians))
-        found.append(guards.cold_faster_than_warm(table.samples, table.medians))
+        found.append(guards.cold_faster_than_warm(table.trials, table.medians))
     merged: dict[SeriesKey, list[Flag]] = {}
     for part in found:
         for key, flags in part.items():

@@ -112,7 +112,7 @@ def targets(run: Run) -> tuple[Target, ...]:
     """The targets in table order; one that only a trial names comes last."""
     listed = [_target(entry) for entry in run.about.get("targets") or () if "name" in entry]
     names = {target.name for target in listed}
-    stray = sorted({str(name) for name in run.trials["target"]} - names)
+    stray = sorted({str(name) for name in run.trials["target"].unique()} - names)
     return (*listed, *(_target({"name": name}) for name in stray))
 
 
@@ -133,13 +133,13 @@ def baselines(run: Run) -> tuple[str, ...]:
 def rows(run: Run) -> list[Row]:
     """Every row of the run, in the order the run was asked for."""
     medians = trial_medians(run.samples)
-    against = baselines(run)
+    against, known = baselines(run), targets(run)
     groups: dict[str, list[Record]] = {}
     for record in run.trials.to_dict("records"):
         groups.setdefault(str(record["group"]), []).append(
             {str(key): value for key, value in record.items()}
         )
-    made = [_row(key, records, run, medians, against) for key, records in groups.items()]
+    made = [_row(key, records, known, medians, against) for key, records in groups.items()]
     made = _judged(made, run, medians)
     return sorted(made, key=lambda row: _order(row, run))
 
@@ -160,6 +160,7 @@ def _judged(
         verdicts={(key, line.target.name): line.verdict for key, line in lines},
         floor=next((target.name for target in known if target.native), ""),
         twins=[(one.name, other.name) for one in known for other in known if _twins(one, other)],
+        trials=run.trials,
         samples=run.samples,
         medians=medians,
         timed=units.quantity() is units.WALL,
@@ -212,13 +213,13 @@ def _target(entry: Mapping[str, Any]) -> Target:
 def _row(
     key: str,
     records: Sequence[Record],
-    run: Run,
+    known: Sequence[Target],
     medians: Mapping[SeriesKey, Mapping[int, float]],
     against: Sequence[str],
 ) -> Row:
     first = records[0]
     lines = []
-    for target in targets(run):
+    for target in known:
         own = [record for record in records if record["target"] == target.name]
         series = {name: medians.get((key, name), {}) for name in (target.name, *against)}
         lines.append(_line(target, own, series, against))
