@@ -126,7 +126,7 @@ def fresh_run(arguments: argparse.Namespace, argv: list[str]) -> Path:
 
 def settings(arguments: argparse.Namespace) -> Settings:
     """Of the A/A run: every workload that is no program, cheap targets, each under two names."""
-    from bench import cli, plan, registry
+    from bench import plan, registry, run_cli
 
     rows = [
         registry.row_name(workload, variant)
@@ -138,4 +138,4 @@ def settings(arguments: argparse.Namespace) -> Settings:
         asked["trials"] = arguments.rounds
     if asked["trials"] < 1:
         raise UserError(f"--rounds {asked['trials']}: at least 1 is needed")
-    return plan.Settings(seed=cli.drawn_seed(), backing=arguments.backing or "", **asked)
+    return plan.Settings(seed=run_cli.drawn_seed(), backing=arguments.backing or "", **asked)
