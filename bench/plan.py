@@ -177,7 +177,9 @@ def one_round(settings: Settings, ground: Ground, number: int) -> list[Trial]:
 Grid = tuple[Settings, Sequence[Row], Sequence[Target]]
 
 
-def _table(settings: Settings, ground: Ground) -> tuple[list[Grid], list[Target], list[Skipped]]:
+def _table(
+    settings: Settings, ground: Ground
+) -> tuple[list[Grid], list[Target], list[Skipped]]:
     """Rows and targets of every part, all targets that this kernel gives, and what is left out."""
     parts = settings.each()
     named, skipped = axes.targets(parts)

@@ -24,14 +24,15 @@ EXAMPLES = """examples:
   python -m bench selftest --quick
       the same with fewer replicates, deterministic: seconds, for a CI job
   python -m bench selftest --aa
-      and every workload on the same target under two names: ten minutes. Stores the noise floor,
-      which every report of this machine then shows, as results/local/selftest.json
+      and every workload on the same target under two names: ten minutes. Stores
+      the noise floor, which reports of this machine go by, in results/local
   python -m bench selftest --from results/epyc-6.18/aa --save results/epyc-6.18
       look at recorded runs again
   python -m bench selftest --only no-flip --runs RUN1 RUN2
       two full runs in a row: did a verdict flip?
 exit codes:
-  0 every bar that was tried is met   2 usage   3 the A/A run measured nothing   4 a bar was missed
+  0 every bar that was tried is met   2 usage   3 the A/A run measured nothing
+  4 a bar was missed
 """
 AA: dict[str, Any] = {
     "daemons": ("native", "overlayfs", "plain-c"),
