@@ -148,6 +148,10 @@ class Verdict(enum.StrEnum):
     """No level of passthrough touches what this workload does: a control row."""
 
 
+Delay = tuple[tuple[Opcode, int], ...]
+"""Opcodes whose every request a server holds back, and for how many nanoseconds."""
+
+
 @dataclass(frozen=True)
 class DaemonOptions:
     """What the runner asks of a daemon for one mount.
@@ -155,6 +159,7 @@ class DaemonOptions:
     ``attr_timeout`` and ``entry_timeout`` are seconds. ``level`` is what the kernel was found to
     give, never more. ``counters`` names the file the shim maps its request counters into
     (None: the daemon has none). ``readdir`` asks for readdir passthrough on top of the level.
+    ``delay`` holds requests back: a known cost to be found (only daemons that have counters).
     """
 
     attr_timeout: float = 0.0
@@ -162,6 +167,7 @@ class DaemonOptions:
     level: Level = Level.NONE
     readdir: bool = True
     counters: Path | None = None
+    delay: Delay = ()
 
 
 class Exemption(enum.StrEnum):

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Requests held back: a known cost, so that a measurement can be held against what it should find.
+ *
+ * A delayed request is busy-waited for between its read and its handler, on the CPU that serves it:
+ * asleep it would measure the wake-up.
+ */
+#ifndef FUSE_BENCH_DELAY_H
+#define FUSE_BENCH_DELAY_H
+
+#include <stdint.h>
+
+/* Above this a client would take the server for dead. */
+#define DELAY_MAX_NS UINT64_C(1000000000)
+
+/* Holds every request of ``opcode`` back for ``ns``; 0: no longer. Returns 0 or -EINVAL. */
+int delay_set(uint32_t opcode, uint64_t ns);
+
+/* Waits for as long as a request of ``opcode`` is to be held back. */
+void delay_request(uint32_t opcode);
+
+#endif
