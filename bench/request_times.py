@@ -140,9 +140,9 @@ Records = Sequence[tuple[int, bytes]]
 def match(sent: Records, ended: Records, send: Layout, end: Layout) -> list[Timed]:
     """Requests out of the records of both tracepoints, each in the order of its times.
 
-    Kernels up to 6.15 or so number a request only after its send is traced, so that its ``unique``
-    is 0 there: then the n-th send is the one with the n-th number, for requests are numbered in
-    the order they are queued (fs/fuse/dev.c, fuse_dev_queue_req).
+    Linux 6.12 numbers a request only after its send is traced, so that its ``unique`` is 0 there
+    (fs/fuse/dev.c, fuse_send_one and fuse_dev_queue_req; 6.18 does so before). Then the n-th send
+    is the one with the n-th number, for a single client's requests are numbered as they are sent.
     """
     if len(sent) != len(ended):
         raise NotCounted(f"{len(sent)} requests sent, {len(ended)} ended: some were under way")
