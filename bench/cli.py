@@ -33,6 +33,8 @@ RUN_EXAMPLES = """examples:
   python -m bench run --daemon passthrough --tree medium --backing /mnt/ext4 --cache cold-all
   python -m bench run --daemon passthrough --kernel lab --clock instructions
       on the lab kernel, in a virtual machine, counting instructions (see: kernel build)
+  python -m bench run --daemon plain-c --workload getattr-storm --attribution
+      where the time of each op goes: requests, server, queue and switch, client's kernel
   python -m bench run --kernel base=old/bzImage --kernel patched=new/bzImage
   python -m bench run --resume results/local/20260101-120000
 """
@@ -222,6 +224,18 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         help="record the latency of each op in a pass of its own",
     )
     how.add_argument(
+        "--attribution",
+        action="store_true",
+        help="find where each op's time goes, in a pass of its own: server, queue, client's kernel",
+    )
+    how.add_argument(
+        "--delay",
+        action="append",
+        metavar="OPCODE=TIME",
+        help="one more target for each of our servers, which holds these requests back so long "
+        "(GETATTR=5us): a known cost, to see whether it is found; repeatable",
+    )
+    how.add_argument(
         "--seed",
         type=int,
         metavar="N",
@@ -313,7 +327,7 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
 
 def settings_from(arguments: argparse.Namespace) -> Settings:
     """Settings of a new run; raises UserError for names that do not exist."""
-    from bench import plan, registry
+    from bench import delay, plan, registry
     from workloads import tree
 
     asked: dict[str, Any] = dict(QUICK) if arguments.quick else {}
@@ -336,12 +350,16 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         "levels": tuple(arguments.level or ()) or None,
         "readdir": READDIR[arguments.readdir] if arguments.readdir else None,
         "histogram": arguments.histogram,
+        "attribution": arguments.attribution,
+        "delays": tuple(arguments.delay or ()) or None,
         "seed": drawn_seed() if arguments.seed is None else arguments.seed,
     }
     chosen = plan.Settings.from_json({k: v for k, v in asked.items() if v is not None})
     for name in chosen.daemons:
         registry.daemon(name)
     registry.rows(chosen.workloads)
+    for text in chosen.delays:
+        delay.parse(text)
     tree.parse_tree(chosen.tree)
     return chosen
 

@@ -28,6 +28,10 @@ TRIAL_DEFAULTS: Mapping[str, Any] = {
     "threads": 1,
     "placement": Placement.SAME.value,
     "level": "none",
+    "readdir_mode": "readdirplus",
+    "server_threads": 0,
+    "clone_fd": False,
+    "entries": 0,
     "attr_timeout": math.nan,
     "entry_timeout": math.nan,
     "round": 0,
@@ -52,7 +56,8 @@ TRIAL_DEFAULTS: Mapping[str, Any] = {
 
 SAMPLE_COLUMNS = (
     "run", "trial", "series", "group", "row", "target", "workload", "variant", "cache", "threads",
-    "placement", "level", "attr_timeout", "entry_timeout", "round", "position", "op", "unit",
+    "placement", "level", "readdir_mode", "server_threads", "clone_fd", "entries",
+    "attr_timeout", "entry_timeout", "round", "position", "op", "unit",
     "loops", "ops_per_loop", "window", "seconds", "ns",
 )  # fmt: skip
 """Columns of the frame of samples. ``seconds`` and ``ns`` are per operation."""

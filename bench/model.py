@@ -148,8 +148,32 @@ class Verdict(enum.StrEnum):
     """No level of passthrough touches what this workload does: a control row."""
 
 
+class ReaddirMode(enum.StrEnum):
+    """Which listing requests a server has the kernel send (FUSE_DO_READDIRPLUS, FUSE_READDIRPLUS_AUTO)."""
+
+    READDIRPLUS = "readdirplus"
+    READDIR = "readdir"
+    AUTO = "auto"
+    """READDIRPLUS for the first buffer of a directory, READDIR where nobody looked names up since."""
+
+
 Delay = tuple[tuple[Opcode, int], ...]
 """Opcodes whose every request a server holds back, and for how many nanoseconds."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How a server goes about its work, apart from passthrough: the axes a server can be run at.
+
+    ``threads`` is how many it answers with, 0 as many as it has CPUs; ``clone_fd`` gives each a
+    /dev/fuse descriptor of its own (FUSE_DEV_IOC_CLONE). ``delay`` is a known cost, to be found by
+    measuring; only servers with our shim (``Daemon.has_counters``) can have it.
+    """
+
+    mode: ReaddirMode = ReaddirMode.READDIRPLUS
+    threads: int = 0
+    clone_fd: bool = False
+    delay: Delay = ()
 
 
 @dataclass(frozen=True)
@@ -159,7 +183,6 @@ class DaemonOptions:
     ``attr_timeout`` and ``entry_timeout`` are seconds. ``level`` is what the kernel was found to
     give, never more. ``counters`` names the file the shim maps its request counters into
     (None: the daemon has none). ``readdir`` asks for readdir passthrough on top of the level.
-    ``delay`` holds requests back: a known cost to be found (only daemons that have counters).
     """
 
     attr_timeout: float = 0.0
@@ -167,7 +190,7 @@ class DaemonOptions:
     level: Level = Level.NONE
     readdir: bool = True
     counters: Path | None = None
-    delay: Delay = ()
+    serving: Serving = Serving()
 
 
 class Exemption(enum.StrEnum):
@@ -204,6 +227,10 @@ class Daemon:
     in_kernel: bool = False
     """Mounts something other than FUSE (overlayfs, a bind mount): there are no requests to count."""
     exempt: frozenset[Exemption] = frozenset()
+    modes: tuple[ReaddirMode, ...] = (ReaddirMode.READDIRPLUS,)
+    """The listing requests it can be run with, its usual ones first."""
+    threaded: bool = False
+    """Whether the number of its threads, and clone_fd, can be chosen."""
 
     @property
     def is_fuse(self) -> bool:
@@ -239,6 +266,8 @@ class Context:
     entry_timeout: float
     names: int
     """Different names a storm goes round, at most."""
+    entries: int
+    """Entries of the directories a ``sized`` workload lists; 0 for every other."""
     windows: int
     """How many windows the worker will ask for on this mount, the counted one included."""
     histogram: bool = False
@@ -339,6 +368,8 @@ class Workload:
     before it is asked to open it, by a LOOKUP: such a cold row does not claim that none arrives."""
     needs: tuple[str, ...] = ()
     """Programs that must be on PATH, for rows that run real programs."""
+    sized: bool = False
+    """Whether directory size is an axis of it: it lists flat directories made for each size."""
 
 
 class Clock(enum.StrEnum):
@@ -361,6 +392,7 @@ class Target:
     daemon: str
     asked: Level
     readdir: bool = True
+    serving: Serving = Serving()
 
 
 @dataclass(frozen=True)
@@ -385,6 +417,9 @@ class Series:
     readdir: bool
     kernel: str = ""
     """Label of the kernel it ran on; empty for the one the runner runs on."""
+    serving: Serving = Serving()
+    entries: int = 0
+    """Directory size, for workloads that have that axis; else 0."""
 
     @property
     def row(self) -> str:
@@ -394,7 +429,15 @@ class Series:
     @property
     def label(self) -> str:
         """File name (without suffix) of the series, and name of its pyperf benchmark."""
-        parts = [self.workload, self.variant, self.cache.value, f"t{self.threads}", self.target]
+        parts = [
+            self.workload,
+            self.variant,
+            self.cache.value,
+            f"t{self.threads}",
+            f"to{self.attr_timeout:g}-{self.entry_timeout:g}",
+            f"n{self.entries}" if self.entries else "",
+            self.target,
+        ]
         return "--".join(part for part in parts if part)
 
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from bench import registry
+from bench import delay, registry
 from bench.model import (
     Cache,
     Clock,
@@ -16,7 +17,9 @@ from bench.model import (
     DaemonOptions,
     Level,
     Placement,
+    ReaddirMode,
     Series,
+    Serving,
     Shape,
     Sync,
     Target,
@@ -63,8 +66,18 @@ class Settings:
     levels: tuple[str, ...] = (Level.ATTACH_LOOKUP.value,)
     readdir: tuple[bool, ...] = (True,)
     threads: tuple[int, ...] = (1,)
+    entries: tuple[int, ...] = (1000,)
+    """Directory sizes of workloads that have them as an axis."""
+    modes: tuple[str, ...] = (ReaddirMode.READDIRPLUS.value,)
+    """Listing requests of servers that can be run with several."""
+    server_threads: tuple[int, ...] = (0,)
+    clone_fd: tuple[bool, ...] = (False,)
+    delays: tuple[str, ...] = ()
+    """``OPCODE=TIME``: each is one more target of every daemon that can hold requests back."""
     sync: str = Sync.AS_STAT.value
     histogram: bool = False
+    attribution: bool = False
+    """Whether every trial is to say, in a pass of its own, where an operation's time goes."""
     seed: int = 0
     quick: bool = False
     kernels: tuple[str, ...] = ()
@@ -121,18 +134,39 @@ def targets(settings: Settings) -> list[Target]:
 
 
 def _targets_of(daemon: Daemon, settings: Settings) -> list[Target]:
-    if len(daemon.levels) == 1:
-        return [Target(daemon.name, daemon.name, daemon.levels[0])]
     asked = [Level(level) for level in settings.levels]
+    single = len(daemon.levels) == 1
+    levels = [daemon.levels[0]] if single else sorted(asked, key=lambda level: level.rank)
+    ways = _servings(daemon, settings)
     found = []
-    for level in sorted(asked, key=lambda level: level.rank):
+    for level in levels:
         listing = settings.readdir if level.rank >= Level.ATTACH_GETATTR.rank else (True,)
-        for readdir in listing:
+        for readdir, serving in itertools.product(listing, ways):
             parts = [daemon.name]
-            parts += [level.value] if len(asked) > 1 else []
+            parts += [level.value] if len(levels) > 1 else []
             parts += ["no-readdir"] if not readdir else []
-            found.append(Target(":".join(parts), daemon.name, level, readdir))
+            parts += _serving_words(serving)
+            found.append(Target(":".join(parts), daemon.name, level, readdir, serving))
     return found
+
+
+def _servings(daemon: Daemon, settings: Settings) -> list[Serving]:
+    """The ways a daemon is to be run: of the axes asked for, those it has."""
+    asked = [ReaddirMode(mode) for mode in settings.modes]
+    modes = [mode for mode in asked if mode in daemon.modes] or [daemon.modes[0]]
+    threads = settings.server_threads if daemon.threaded else (0,)
+    clone_fd = settings.clone_fd if daemon.threaded else (False,)
+    delays = [(), *map(delay.parse, settings.delays)] if daemon.has_counters else [()]
+    return [Serving(*axes) for axes in itertools.product(modes, threads, clone_fd, delays)]
+
+
+def _serving_words(serving: Serving) -> list[str]:
+    """What of a target's name tells it from the usual way of its daemon."""
+    usual = Serving()
+    words = [serving.mode.value] if serving.mode is not usual.mode else []
+    words += [f"{serving.threads}-threads"] if serving.threads else []
+    words += ["clone-fd"] if serving.clone_fd else []
+    return words + delay.words(serving.delay)
 
 
 def level_in_force(daemon: Daemon, kernel: Level, asked: Level) -> Level:
@@ -203,10 +237,17 @@ def timeouts(workload: Workload, settings: Settings) -> tuple[float, float]:
 
 def options(series: Series) -> DaemonOptions:
     """What the daemon of a series is asked for (without its counters file)."""
-    return DaemonOptions(series.attr_timeout, series.entry_timeout, series.level, series.readdir)
+    return DaemonOptions(
+        series.attr_timeout,
+        series.entry_timeout,
+        series.level,
+        series.readdir,
+        serving=series.serving,
+    )
 
 
-Row = tuple[Workload, str, Cache, int]
+Row = tuple[Workload, str, Cache, int, int]
+"""Workload, variant, cache state, client threads, directory size (0: no axis of the workload)."""
 
 
 def _rows(
@@ -224,7 +265,12 @@ def _rows(
         elif cache in cache_refusals:
             skipped.append(Skipped(name, cache_refusals[cache]))
         else:
-            rows += [(workload, variant, cache, count) for count in _threads(workload, settings)]
+            sizes = settings.entries if workload.sized else (0,)
+            rows += [
+                (workload, variant, cache, count, size)
+                for count in _threads(workload, settings)
+                for size in sizes
+            ]
     return rows
 
 
@@ -254,7 +300,7 @@ def _round(
 
 
 def _series(settings: Settings, ground: Ground, row: Row, target: Target) -> Series:
-    workload, variant, cache, threads = row
+    workload, variant, cache, threads, entries = row
     attr, entry = timeouts(workload, settings)
     return Series(
         target=display_name(target, ground),
@@ -270,4 +316,6 @@ def _series(settings: Settings, ground: Ground, row: Row, target: Target) -> Ser
         asked=target.asked,
         readdir=target.readdir,
         kernel=ground.kernel,
+        serving=target.serving,
+        entries=entries,
     )

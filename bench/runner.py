@@ -27,7 +27,6 @@ from bench import (
 )
 from bench.model import (
     Daemon,
-    DaemonOptions,
     Exit,
     Level,
     Outcome,
@@ -345,7 +344,7 @@ def check_target(bench: trial.Bench, series: Series, view: Voice) -> str:
 @contextmanager
 def conformance_mount(bench: trial.Bench, series: Series, timeout_s: float) -> Iterator[Mount]:
     """A mount as trials use it, but for its timeouts; raises TrialError."""
-    options = DaemonOptions(timeout_s, timeout_s, series.level, series.readdir)
+    options = replace(plan.options(series), attr_timeout=timeout_s, entry_timeout=timeout_s)
     name = f"conformance-{series.target}"
     daemon = registry.daemon(series.daemon)
     mount = Mount(daemon, bench.backing, isolate.runtime() / name, options)
@@ -415,6 +414,7 @@ def target_record(target: Target, planned: Plan, bench: trial.Bench) -> dict[str
         if one.series.daemon == daemon.name
         and one.series.asked is target.asked
         and one.series.readdir == target.readdir
+        and one.series.serving == target.serving
     )
     lower = series.level.rank < target.asked.rank
     return {
@@ -427,6 +427,9 @@ def target_record(target: Target, planned: Plan, bench: trial.Bench) -> dict[str
         "level": series.level.value,
         "level_reason": "; ".join(bench.ability.reasons) if lower else "",
         "readdir": series.readdir,
+        "readdir_mode": series.serving.mode.value,
+        "server_threads": series.serving.threads,
+        "clone_fd": series.serving.clone_fd,
     }
 
 

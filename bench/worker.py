@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import counters, proof, registry, tracing
+from bench import attribution, counters, proof, registry, tracing
 from bench.model import (
     Body,
     Bound,
@@ -44,8 +44,8 @@ NS = {Clock.WALL: 1e9, Clock.INSTRUCTIONS: 2.0}
 class Job:
     """What the runner asks of one worker.
 
-    ``connection`` is the one to count (None: nothing to count); ``count`` and ``measure`` say
-    which phases to do; ``values`` timed windows of about ``window_s`` seconds each.
+    ``connection`` is the one to count (None: nothing to count); ``count``, ``measure`` and
+    ``attribution`` say which phases to do; ``values`` timed windows of about ``window_s`` seconds each.
     """
 
     workload: str
@@ -55,6 +55,7 @@ class Job:
     counters: Path | None
     count: bool
     measure: bool
+    attribution: bool
     values: int
     window_s: float
     clock: Clock
@@ -123,6 +124,10 @@ def work(job: Job) -> dict[str, Any]:
         answer["expected"] = bounds_as_json(workload.expect(job.context))
         if job.context.histogram and workload.shape is Shape.REPEAT and job.measure:
             answer["histogram"] = sampled_pass(body, answer["loops"])
+        if job.attribution:
+            answer["attribution"] = attribution.attribute(
+                body, workload.shape, job.context.threads, job.connection, job.counters
+            )
     finally:
         body.close()
     end = time.monotonic()
