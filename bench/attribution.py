@@ -6,6 +6,7 @@ those is what looking costs, and both totals are kept.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
@@ -126,8 +127,7 @@ def judge(
     """The window, unless its parts would not add up: then without them, and with the reason."""
     waited = [request for request in timed if request.opcode not in BEHIND]
     overlaps = sum(
-        later.sent_ns < earlier.ended_ns
-        for earlier, later in zip(waited, waited[1:], strict=False)
+        later.sent_ns < earlier.ended_ns for earlier, later in itertools.pairwise(waited)
     )
     if overlaps:
         why = f"{overlaps} of {len(waited)} requests were sent before another had ended"
