@@ -380,6 +380,12 @@ class Clock(enum.StrEnum):
     INSTRUCTIONS = "instructions"
     """Executed instructions: a guest's time under qemu's icount. Never mixed with wall time."""
 
+    @property
+    def unit_ns(self) -> float:
+        """Nanoseconds of the window's clock in one unit of a value: a second, or an instruction at
+        ``-icount shift=1`` (bench.vm)."""
+        return 1e9 if self is Clock.WALL else 2.0
+
 
 @dataclass(frozen=True)
 class Target:

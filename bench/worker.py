@@ -35,9 +35,6 @@ from bench.model import (
 COUNT_OPS = 251
 """At least this many operations are counted (a prime: an accidental multiple would show)."""
 MAX_LOOPS = 1 << 24
-NS = {Clock.WALL: 1e9, Clock.INSTRUCTIONS: 2.0}
-"""Nanoseconds of the guest's clock in one unit of a value: a second, or an instruction at
-``-icount shift=1`` (bench.vm)."""
 
 
 @dataclass(frozen=True)
@@ -180,7 +177,7 @@ def measure(job: Job, workload: Workload, body: Body) -> dict[str, Any]:
         body.before()
         window = body.window(asked)
         check_window(body, asked, window)
-        taken.append(window.ns / NS[job.clock])
+        taken.append(window.ns / job.clock.unit_ns)
         return taken[-1]
 
     runner = pyperf.Runner(metadata=metadata(job))
