@@ -29,6 +29,9 @@ from daemons._shim import Shim
 FS_NAME = "fuse-passthrough-bench"
 """Source of every mount of ours in /proc/self/mountinfo; its type is fuse.<daemon>."""
 
+LONGEST_DELAY_NS = 1_000_000_000
+"""DELAY_MAX_NS of delay.h."""
+
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
@@ -104,8 +107,11 @@ def _seconds(text: str) -> float:
 
 def _delay(text: str) -> tuple[Opcode, int]:
     name, _, number = text.partition("=")
-    if name not in Opcode.__members__ or not number.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text}, wanted OPCODE=NANOSECONDS, e.g. GETATTR=5000")
+    known = name in Opcode.__members__ and number.isdecimal()
+    if not known or int(number) > LONGEST_DELAY_NS:
+        raise argparse.ArgumentTypeError(
+            f"{text}, wanted OPCODE=NANOSECONDS, e.g. GETATTR=5000, at most {LONGEST_DELAY_NS}"
+        )
     return Opcode[name], int(number)
 
 

@@ -67,7 +67,7 @@ class Shim:
     def delay(self, opcode: Opcode, delay_ns: int) -> None:
         """Hold every request of an opcode back; call before mounting. OSError if it is too long."""
         if status := self._library.shim_delay(opcode, ctypes.c_uint64(delay_ns)):
-            raise OSError(-status, os.strerror(-status), f"delay {opcode.name}={delay_ns}")
+            raise OSError(-status, os.strerror(-status), f"--delay {opcode.name}={delay_ns}")
 
     def forgotten(self, nodeids: Sequence[int]) -> None:
         """Tell that the lookup counts of these inodes are 0, so that their backing ids close."""

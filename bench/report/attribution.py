@@ -19,7 +19,7 @@ SHARES = (CLIENT, QUEUE, SERVER, BOTH)
 """In stacking order. BOTH stands for the two where a server does not time its requests."""
 
 WIDTH = 72
-NAME, CELL = 23, 9
+NAME, CELL = 22, 9
 
 LEGEND = (
     "server: from the read of a request to the write of its reply. queue and switch: the rest of "

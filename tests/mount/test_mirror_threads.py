@@ -197,6 +197,8 @@ def test_every_opcode_has_its_name() -> None:
         (["--readdir-mode", "all"], "--readdir-mode"),
         (["--entry-timeout", "x"], "--entry-timeout"),
         (["--name", "a,b"], "--name"),
+        (["--delay", "STAT=1"], "--delay"),
+        (["--delay", "GETATTR=x"], "--delay"),
         (["--nothing"], "nothing"),
         ([], "wanted 2"),
     ],
