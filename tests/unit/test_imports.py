@@ -12,7 +12,14 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"pandas", "matplotlib", "scipy", "numpy", "pyfuse3", "trio", "jinja2"}
-REPORT_ONLY = {"bench.frame", "bench.stats", "bench.report"}
+REPORT_ONLY = {
+    "bench.frame",
+    "bench.stats",
+    "bench.intervals",
+    "bench.verdicts",
+    "bench.guards",
+    "bench.report",
+}
 
 
 def imported(path: Path) -> set[str]:
@@ -27,7 +34,10 @@ def imported(path: Path) -> set[str]:
 
 
 def of_report(path: Path) -> bool:
-    return path.name in ("frame.py", "stats.py") or "report" in path.parts
+    return (
+        path.name in ("frame.py", "stats.py", "intervals.py", "verdicts.py", "guards.py")
+        or "report" in path.parts
+    )
 
 
 def modules(folder: str) -> Iterator[Path]:
