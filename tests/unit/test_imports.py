@@ -18,6 +18,7 @@ REPORT_ONLY = {
     "bench.intervals",
     "bench.verdicts",
     "bench.guards",
+    "bench.known_effect",
     "bench.report",
 }
 
@@ -35,7 +36,8 @@ def imported(path: Path) -> set[str]:
 
 def of_report(path: Path) -> bool:
     return (
-        path.name in ("frame.py", "stats.py", "intervals.py", "verdicts.py", "guards.py")
+        path.name
+        in ("frame.py", "stats.py", "intervals.py", "verdicts.py", "guards.py", "known_effect.py")
         or "report" in path.parts
     )
 

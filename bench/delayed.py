@@ -1,0 +1,127 @@
+"""Runs of our C mirror as it is and held back by known times, and their rounds, pair by pair.
+
+On ``getattr-storm/fd`` an operation makes one GETATTR, which is what is held back.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.model import Exit, Opcode, Outcome, UserError
+from bench.store import RunDirectory
+
+DAEMON, ROW, OPCODE = "plain-c", "getattr-storm/fd", Opcode.GETATTR
+
+
+@dataclass(frozen=True)
+class Arm:
+    """A target in one run: median seconds per operation, and wall time of the trial, by round."""
+
+    delay_ns: int
+    seconds: Mapping[int, float]
+    took_s: Mapping[int, float]
+    requests_per_op: float
+
+
+Repeat = Mapping[str, Arm]
+"""One run's arms by target; DAEMON is the server as it is."""
+
+
+def make_run(
+    path: Path, delays_ns: Sequence[int], rounds: int, seed: int, backing: Path | None = None
+) -> None:
+    """One run of DAEMON as it is and with every delay, in the directory ``path``.
+
+    UserError if it does not end well, with its exit code.
+    """
+    command = [
+        sys.executable,
+        "-m",
+        "bench",
+        "run",
+        "--daemon",
+        DAEMON,
+        "--only",
+        "--workload",
+        ROW,
+    ]
+    for delay_ns in delays_ns:
+        command += ["--delay", f"{OPCODE.name}={delay_ns}ns"]
+    command += ["--tree", "tiny", "--trials", str(rounds), "--seed", str(seed), "--no-report"]
+    command += ["--backing", os.fspath(backing)] if backing else []
+    done = subprocess.run(
+        [*command, "--quiet", "--output", os.fspath(path)], stderr=subprocess.PIPE, text=True
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
+        known = done.returncode in {code.value for code in Exit}
+        code = Exit(done.returncode) if known else Exit.BUG
+        raise UserError(f"{path.name}: the run failed: {lines[-1]}", code)
+
+
+def read(path: Path) -> Repeat:
+    """The arms of a run of ``make_run``."""
+    records: dict[str, list[Mapping[str, Any]]] = {}
+    for record in RunDirectory.open(path).trials():
+        if record["outcome"] == Outcome.OK:
+            records.setdefault(record["target"], []).append(record)
+    return {target: _arm(own) for target, own in records.items()}
+
+
+def _arm(records: Sequence[Mapping[str, Any]]) -> Arm:
+    counted = [record["requests"] for record in records]
+    requests = sum((one["kernel"] or one["server"] or {}).get(OPCODE.name, 0) for one in counted)
+    return Arm(
+        delay_ns=records[0]["delay_ns"].get(OPCODE.name, 0),
+        seconds={one["round"]: statistics.median(one["values"]) for one in records},
+        took_s={one["round"]: sum(one["phases"].values()) for one in records},
+        requests_per_op=requests / sum(one["ops"] for one in counted),
+    )
+
+
+Pair = tuple[float, float, float]
+"""A round of two arms: seconds per operation with the delay and without, wall time of both trials."""
+
+
+def pairs_of(repeats: Sequence[Repeat], delay_ns: int) -> list[Pair]:
+    """The rounds of a delay and of the server as it is, in the order they were measured."""
+    pairs = []
+    for repeat in repeats:
+        base = repeat[DAEMON]
+        for arm in repeat.values():
+            rounds = arm.seconds.keys() & base.seconds.keys() if arm.delay_ns == delay_ns else ()
+            pairs += [
+                (arm.seconds[n], base.seconds[n], arm.took_s[n] + base.took_s[n])
+                for n in sorted(rounds)
+            ]
+    return pairs
+
+
+def cut(
+    pairs: Sequence[Pair], span_s: float
+) -> list[tuple[dict[int, float], dict[int, float], float]]:
+    """Spans of rounds that took ``span_s`` at most: series of both arms, and the wall time.
+
+    What is left over at the end is no span, unless it is all there is.
+    """
+    spans: list[list[Pair]] = [[]]
+    for pair in pairs:
+        if spans[-1] and sum(took for *_, took in spans[-1]) + pair[2] > span_s:
+            spans.append([])
+        spans[-1].append(pair)
+    whole = spans[:-1] or spans
+    return [
+        (
+            {number: pair[0] for number, pair in enumerate(span)},
+            {number: pair[1] for number, pair in enumerate(span)},
+            sum(took for *_, took in span),
+        )
+        for span in whole
+    ]
