@@ -95,12 +95,12 @@ def pairs_of(repeats: Sequence[Repeat], delay_ns: int) -> list[Pair]:
     pairs = []
     for repeat in repeats:
         base = repeat[DAEMON]
-        for arm in repeat.values():
-            rounds = arm.seconds.keys() & base.seconds.keys() if arm.delay_ns == delay_ns else ()
-            pairs += [
-                (arm.seconds[n], base.seconds[n], arm.took_s[n] + base.took_s[n])
-                for n in sorted(rounds)
-            ]
+        arms = [arm for arm in repeat.values() if arm.delay_ns == delay_ns and arm is not base]
+        pairs += [
+            (arm.seconds[n], base.seconds[n], arm.took_s[n] + base.took_s[n])
+            for arm in arms
+            for n in sorted(arm.seconds.keys() & base.seconds.keys())
+        ]
     return pairs
 
 
