@@ -435,6 +435,11 @@ class Series:
     @property
     def label(self) -> str:
         """File name (without suffix) of the series, and name of its pyperf benchmark."""
+        return f"{self.comparison}--{self.target}"
+
+    @property
+    def comparison(self) -> str:
+        """What series that are compared with one another share: the label without the target."""
         parts = [
             self.workload,
             self.variant,
@@ -442,19 +447,22 @@ class Series:
             f"t{self.threads}",
             f"to{self.attr_timeout:g}-{self.entry_timeout:g}",
             f"n{self.entries}" if self.entries else "",
-            self.target,
         ]
         return "--".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One line of the plan: which series, which round, and when in the round it comes."""
+    """One line of the plan: which series, which round, and when in the round it comes.
+
+    ``attempt`` is 1 for what is measured again because something else disturbed the first.
+    """
 
     series: Series
     round: int
     position: int
     seed: int
+    attempt: int = 0
 
 
 @dataclass(frozen=True)

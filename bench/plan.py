@@ -5,8 +5,8 @@ from __future__ import annotations
 import itertools
 import random
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from bench import delay, registry
@@ -78,6 +78,14 @@ class Settings:
     histogram: bool = False
     attribution: bool = False
     """Whether every trial is to say, in a pass of its own, where an operation's time goes."""
+    precision: float | None = None
+    """Relative half width that every interval of a ratio shall have; None: ``trials`` rounds."""
+    max_time_s: float = 3600.0
+    """After this long no round is added for the sake of precision."""
+    tune: bool = False
+    """Whether the machine's knobs are set for the run (bench.tune)."""
+    cost: bool = False
+    """Whether to make the cost sheet, ahead of the trials."""
     seed: int = 0
     quick: bool = False
     kernels: tuple[str, ...] = ()
@@ -198,14 +206,27 @@ def make(settings: Settings, ground: Ground) -> Plan:
     level alone is lowered to what there is.
     """
     skipped: list[Skipped] = []
-    rows = [
-        row for row in _rows(settings, ground.refusals, skipped) if _programs_there(row[0], skipped)
-    ]
-    chosen = [target for target in targets(settings) if _given(target, settings, ground, skipped)]
+    rows, chosen = _table(settings, ground, skipped)
     trials: list[Trial] = []
     for number in range(settings.trials):
         trials += _round(settings, ground, rows, chosen, number)
     return Plan(tuple(trials), tuple(skipped), tuple(chosen))
+
+
+def one_round(settings: Settings, ground: Ground, number: int) -> list[Trial]:
+    """The trials of round ``number``, which may lie beyond the rounds of the plan."""
+    return _round(settings, ground, *_table(settings, ground, []), number)
+
+
+def _table(
+    settings: Settings, ground: Ground, skipped: list[Skipped]
+) -> tuple[list[Row], list[Target]]:
+    """Rows and targets; what is left out is added to ``skipped``."""
+    rows = [
+        row for row in _rows(settings, ground.refusals, skipped) if _programs_there(row[0], skipped)
+    ]
+    chosen = [target for target in targets(settings) if _given(target, settings, ground, skipped)]
+    return rows, chosen
 
 
 def _given(target: Target, settings: Settings, ground: Ground, skipped: list[Skipped]) -> bool:
@@ -318,4 +339,30 @@ def _series(settings: Settings, ground: Ground, row: Row, target: Target) -> Ser
         kernel=ground.kernel,
         serving=target.serving,
         entries=entries,
+    )
+
+
+def repeats(trials: Sequence[Trial], records: Iterable[Mapping[str, Any]]) -> tuple[Trial, ...]:
+    """What to measure again at the end: every comparison of a round in which a trial was disturbed.
+
+    All of its targets, side by side: a repeat beside old measurements of the others would pair what
+    was not measured together. Nothing when more than half of the trials were disturbed (the machine
+    is not quiet, and would disturb the repeats too), and nothing twice.
+    """
+    known = {(one.series.label, one.round): one for one in trials}
+    lines = [line for line in records if (line["series"], line["round"]) in known]
+    first = [line for line in lines if not line["attempt"]]
+    disturbed = [line for line in first if line["disturbed"]]
+    if 2 * len(disturbed) > len(first):
+        return ()
+    done = {(line["series"], line["round"]) for line in lines if line["attempt"]}
+    blocks = {
+        (known[line["series"], line["round"]].series.comparison, line["round"])
+        for line in disturbed
+    }
+    return tuple(
+        replace(one, attempt=1)
+        for one in trials
+        if (one.series.comparison, one.round) in blocks
+        and (one.series.label, one.round) not in done
     )
