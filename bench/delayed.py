@@ -9,7 +9,8 @@ import os
 import statistics
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,11 @@ from bench.model import Exit, Opcode, Outcome, UserError
 from bench.store import RunDirectory
 
 DAEMON, ROW, OPCODE = "plain-c", "getattr-storm/fd", Opcode.GETATTR
+DELAYS_NS = (1_000, 2_000, 5_000, 10_000, 50_000)
+ROUNDS = 10
+"""Of a run."""
+
+Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -32,6 +38,24 @@ class Arm:
 
 Repeat = Mapping[str, Arm]
 """One run's arms by target; DAEMON is the server as it is."""
+
+
+def measure(
+    folder: Path, budget_s: float, say: Say = lambda _text: None, backing: Path | None = None
+) -> list[Path]:
+    """Runs with every delay below ``folder``, at least one, until another would not end in time."""
+    made: list[Path] = []
+    began = time.monotonic()
+    while True:
+        started = time.monotonic()
+        number = len(made) + 1
+        made.append(folder / f"delayed-{number:02}")
+        make_run(made[-1], DELAYS_NS, ROUNDS, seed=number, backing=backing)
+        now = time.monotonic()
+        took, spent = now - started, now - began
+        say(f"run {number} with delays took {took:.0f} s; {spent:.0f} of {budget_s:.0f} s")
+        if spent + took > budget_s:
+            return made
 
 
 def make_run(

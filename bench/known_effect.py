@@ -9,26 +9,19 @@ from __future__ import annotations
 
 import math
 import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from bench.delayed import DAEMON, OPCODE, ROW, Repeat, cut, make_run, pairs_of, read
+from bench.delayed import DAEMON, OPCODE, ROW, Repeat, cut, pairs_of
 from bench.report import units
 from bench.stats import Estimate, paired_difference
 
-DELAYS_NS = (1_000, 2_000, 5_000, 10_000, 50_000)
-ROUNDS = 10
-"""Of a repeat."""
 WANTED = 0.95
 """Share of the intervals that have to hold the effect."""
 RESOLVING_S = 60.0
 """Wall time of the trials of a delayed and an undelayed server, mounting included, in which a
 difference is to be resolved."""
-
-Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -82,25 +75,6 @@ class Result:
                 break
             smallest = one.delay_ns
         return smallest
-
-
-def measure(
-    folder: Path, budget_s: float, say: Say = lambda _text: None, backing: Path | None = None
-) -> list[Repeat]:
-    """Runs below ``folder``, at least one, until another would not end within the budget."""
-    repeats: list[Repeat] = []
-    began = time.monotonic()
-    while True:
-        started = time.monotonic()
-        path = folder / f"repeat-{len(repeats) + 1:02}"
-        make_run(path, DELAYS_NS, ROUNDS, seed=len(repeats) + 1, backing=backing)
-        repeats.append(read(path))
-        now = time.monotonic()
-        say(
-            f"repeat {len(repeats)} took {now - started:.0f} s; {now - began:.0f} of {budget_s:.0f} s"
-        )
-        if now - began + (now - started) > budget_s:
-            return repeats
 
 
 def analyse(repeats: Sequence[Repeat]) -> Result:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from paired import publish
 
-from bench import known_effect
+from bench import delayed, known_effect
 from bench.model import Exit, UserError
 
 
@@ -31,12 +31,13 @@ def main() -> int:
     parser.add_argument("--backing", type=Path, metavar="DIR", help="as of bench run")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        repeats = known_effect.measure(
+        runs = delayed.measure(
             asked.runs or Path(folder),
             asked.budget,
             say=lambda line: print(line, file=sys.stderr),
             backing=asked.backing,
         )
+        repeats = [delayed.read(run) for run in runs]
     result = known_effect.analyse(repeats)
     publish("known_effect", known_effect.text(result), known_effect.as_json(result, repeats))
     return Exit.MEASURED if result.met else Exit.PROOF_FAILED
