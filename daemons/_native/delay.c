@@ -11,6 +11,7 @@
 
 #define READINGS 4096
 
+int delays_set;
 static uint64_t delays_ns[COUNTERS_OPCODES];
 /*
  * What the wait takes beyond the time between its first reading of the clock and its last: half a
@@ -32,13 +33,15 @@ int delay_set(uint32_t opcode, uint64_t ns)
 {
 	if (opcode >= COUNTERS_OPCODES || ns > DELAY_MAX_NS)
 		return -EINVAL;
-	if (ns != 0 && excess_ns == 0)
+	if (ns != 0 && !delays_set) {
 		excess_ns = excess();
+		delays_set = 1;
+	}
 	delays_ns[opcode] = ns;
 	return 0;
 }
 
-void delay_request(uint32_t opcode)
+void delay_wait(uint32_t opcode)
 {
 	uint64_t ns, start;
 

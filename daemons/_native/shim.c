@@ -101,11 +101,12 @@ static bool is_among(uint64_t opcodes, uint32_t opcode)
 
 static void remember(const uint8_t *request, uint32_t opcode, uint64_t read_ns)
 {
-	const struct flight flight = {opcode, get64(request, IN_NODEID), read_ns};
 	const bool edited = is_among(edited_opcodes, opcode);
+	struct flight flight;
 
 	if (!edited && (read_ns == 0 || is_among(unanswered, opcode)))
 		return;
+	flight = (struct flight){opcode, get64(request, IN_NODEID), read_ns};
 	if (flight_put(get64(request, IN_UNIQUE), flight) != 0 && edited)
 		counters_add(FIELD_replies_lost, 1);
 }
