@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from bench import kernel_cli
+from bench import kernel_cli, selftest_cli
 from bench.model import Exit, UserError
 from bench.run_cli import CODES, RESULTS, RUN_EXAMPLES, add_run, report
 
@@ -78,6 +78,7 @@ def parser() -> Parser:
     add_show(commands)
     add_clean(commands)
     kernel_cli.add(commands)
+    selftest_cli.add(commands)
     return top
 
 

@@ -82,13 +82,17 @@ def spread(logs: Array) -> Spread:
     return Spread(weights / weights.sum(), np.sqrt(squares / (n - 1) * variance), n - 1)
 
 
+def far_out(logs: Array) -> float:
+    """Distance from the median at which a round is far out; infinite where none can be told."""
+    if logs.size < FEWEST_TO_JUDGE:
+        return math.inf
+    deviation = 1.4826 * float(np.median(np.abs(logs - np.median(logs))))
+    return FAR_OUT * (1 + 6 / logs.size) * deviation or math.inf
+
+
 def _winsorized(logs: Array) -> Array:
     """Rounds that are far out brought to where far out begins."""
-    median = np.median(logs)
-    deviation = 1.4826 * float(np.median(np.abs(logs - median)))
-    if logs.size < FEWEST_TO_JUDGE or deviation == 0:
-        return logs
-    limit = FAR_OUT * (1 + 6 / logs.size) * deviation
+    limit, median = far_out(logs), np.median(logs)
     return np.clip(logs, median - limit, median + limit)
 
 

@@ -14,6 +14,8 @@ from typing import Protocol
 
 SCHEMA = 1
 """Number of the layout of run.json, trials.jsonl and series/*.json; see results/README.md."""
+TWIN = ":twin"
+"""Ends the second name of a target in an A/A run."""
 
 
 class Exit(enum.IntEnum):

@@ -11,6 +11,7 @@ from typing import Any
 
 from bench import delay, registry
 from bench.model import (
+    TWIN,
     Cache,
     Clock,
     Daemon,
@@ -93,6 +94,8 @@ class Settings:
     clock: str = Clock.WALL.value
     memory_mb: int = 2048
     """Of a guest."""
+    twins: bool = False
+    """Whether every target is measured under two names: an A/A run, which has to find nothing."""
 
     def to_json(self) -> dict[str, Any]:
         """A plain object."""
@@ -138,7 +141,10 @@ def targets(settings: Settings) -> list[Target]:
             friend for name in settings.daemons for friend in registry.daemon(name).companions
         ]
     daemons = [registry.daemon(name) for name in sorted(set(names), key=registry.target_rank)]
-    return [target for daemon in daemons for target in _targets_of(daemon, settings)]
+    found = [target for daemon in daemons for target in _targets_of(daemon, settings)]
+    if not settings.twins:
+        return found
+    return [named for one in found for named in (one, replace(one, name=one.name + TWIN))]
 
 
 def _targets_of(daemon: Daemon, settings: Settings) -> list[Target]:

@@ -523,12 +523,7 @@ def target_record(target: Target, planned: Plan, bench: trial.Bench) -> dict[str
     """One entry of run.json's ``targets``."""
     daemon = registry.daemon(target.daemon)
     series = next(
-        one.series
-        for one in planned.trials
-        if one.series.daemon == daemon.name
-        and one.series.asked is target.asked
-        and one.series.readdir == target.readdir
-        and one.series.serving == target.serving
+        one.series for one in planned.trials if one.series.target.partition("@")[0] == target.name
     )
     lower = series.level.rank < target.asked.rank
     return {

@@ -194,7 +194,10 @@ def _objection(ratio: Estimate, p: float, p_holm: float, floor: float) -> str | 
 def _decided(ratio: Estimate) -> tuple[Finding, str, None]:
     finding = Finding.FASTER if ratio.value < 1 else Finding.SLOWER
     nearest = ratio.high if ratio.value < 1 else ratio.low
-    reason = f"by {percent(abs(nearest - 1))} at least"
+    times = max(nearest, 1 / nearest)
+    reason = (
+        f"{times:.3g} times at least" if times >= 2 else f"by {percent(abs(nearest - 1))} at least"
+    )
     if math.isnan(ratio.p):
         reason += f", in each of {ratio.n} boots"
     elif ratio.points and ratio.n < SIGN_FLIP_DECIDES:

@@ -20,6 +20,7 @@ REPORT_ONLY = {
     "bench.guards",
     "bench.known_effect",
     "bench.report",
+    "bench.selftest.",
 }
 
 
@@ -35,11 +36,8 @@ def imported(path: Path) -> set[str]:
 
 
 def of_report(path: Path) -> bool:
-    return (
-        path.name
-        in ("frame.py", "stats.py", "intervals.py", "verdicts.py", "guards.py", "known_effect.py")
-        or "report" in path.parts
-    )
+    files = ("frame.py", "stats.py", "intervals.py", "verdicts.py", "guards.py", "known_effect.py")
+    return path.name in files or bool({"report", "selftest"} & set(path.parts))
 
 
 def modules(folder: str) -> Iterator[Path]:
