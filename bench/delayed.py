@@ -91,10 +91,11 @@ def make_run(
 
 
 def read(path: Path) -> Repeat:
-    """The arms of a run of ``make_run``."""
+    """The arms of a run of ``make_run``, or of any that has DAEMON on ROW, with delays or without."""
     records: dict[str, list[Mapping[str, Any]]] = {}
     for record in RunDirectory.open(path).trials():
-        if record["outcome"] == Outcome.OK:
+        row = f"{record['workload']}/{record['variant']}"
+        if record["outcome"] == Outcome.OK and record["daemon"] == DAEMON and row == ROW:
             records.setdefault(record["target"], []).append(record)
     return {target: _arm(own) for target, own in records.items()}
 
@@ -103,7 +104,7 @@ def _arm(records: Sequence[Mapping[str, Any]]) -> Arm:
     counted = [record["requests"] for record in records]
     requests = sum((one["kernel"] or one["server"] or {}).get(OPCODE.name, 0) for one in counted)
     return Arm(
-        delay_ns=records[0]["delay_ns"].get(OPCODE.name, 0),
+        delay_ns=records[0].get("delay_ns", {}).get(OPCODE.name, 0),
         seconds={one["round"]: statistics.median(one["values"]) for one in records},
         took_s={one["round"]: sum(one["phases"].values()) for one in records},
         requests_per_op=requests / sum(one["ops"] for one in counted),

@@ -18,7 +18,6 @@ REPORT_ONLY = {
     "bench.intervals",
     "bench.verdicts",
     "bench.guards",
-    "bench.known_effect",
     "bench.report",
     "bench.selftest.",
 }
@@ -36,7 +35,7 @@ def imported(path: Path) -> set[str]:
 
 
 def of_report(path: Path) -> bool:
-    files = ("frame.py", "stats.py", "intervals.py", "verdicts.py", "guards.py", "known_effect.py")
+    files = ("frame.py", "stats.py", "intervals.py", "verdicts.py", "guards.py")
     return path.name in files or bool({"report", "selftest"} & set(path.parts))
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import known_effect
 from bench.delayed import DAEMON, Arm, Repeat, cut, pairs_of, read
-from bench.known_effect import Comparison, analyse
 from bench.model import SCHEMA, Opcode
+from bench.selftest.check import Held, Request
+from bench.selftest.known_effect import CHECK, Comparison, analyse, figures, lines
 from bench.stats import Estimate, paired_difference
 
 ROUNDS = 8
@@ -52,7 +52,7 @@ def test_an_effect_that_is_not_found_counts_against() -> None:
     result = analyse([repeat({1_000: 2e-6, 5_000: 12e-6})])
     assert result.holding == 1
     assert not result.met
-    assert "1 of 2 intervals hold the effect, wanted 95 %: MISSED" in known_effect.text(result)
+    assert any(line.startswith("1 of 2 = 50%") for line in lines(result))
 
 
 def test_no_interval_holds_nothing() -> None:
@@ -87,26 +87,35 @@ def test_text_fits_a_mail_and_json_has_the_rounds() -> None:
     """Below 72 columns, negative differences too; the raw rounds travel with the result."""
     repeats = [repeat({1_000: -2.5e-6, 50_000: 100e-6})]
     result = analyse(repeats)
-    said = known_effect.text(result)
-    assert max(map(len, said.splitlines())) <= 72
-    assert " -2.50 us" in said
-    again = json.loads(json.dumps(known_effect.as_json(result, repeats)))
+    said = lines(result)
+    assert max(map(len, said)) <= 72
+    assert any(" -2.50 us" in line for line in said)
+    again = json.loads(json.dumps(figures(result, repeats)))
     assert again["repeats"][0][DAEMON]["requests_per_op"] == 2.0
 
 
 def test_a_runs_records_become_arms(tmp_path: Path) -> None:
-    """By target; medians by round; failed trials are left out."""
+    """By target; medians by round; failed trials and other servers are left out."""
     (tmp_path / "run.json").write_text(json.dumps({"schema": SCHEMA}))
     record = {
-        "target": DAEMON, "outcome": "ok", "round": 0, "values": [3e-6, 1e-6, 2e-6],
+        "target": DAEMON, "daemon": DAEMON, "workload": "getattr-storm", "variant": "fd",
+        "outcome": "ok", "round": 0, "values": [3e-6, 1e-6, 2e-6],
         "phases": {"mount": 0.5, "worker": 0.25}, "delay_ns": {},
         "requests": {"ops": 10, "kernel": {"GETATTR": 20, "LOOKUP": 1}, "server": None},
     }  # fmt: skip
     delayed = record | {"target": "slow", "delay_ns": {Opcode.GETATTR.name: 5_000}}
     failed = record | {"round": 1, "outcome": "failed"}
-    lines = [json.dumps(one) + "\n" for one in (record, failed, delayed)]
-    (tmp_path / "trials.jsonl").write_text("".join(lines))
+    other = record | {"target": "native", "daemon": "native", "requests": None}
+    text = "".join(json.dumps(one) + "\n" for one in (record, failed, delayed, other))
+    (tmp_path / "trials.jsonl").write_text(text)
     assert read(tmp_path) == {
         DAEMON: Arm(0, {0: 2e-6}, {0: 0.75}, 2.0),
         "slow": Arm(5_000, {0: 2e-6}, {0: 0.75}, 2.0),
     }
+
+
+def test_without_a_delayed_run_the_check_is_skipped() -> None:
+    """It says what makes one."""
+    result = CHECK.run(Request())
+    assert result.held is Held.SKIPPED
+    assert "--effect" in result.lines[0]

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.delayed import DAEMON, OPCODE, ROW, Repeat, cut, pairs_of
+from bench.delayed import DAEMON, OPCODE, ROW, Repeat, cut, pairs_of, read
 from bench.report import units
+from bench.selftest.check import Check, Request, Result, held, share_text, skipped
 from bench.stats import Estimate, paired_difference
 
 WANTED = 0.95
@@ -49,11 +50,12 @@ class Resolution:
 
 
 @dataclass(frozen=True)
-class Result:
+class Found:
     """What the check found; ``met`` if enough intervals hold."""
 
     comparisons: tuple[Comparison, ...]
     resolutions: tuple[Resolution, ...]
+    repeats: int
     rounds: int
 
     @property
@@ -77,7 +79,7 @@ class Result:
         return smallest
 
 
-def analyse(repeats: Sequence[Repeat]) -> Result:
+def analyse(repeats: Sequence[Repeat]) -> Found:
     """What the intervals of all repeats come to."""
     comparisons = [
         Comparison(
@@ -91,9 +93,10 @@ def analyse(repeats: Sequence[Repeat]) -> Result:
     ]
     delays_ns = sorted({one.delay_ns for one in comparisons})
     comparisons.sort(key=lambda one: one.delay_ns)
-    return Result(
+    return Found(
         tuple(comparisons),
         tuple(_resolution(repeats, delay_ns) for delay_ns in delays_ns),
+        len(repeats),
         max((one.found.n for one in comparisons), default=0),
     )
 
@@ -105,33 +108,27 @@ def _resolution(repeats: Sequence[Repeat], delay_ns: int) -> Resolution:
     return Resolution(delay_ns, resolved, len(spans), max(took_s for *_, took_s in spans))
 
 
-def text(result: Result) -> str:
-    """The result for people, below 72 columns."""
-    repeats = len(result.comparisons) // max(len(result.resolutions), 1)
-    head = [
-        f"known effect: {DAEMON} holds every {OPCODE.name} back for D",
-        f"{ROW}, {units.times(repeats, 'repeat')} of up to {result.rounds} rounds",
-        "",
+def lines(found: Found) -> list[str]:
+    """The result for people."""
+    smallest = found.smallest_ns
+    return [
+        f"{DAEMON} holds every {OPCODE.name} of {ROW} back for D;",
+        f"{units.times(found.repeats, 'repeat')} of up to {units.times(found.rounds, 'round')}",
         f"{'D':>8} {'expected':>9} {'found':>9} {'+-':>9} {'holds':>7}  resolved in",
-    ]
-    counts = f"{result.holding} of {len(result.comparisons)} intervals hold the effect"
-    smallest = result.smallest_ns
-    tail = [
-        "",
-        f"{counts}, wanted {100 * WANTED:.0f} %: {'met' if result.met else 'MISSED'}",
+        *(_row(found, one) for one in found.resolutions),
+        f"{share_text(found.holding, len(found.comparisons))} intervals hold the effect",
         f"smallest D resolved within {RESOLVING_S:.0f} s of measuring: "
         + (units.duration(smallest * 1e-9) if smallest else "none of these"),
     ]
-    return "\n".join([*head, *(_row(result, one) for one in result.resolutions), *tail]) + "\n"
 
 
-def _row(result: Result, resolution: Resolution) -> str:
-    own = [one for one in result.comparisons if one.delay_ns == resolution.delay_ns]
+def _row(found: Found, resolution: Resolution) -> str:
+    own = [one for one in found.comparisons if one.delay_ns == resolution.delay_ns]
     known = [one.found for one in own if one.found.has_interval]
-    found = statistics.median(one.value for one in known) if known else math.nan
+    value = statistics.median(one.value for one in known) if known else math.nan
     half = statistics.median((one.high - one.low) / 2 for one in known) if known else math.nan
     expected = statistics.median(one.expected for one in own)
-    cells = [_signed(value) for value in (expected, found, half)]
+    cells = [_signed(value) for value in (expected, value, half)]
     holds = f"{sum(one.holds for one in own)}/{len(own)}"
     spans = f"{resolution.resolved}/{resolution.spans} spans of {resolution.span_s:.0f} s"
     name = units.duration(resolution.delay_ns * 1e-9)
@@ -142,12 +139,11 @@ def _signed(value: float) -> str:
     return f"-{units.duration(-value)}" if value < 0 else units.duration(value)
 
 
-def as_json(result: Result, repeats: Sequence[Repeat]) -> dict[str, Any]:
+def figures(found: Found, repeats: Sequence[Repeat]) -> dict[str, Any]:
     """The result for programs, with the raw rounds that it can be computed from again."""
-    smallest = result.smallest_ns
     return {
-        "met": result.met,
-        "holding": result.holding,
+        "holding": found.holding,
+        "smallest_resolved_ns": found.smallest_ns,
         "comparisons": [
             {
                 "delay_ns": one.delay_ns,
@@ -156,9 +152,21 @@ def as_json(result: Result, repeats: Sequence[Repeat]) -> dict[str, Any]:
                 "interval_s": [one.found.low, one.found.high],
                 "holds": one.holds,
             }
-            for one in result.comparisons
+            for one in found.comparisons
         ],
-        "smallest_resolved_ns": smallest,
-        "resolutions": [vars(one) for one in result.resolutions],
+        "resolutions": [vars(one) for one in found.resolutions],
         "repeats": [{name: vars(arm) for name, arm in repeat.items()} for repeat in repeats],
     }
+
+
+def run(request: Request) -> Result:
+    """Judge the runs that have delays, of those that were named."""
+    runs = [read(path) for path in request.recorded]
+    repeats = [run for run in runs if DAEMON in run and any(arm.delay_ns for arm in run.values())]
+    if not repeats:
+        return skipped("no run has a server that is held back: --effect SECONDS makes some")
+    found = analyse(repeats)
+    return Result(held(found.met), tuple(lines(found)), figures(found, repeats))
+
+
+CHECK = Check("known-effect", "95 % of the intervals hold an effect that is known", run, order=7)
