@@ -87,7 +87,7 @@ def make_run(
         lines = done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"]
         known = done.returncode in {code.value for code in Exit}
         code = Exit(done.returncode) if known else Exit.BUG
-        raise UserError(f"{path.name}: the run failed: {lines[-1]}", code)
+        raise UserError(f"{path.name}: {lines[-1].removeprefix('bench: ')}", code)
 
 
 def read(path: Path) -> Repeat:

@@ -45,10 +45,24 @@ def levels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = bench(
         "run", "--daemon", "passthrough-c", *every, "--kernel", str(lab_image().path),
         "--workload", "getattr-storm/fd", "--workload", "readdir", "--trials", "1", "--no-report",
-        "--output", str(output),
+        "--attribution", "--output", str(output),
     )  # fmt: skip
     assert done.returncode == Exit.MEASURED, done.stderr
     return output
+
+
+def test_its_requests_have_their_times(levels: Path) -> None:
+    """Linux 6.12 numbers a request after its send was traced; what passes through makes none."""
+    found = {
+        trial["target"]: trial["attribution"]
+        for trial in trials(levels)
+        if trial["workload"] == "getattr-storm" and trial["daemon"] != "native"
+    }
+    assert {one["why"] for one in found.values()} == {""}
+    plain = found["plain-c"]["by_opcode"]["GETATTR"]
+    assert plain["count"] == found["plain-c"]["ops"]
+    assert 0 < plain["server_ns"] < plain["total_ns"] < found["plain-c"]["window_ns"]
+    assert found["passthrough-c:attach-lookup"]["by_opcode"] == {}
 
 
 @pytest.mark.parametrize("level", ["attach-getattr", "attach-lookup", "lookup"])
