@@ -84,7 +84,7 @@ def parser() -> Parser:
 
 def add_list(commands: argparse._SubParsersAction[Parser]) -> None:
     """``bench list``."""
-    command = commands.add_parser("list", help="daemons, workloads and trees there are")
+    command = commands.add_parser("list", help="daemons, workloads, matrices and trees there are")
     command.add_argument("--json", action="store_true", help="as one JSON object")
     command.set_defaults(command=command_list)
 
@@ -132,8 +132,8 @@ def add_clean(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def command_list(arguments: argparse.Namespace, _argv: list[str]) -> int:
-    """Daemons, workloads and trees, by name."""
-    from bench import registry
+    """Daemons, workloads, matrices and trees, by name."""
+    from bench import matrix, registry
     from workloads import tree
 
     found = {
@@ -145,6 +145,7 @@ def command_list(arguments: argparse.Namespace, _argv: list[str]) -> int:
             for workload in registry.workloads().values()
             for variant in workload.variants
         },
+        "matrices": {file.stem: matrix.load(file).summary for file in matrix.files()},
         "trees": {
             name: f"{spec.file_count} files in {spec.dir_count} directories"
             for name, spec in tree.PRESETS.items()

@@ -224,6 +224,8 @@ class Daemon:
         frozenset()
     )
     has_counters: bool = False
+    python: bool = False
+    """Whether the server is written in Python: its requests cost several times what others' do."""
     companions: tuple[str, ...] = ()
     """Targets that a run brings along as comparison unless --only is given."""
     in_kernel: bool = False
@@ -231,6 +233,8 @@ class Daemon:
     exempt: frozenset[Exemption] = frozenset()
     modes: tuple[ReaddirMode, ...] = (ReaddirMode.READDIRPLUS,)
     """The listing requests it can be run with, its usual ones first."""
+    modes_why: str = "its listing requests cannot be chosen"
+    """Why it has no others."""
     threaded: bool = False
     """Whether the number of its threads, and clone_fd, can be chosen."""
 
@@ -389,6 +393,10 @@ class Clock(enum.StrEnum):
         return 1e9 if self is Clock.WALL else 2.0
 
 
+Way = tuple[str, Level, bool, Serving]
+"""Daemon, level asked of it, whether listings are to be passed through, how it serves."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A daemon as a run uses it: the level asked of it and whether readdir is to be passed through.
@@ -401,6 +409,11 @@ class Target:
     asked: Level
     readdir: bool = True
     serving: Serving = Serving()
+
+    @property
+    def way(self) -> Way:
+        """What makes the target, apart from its name."""
+        return self.daemon, self.asked, self.readdir, self.serving
 
 
 @dataclass(frozen=True)
@@ -428,6 +441,11 @@ class Series:
     serving: Serving = Serving()
     entries: int = 0
     """Directory size, for workloads that have that axis; else 0."""
+
+    @property
+    def way(self) -> Way:
+        """What makes its target, apart from the name."""
+        return self.daemon, self.asked, self.readdir, self.serving
 
     @property
     def row(self) -> str:

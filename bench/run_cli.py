@@ -6,17 +6,23 @@ import argparse
 import random
 import subprocess
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.model import Cache, Clock, Exit, Level, Placement, Sync, UserError
+from bench.model import Cache, Clock, Exit, Level, Placement, ReaddirMode, Sync, UserError
 
 if TYPE_CHECKING:
     from bench.cli import Parser
     from bench.plan import Settings
 
 RESULTS = Path("results")
-READDIR = {"on": (True,), "off": (False,), "both": (True, False)}
+SWITCH = ("on", "off", "both")
+AXES = (
+    "daemon", "only", "workload", "level", "readdir", "cache", "readdir_mode", "server_threads",
+    "clone_fd", "timeouts", "attr_timeout", "entry_timeout", "nocache", "threads", "entries",
+)  # fmt: skip
+"""What a matrix says in the place of the command line."""
 GUEST_ROUNDS = {Clock.WALL.value: 3, Clock.INSTRUCTIONS.value: 2}
 """Two boots suffice where they agree to 0.1 %."""
 QUICK = {"quick": True, "tree": "tiny", "trials": 2, "values": 3, "window_s": 0.01}
@@ -28,6 +34,10 @@ RUN_EXAMPLES = """examples:
       the same in a minute: tiny tree, two rounds; for trying things, not for posting
   python -m bench run --daemon plain --workload readdir --workload getattr-storm/fd --trials 20
   python -m bench run --daemon passthrough --tree medium --backing /mnt/ext4 --cache cold-all
+  python -m bench run --daemon passthrough-c --readdir-mode readdirplus,readdir,auto \
+          --timeouts own,1,forever --workload walk-du --workload getattr-storm/path
+  python -m bench run --matrix patch-posting --dry-run
+      what to run before posting: first how much it is, then without --dry-run
   python -m bench run --daemon passthrough --kernel lab --clock instructions
       on the lab kernel, in a virtual machine, counting instructions (see: kernel build)
   python -m bench run --daemon plain-c --workload getattr-storm --attribution
@@ -77,9 +87,15 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     what.add_argument(
         "--readdir",
-        choices=list(READDIR),
+        choices=SWITCH,
         help="readdir passthrough, without it, or both (default: on)",
     )
+    what.add_argument(
+        "--matrix",
+        metavar="NAME",
+        help="a matrix of `list`, or a TOML file: says all of this group and of the axes",
+    )
+    add_axes(command)
     where = command.add_argument_group("on what")
     where.add_argument(
         "--tree",
@@ -138,12 +154,6 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         "--nocache",
         action="store_true",
         help="both timeouts 0 for every workload, the 2025 demo's setting",
-    )
-    how.add_argument(
-        "--threads",
-        type=thread_counts,
-        metavar="N[,N]",
-        help="client threads of storms (default: 1)",
     )
     how.add_argument(
         "--sync",
@@ -211,7 +221,54 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         "--json", action="store_true", help="every trial's record on stdout, one JSON object a line"
     )
     result.add_argument("--quiet", action="store_true", help="no progress, no news")
+    result.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say what would be measured, how long it takes and what is left out; measure nothing",
+    )
     command.set_defaults(command=command_run)
+
+
+def add_axes(command: Parser) -> None:
+    """What can be multiplied; every combination is measured, or skipped with its reason."""
+    axes = command.add_argument_group(
+        "axes", "of each, several values make several targets or rows, all in one run"
+    )
+    axes.add_argument(
+        "--readdir-mode",
+        action="extend",
+        type=readdir_modes,
+        metavar="MODE[,MODE]",
+        help="readdirplus, readdir or auto: listing requests of the server (default: readdirplus)",
+    )
+    axes.add_argument(
+        "--server-threads",
+        type=counts_or_0,
+        metavar="N[,N]",
+        help="threads the server answers with, 0: one per CPU it has (default: 0)",
+    )
+    axes.add_argument(
+        "--clone-fd", choices=SWITCH, help="a /dev/fuse descriptor for each of them (default: off)"
+    )
+    axes.add_argument(
+        "--timeouts",
+        action="extend",
+        type=timeout_pairs,
+        metavar="T[,T]",
+        help="cache timeouts: own (each workload's), seconds, forever, or ATTR/ENTRY (default: own)",
+    )
+    axes.add_argument(
+        "--threads",
+        type=counts,
+        metavar="N[,N]",
+        help="client threads of storms (default: 1)",
+    )
+    axes.add_argument(
+        "--entries",
+        type=counts,
+        metavar="N[,N]",
+        help="entries of a directory, of workloads that are about its size (default: 1000)",
+    )
 
 
 def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
@@ -225,6 +282,10 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     if arguments.resume:
         refuse_with_resume(arguments)
         result = runner.resume(RunDirectory.open(find_run(arguments.resume, RESULTS)), view)
+    elif arguments.dry_run:
+        from bench import forecast
+
+        return forecast.show(settings_from(arguments), as_json=arguments.json)
     else:
         result = runner.start(settings_from(arguments), arguments.output, command, view)
     code = result.exit
@@ -238,28 +299,32 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
 
 def settings_from(arguments: argparse.Namespace) -> Settings:
     """Settings of a new run; raises UserError for names that do not exist."""
-    from bench import delay, plan, registry
+    from bench import delay, matrix, plan, registry
     from workloads import tree
 
-    asked: dict[str, Any] = dict(QUICK) if arguments.quick else {}
-    if arguments.kernel:
-        asked = plan.GUEST | {"trials": GUEST_ROUNDS[arguments.clock or Clock.WALL.value]} | asked
-    elif arguments.clock == Clock.INSTRUCTIONS.value:
-        raise UserError("--clock instructions needs a guest: name one with --kernel")
-    for name in ("tree", "backing", "cache", "trials", "values", "placement", "threads"):
+    if arguments.timeouts and (
+        arguments.nocache or (arguments.attr_timeout, arguments.entry_timeout) != (None, None)
+    ):
+        raise UserError("--timeouts leaves no room for --attr-timeout, --entry-timeout, --nocache")
+    asked = defaults(arguments)
+    for name in ("tree", "backing", "cache", "trials", "values", "placement"):
         asked[name] = getattr(arguments, name) or asked.get(name)
+    if asked.get("clock") == Clock.INSTRUCTIONS.value and not asked.get("kernels"):
+        raise UserError("--clock instructions needs a guest: name one with --kernel")
+    asked |= {name: getattr(arguments, name) for name in ("threads", "entries", "server_threads")}
     asked |= {
+        "modes": tuple(arguments.readdir_mode or ()) or None,
+        "timeouts": tuple(arguments.timeouts or ()) or None,
+        "clone_fd": matrix.CLONE_FD[arguments.clone_fd] if arguments.clone_fd else None,
         "daemons": tuple(arguments.daemon or ()) or None,
         "workloads": tuple(arguments.workload or ()) or None,
         "attr_timeout": 0.0 if arguments.nocache else arguments.attr_timeout,
         "entry_timeout": 0.0 if arguments.nocache else arguments.entry_timeout,
         "sync": arguments.sync,
-        "clock": arguments.clock,
-        "kernels": tuple(arguments.kernel or ()) or None,
         "memory_mb": arguments.memory,
         "only": arguments.only,
         "levels": tuple(arguments.level or ()) or None,
-        "readdir": READDIR[arguments.readdir] if arguments.readdir else None,
+        "readdir": matrix.READDIR[arguments.readdir] if arguments.readdir else None,
         "histogram": arguments.histogram,
         "attribution": arguments.attribution,
         "delays": tuple(arguments.delay or ()) or None,
@@ -279,6 +344,24 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     return chosen
 
 
+def defaults(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What goes for this kind of run before single options are looked at: guest, matrix, quick."""
+    from bench import matrix, plan
+
+    asked: dict[str, Any] = {}
+    if arguments.matrix:
+        refuse(arguments, AXES, "--matrix says what is measured")
+        found = matrix.load(matrix.find(arguments.matrix))
+        asked = {**found.settings, "matrix": found.name, "parts": found.parts}
+    kernels = tuple(arguments.kernel or ()) or asked.get("kernels")
+    clock = arguments.clock or asked.get("clock", Clock.WALL.value)
+    if kernels:
+        guest = plan.GUEST | {"trials": GUEST_ROUNDS[clock]}
+        # Where a matrix names its own kernels it knows what they take.
+        asked = asked | guest if arguments.kernel else guest | asked
+    return asked | (QUICK if arguments.quick else {}) | {"kernels": kernels, "clock": clock}
+
+
 def drawn_seed() -> int:
     """A seed nobody chose; it is recorded."""
     return random.SystemRandom().getrandbits(31)
@@ -287,14 +370,18 @@ def drawn_seed() -> int:
 def refuse_with_resume(arguments: argparse.Namespace) -> None:
     """A resumed run keeps its settings; raises UserError for options that would change them."""
     free = {"command", "resume", "no_report", "json", "quiet"}
+    others = [name for name in vars(arguments) if name not in free]
+    refuse(arguments, others, "--resume keeps the run's own settings")
+
+
+def refuse(arguments: argparse.Namespace, names: Iterable[str], why: str) -> None:
+    """Raises UserError if any of these options was given."""
     given = [
-        name
-        for name, value in vars(arguments).items()
-        if name not in free and value not in (None, False)
+        name for name in names if not any(getattr(arguments, name) is no for no in (None, False))
     ]
     if given:
         options = ", ".join("--" + name.replace("_", "-") for name in given)
-        raise UserError(f"--resume keeps the run's own settings: leave out {options}")
+        raise UserError(f"{why}: leave out {options}")
 
 
 def report(run: Path, *options: str, quiet_stdout: bool = False) -> int:
@@ -338,6 +425,31 @@ def percentage(text: str) -> float:
     return number
 
 
-def thread_counts(text: str) -> tuple[int, ...]:
+def counts(text: str) -> tuple[int, ...]:
     """``1,2,4`` as numbers."""
-    return tuple(positive(part) for part in text.split(","))
+    return tuple(dict.fromkeys(positive(part) for part in text.split(",")))
+
+
+def counts_or_0(text: str) -> tuple[int, ...]:
+    """``0,1,2`` as numbers."""
+    return tuple(dict.fromkeys(0 if part == "0" else positive(part) for part in text.split(",")))
+
+
+def readdir_modes(text: str) -> tuple[str, ...]:
+    """``readdir,auto``; each the value of a ReaddirMode."""
+    modes = text.split(",")
+    for mode in modes:
+        if mode not in list(ReaddirMode):
+            known = ", ".join(ReaddirMode)
+            raise argparse.ArgumentTypeError(f"unknown mode {mode!r}: there is {known}")
+    return tuple(modes)
+
+
+def timeout_pairs(text: str) -> tuple[str, ...]:
+    """``own,0,1/60,forever``, checked."""
+    from bench import matrix
+
+    try:
+        return tuple(matrix.timeouts(part) for part in text.split(","))
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
