@@ -77,9 +77,8 @@ def targets(parts: Sequence[Settings]) -> tuple[list[list[Target]], list[Skipped
         [replace(one, name=_name(one, len(levels[one.daemon]) > 1)) for one in part]
         for part in asked
     ]
-    return [
-        _twinned(own) if part.twins else own for part, own in zip(parts, named, strict=True)
-    ], skipped
+    pairs = zip(parts, named, strict=True)
+    return [_twinned(own) if part.twins else own for part, own in pairs], skipped
 
 
 def _twinned(own: Sequence[Target]) -> list[Target]:

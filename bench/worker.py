@@ -121,6 +121,7 @@ def work(job: Job) -> dict[str, Any]:
         answer["expected"] = bounds_as_json(workload.expect(job.context))
         if job.context.histogram and workload.shape is Shape.REPEAT and job.measure:
             answer["histogram"] = sampled_pass(body, answer["loops"])
+        attributed = time.monotonic()
         if job.attribution:
             answer["attribution"] = attribution.attribute(
                 body, workload.shape, job.context.threads, job.connection, job.counters
@@ -131,7 +132,8 @@ def work(job: Job) -> dict[str, Any]:
     answer["phases"] = {
         "prepare": counted - began,
         "count": measured - counted,
-        "measure": end - measured,
+        "measure": attributed - measured,
+        "attribute": end - attributed,
     }
     return answer
 

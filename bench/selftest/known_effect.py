@@ -161,8 +161,8 @@ def figures(found: Found, repeats: Sequence[Repeat]) -> dict[str, Any]:
 
 def run(request: Request) -> Result:
     """Judge the runs that have delays, of those that were named."""
-    runs = [read(path) for path in request.recorded]
-    repeats = [run for run in runs if DAEMON in run and any(arm.delay_ns for arm in run.values())]
+    recorded = [read(path) for path in request.recorded]
+    repeats = [one for one in recorded if DAEMON in one and any(a.delay_ns for a in one.values())]
     if not repeats:
         return skipped("no run has a server that is held back: --effect SECONDS makes some")
     found = analyse(repeats)
