@@ -3,7 +3,8 @@
  * Requests held back: a known cost, so that a measurement can be held against what it should find.
  *
  * A delayed request is busy-waited for between its read and its handler, on the CPU that serves it:
- * asleep it would measure the wake-up.
+ * asleep it would measure the wake-up. The wait is calibrated to take what it is asked for, within
+ * some 10 ns; less than it takes at least, some 50 to 100 ns, is no wait at all.
  */
 #ifndef FUSE_BENCH_DELAY_H
 #define FUSE_BENCH_DELAY_H
