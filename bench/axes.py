@@ -77,12 +77,7 @@ def targets(parts: Sequence[Settings]) -> tuple[list[list[Target]], list[Skipped
         [replace(one, name=_name(one, len(levels[one.daemon]) > 1)) for one in part]
         for part in asked
     ]
-    pairs = zip(parts, named, strict=True)
-    return [_twinned(own) if part.twins else own for part, own in pairs], skipped
-
-
-def _twinned(own: Sequence[Target]) -> list[Target]:
-    return [named for one in own for named in (one, replace(one, name=one.name + TWIN))]
+    return named, skipped
 
 
 def union(parts: Sequence[Sequence[Target]]) -> list[Target]:
@@ -115,8 +110,9 @@ def _of_daemon(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> It
 
 def _servings(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> list[Serving]:
     """The ways a daemon is to be run: of the axes asked for, those it has."""
+    twins = (False, True) if settings.twins else (False,)
     if not daemon.is_fuse:
-        return [Serving()]
+        return [Serving(twin=twin) for twin in twins]
     asked = [ReaddirMode(mode) for mode in settings.modes]
     for mode in asked:
         if mode not in daemon.modes:
@@ -128,7 +124,8 @@ def _servings(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> lis
             skipped.append(Skipped(daemon.name, UNTHREADED))
         threads, clone_fd = (0,), (False,)
     delays = [(), *map(delay.parse, settings.delays)] if daemon.has_counters else [()]
-    return [Serving(*ways) for ways in itertools.product(modes, threads, clone_fd, delays)]
+    ways = itertools.product(modes, threads, clone_fd, twins, delays)
+    return [Serving(*way) for way in ways]
 
 
 def _name(target: Target, with_level: bool) -> str:
@@ -139,7 +136,7 @@ def _name(target: Target, with_level: bool) -> str:
     words += [serving.mode.value] if serving.mode is not usual.mode else []
     words += [f"{serving.threads}-threads"] if serving.threads else []
     words += ["clone-fd"] if serving.clone_fd else []
-    return ":".join(words + delay.words(serving.delay))
+    return ":".join(words + delay.words(serving.delay)) + (TWIN if serving.twin else "")
 
 
 def rows(

@@ -175,6 +175,8 @@ class Serving:
     mode: ReaddirMode = ReaddirMode.READDIRPLUS
     threads: int = 0
     clone_fd: bool = False
+    twin: bool = False
+    """The second of two that are alike, in a run that has to find no difference."""
     delay: Delay = ()
 
 

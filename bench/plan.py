@@ -85,12 +85,12 @@ class Settings:
     clock: str = Clock.WALL.value
     memory_mb: int = 2048
     """Of a guest."""
-    twins: bool = False
-    """Whether every target is measured under two names: an A/A run, which has to find nothing."""
     matrix: str = ""
     """Name of the matrix that the parts are of."""
     parts: tuple[Mapping[str, Any], ...] = ()
     """Each a set of axes in the place of these; the run is the union of all. None: these alone."""
+    twins: bool = False
+    """Whether every target is measured under two names: an A/A run, which has to find nothing."""
 
     def to_json(self) -> dict[str, Any]:
         """A plain object."""
@@ -181,7 +181,9 @@ def one_round(settings: Settings, ground: Ground, number: int) -> list[Trial]:
 Grid = tuple[Settings, Sequence[Row], Sequence[Target]]
 
 
-def _table(settings: Settings, ground: Ground) -> tuple[list[Grid], list[Target], list[Skipped]]:
+def _table(
+    settings: Settings, ground: Ground
+) -> tuple[list[Grid], list[Target], list[Skipped]]:
     """Rows and targets of every part, all targets that this kernel gives, and what is left out."""
     parts = settings.each()
     named, skipped = axes.targets(parts)

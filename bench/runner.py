@@ -532,9 +532,7 @@ def make_header(
 def target_record(target: Target, planned: Plan, bench: trial.Bench) -> dict[str, Any]:
     """One entry of run.json's ``targets``."""
     daemon = registry.daemon(target.daemon)
-    series = next(
-        one.series for one in planned.trials if one.series.target.partition("@")[0] == target.name
-    )
+    series = next(one.series for one in planned.trials if one.series.way == target.way)
     lower = series.level.rank < target.asked.rank
     return {
         "name": series.target,
