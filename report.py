@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bench.frame import Run, load, newest
 from bench.model import Exit, UserError
-from bench.report import mail, markdown, samples, text, units
+from bench.report import attribution, mail, markdown, samples, text, units
 from bench.report.rows import Row, rows
 
 FORMATS = ("text", "md", "csv", "svg", "png", "html")
@@ -70,11 +70,13 @@ def find(name: str | None) -> Path:
 
 
 def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Sequence[str]) -> None:
-    """table.txt, table.md and samples.csv."""
+    """table.txt, table.md and samples.csv; attribution.txt if there is one."""
     writers = {"text": ("table.txt", text), "md": ("table.md", markdown)}
     for name, (file, writer) in writers.items():
         if name in formats:
             write(output / file, writer.table(run, measured))
+    if "text" in formats and (said := attribution.lines(run, measured)):
+        write(output / "attribution.txt", "\n".join(said))
     if "csv" in formats:
         write(output / "samples.csv", samples.table(run, measured))
 

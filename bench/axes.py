@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from bench import registry
+from bench import delay, registry
 from bench.model import (
     TWIN,
     Cache,
@@ -126,7 +126,9 @@ def _servings(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> lis
         if modes and (any(threads) or any(clone_fd)):
             skipped.append(Skipped(daemon.name, UNTHREADED))
         threads, clone_fd = (0,), (False,)
-    return [Serving(*ways) for ways in itertools.product(modes, threads, clone_fd, twins)]
+    delays = [(), *map(delay.parse, settings.delays)] if daemon.has_counters else [()]
+    ways = itertools.product(modes, threads, clone_fd, twins, delays)
+    return [Serving(*way) for way in ways]
 
 
 def _name(target: Target, with_level: bool) -> str:
@@ -137,7 +139,7 @@ def _name(target: Target, with_level: bool) -> str:
     words += [serving.mode.value] if modes and serving.mode is not modes[0] else []
     words += [f"{serving.threads}-threads"] if serving.threads else []
     words += ["clone-fd"] if serving.clone_fd else []
-    return ":".join(words) + (TWIN if serving.twin else "")
+    return ":".join(words + delay.words(serving.delay)) + (TWIN if serving.twin else "")
 
 
 NOT_HELD = "the row is about timeouts, and the server gives its own"

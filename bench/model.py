@@ -163,12 +163,17 @@ class ReaddirMode(enum.StrEnum):
     """READDIRPLUS for the first buffer of a directory, READDIR where nobody looked names up since."""
 
 
+Delay = tuple[tuple[Opcode, int], ...]
+"""Opcodes whose every request a server holds back, and for how many nanoseconds."""
+
+
 @dataclass(frozen=True)
 class Serving:
     """How a server goes about its work, apart from passthrough: the axes a server can be run at.
 
     ``threads`` is how many it answers with, 0 as many as it has CPUs; ``clone_fd`` gives each a
-    /dev/fuse descriptor of its own (FUSE_DEV_IOC_CLONE).
+    /dev/fuse descriptor of its own (FUSE_DEV_IOC_CLONE). ``delay`` is a known cost, to be found by
+    measuring; only servers with our shim (``Daemon.has_counters``) can have it.
     """
 
     mode: ReaddirMode = ReaddirMode.READDIRPLUS
@@ -176,6 +181,7 @@ class Serving:
     clone_fd: bool = False
     twin: bool = False
     """The second of two that are alike, in a run that has to find no difference."""
+    delay: Delay = ()
 
 
 @dataclass(frozen=True)
@@ -423,6 +429,12 @@ class Clock(enum.StrEnum):
     """Nanoseconds of CLOCK_MONOTONIC."""
     INSTRUCTIONS = "instructions"
     """Executed instructions: a guest's time under qemu's icount. Never mixed with wall time."""
+
+    @property
+    def unit_ns(self) -> float:
+        """Nanoseconds of the window's clock in one unit of a value: a second, or an instruction at
+        ``-icount shift=1`` (bench.vm)."""
+        return 1e9 if self is Clock.WALL else 2.0
 
 
 Way = tuple[str, Level, bool, Serving]

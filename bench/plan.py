@@ -69,8 +69,12 @@ class Settings:
     """Listing requests of servers that can be run with several."""
     server_threads: tuple[int, ...] = (0,)
     clone_fd: tuple[bool, ...] = (False,)
+    delays: tuple[str, ...] = ()
+    """``OPCODE=TIME``: each is one more target of every daemon that can hold requests back."""
     sync: str = Sync.AS_STAT.value
     histogram: bool = False
+    attribution: bool = False
+    """Whether every trial is to say, in a pass of its own, where an operation's time goes."""
     precision: float | None = None
     """Relative half width that every interval of a ratio shall have; None: ``trials`` rounds."""
     max_time_s: float = 3600.0

@@ -42,6 +42,8 @@ RUN_EXAMPLES = """examples:
       on the lab kernel, in a virtual machine, counting instructions (see: kernel build)
   python -m bench run --daemon bindfs --daemon mine='./server -f {backing} {mountpoint}'
       a packaged server, and one of your own; braces also: {attr_timeout} {entry_timeout}
+  python -m bench run --daemon plain-c --workload getattr-storm --attribution
+      where the time of each op goes: requests, server, queue and switch, client's kernel
   python -m bench run --kernel base=old/bzImage --kernel patched=new/bzImage
   python -m bench run --daemon passthrough-c --tune --precision 2% --max-time 1800
   python -m bench run --resume results/local/20260101-120000
@@ -195,6 +197,18 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         help="set the machine's knobs for the run and put them back (see: probe --tune)",
     )
     how.add_argument(
+        "--attribution",
+        action="store_true",
+        help="find where each op's time goes, in a pass of its own: server, queue, client's kernel",
+    )
+    how.add_argument(
+        "--delay",
+        action="append",
+        metavar="OPCODE=TIME",
+        help="one more target for each of our servers, which holds these requests back so long "
+        "(GETATTR=5us): a known cost, to see whether it is found; repeatable",
+    )
+    how.add_argument(
         "--seed",
         type=int,
         metavar="N",
@@ -294,7 +308,7 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
 
 def settings_from(arguments: argparse.Namespace) -> Settings:
     """Settings of a new run; raises UserError for names that do not exist."""
-    from bench import foreign, matrix, plan, registry
+    from bench import delay, foreign, matrix, plan, registry
     from workloads import tree
 
     if arguments.timeouts and (
@@ -322,6 +336,8 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         "levels": tuple(arguments.level or ()) or None,
         "readdir": matrix.READDIR[arguments.readdir] if arguments.readdir else None,
         "histogram": arguments.histogram,
+        "attribution": arguments.attribution,
+        "delays": tuple(arguments.delay or ()) or None,
         "cost": arguments.cost,
         "precision": arguments.precision,
         "max_time_s": arguments.max_time,
@@ -333,6 +349,8 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     for name in chosen.daemons:  # what a guest's kernel lacks is for the guest to say
         registry.daemon(name) if chosen.kernels else registry.startable(name)
     registry.rows(chosen.workloads)
+    for text in chosen.delays:
+        delay.parse(text)
     tree.parse_tree(chosen.tree)
     return chosen
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ EXAMPLES = """examples:
   python -m bench selftest --aa
       and every workload on the same target under two names: ten minutes. Stores
       the noise floor, which reports of this machine go by, in results/local
+  python -m bench selftest --effect 900
+      and is a server that is 1, 2, 5, 10 or 50 us slower found to be?
   python -m bench selftest --from results/epyc-6.18/aa --save results/epyc-6.18
       look at recorded runs again
   python -m bench selftest --only no-flip --runs RUN1 RUN2
@@ -75,6 +78,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--aa", action="store_true", help="make a fresh run of every target under two names"
     )
     command.add_argument(
+        "--effect",
+        type=float,
+        metavar="SECONDS",
+        help="make runs of a server that is slower by known times, as many as fit",
+    )
+    command.add_argument(
         "--rounds", type=int, metavar="N", help="of that run (default: 20; 5 with --quick)"
     )
     command.add_argument(
@@ -109,6 +118,8 @@ def command_selftest(arguments: argparse.Namespace, argv: list[str]) -> int:
             asked += ["--save", str(LOCAL)]
     elif arguments.rounds or arguments.backing:
         raise UserError("--rounds and --backing are of a fresh run: give --aa as well")
+    if arguments.effect:
+        asked += [word for path in delayed_runs(arguments) for word in ("--from", str(path))]
     return subprocess.run([sys.executable, "-m", "bench.selftest", *asked]).returncode
 
 
@@ -123,6 +134,16 @@ def fresh_run(arguments: argparse.Namespace, argv: list[str]) -> Path:
     if result.exit is Exit.NOTHING:
         raise UserError("the A/A run measured nothing: the reasons are above", Exit.NOTHING)
     return result.run.path
+
+
+def delayed_runs(arguments: argparse.Namespace) -> list[Path]:
+    """The directories of runs with delays, made now."""
+    from bench import delayed
+    from bench.view import View
+
+    view = View(quiet=arguments.json)
+    folder = LOCAL / f"effect-{datetime.now():%Y%m%d-%H%M%S}"
+    return delayed.measure(folder, arguments.effect, view.say)
 
 
 def settings(arguments: argparse.Namespace) -> Settings:

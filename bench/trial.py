@@ -145,6 +145,7 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "readdir_mode": daemon.mode(series.serving),
         "server_threads": series.serving.threads,
         "clone_fd": series.serving.clone_fd,
+        "delay_ns": {opcode.name: ns for opcode, ns in series.serving.delay},
         "entries": series.entries,
         "clock": bench.settings.clock,
         "attr_timeout": series.attr_timeout,
@@ -168,6 +169,7 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "verdict": Verdict.BASELINE.value,
         "verdict_reason": "",
         "histogram": None,
+        "attribution": None,
         "cache_how": "",
         "cpus": {"client": sorted(cpus.client), "daemon": sorted(cpus.daemon)},
         "server": None,
@@ -260,7 +262,7 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         entry_timeout=series.entry_timeout,
         names=settings.names,
         entries=series.entries,
-        windows=settings.values + 1,
+        windows=settings.values + 1 + settings.attribution,
         histogram=settings.histogram,
     )
     return Job(
@@ -271,6 +273,7 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         counters=mount.options.counters,
         count=count,
         measure=measure,
+        attribution=settings.attribution and measure,
         values=settings.values,
         window_s=settings.window_s,
         clock=Clock(settings.clock),

@@ -57,4 +57,6 @@ def _arguments(
         argv.append("--no-readdir")
     if options.counters is not None:
         argv += ["--counters", str(options.counters)]
+    for opcode, delay_ns in options.serving.delay:
+        argv += ["--delay", f"{opcode.name}={delay_ns}"]
     return [*argv, "--", str(backing), str(mountpoint)]

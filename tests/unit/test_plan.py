@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench import axes, plan, registry
-from bench.model import Cache, Level, Timeouts, UserError
+from bench.model import Cache, Level, Opcode, Timeouts, UserError
 from bench.plan import Settings
 
 RW = plan.Ground(Level.RW, "mainline")
@@ -143,6 +143,20 @@ def test_several_levels_are_several_targets() -> None:
         "passthrough:attach-lookup",
         "passthrough:attach-lookup:no-readdir",
     ]
+
+
+def test_a_delay_is_one_more_target_of_servers_that_can_hold_requests_back() -> None:
+    """Beside the server as it is; native and overlayfs have nobody to wait."""
+    settings = Settings(
+        daemons=("native", "overlayfs", "plain-c"), delays=("GETATTR=1.5us",), only=True
+    )
+    found = {target.name: target.serving.delay for target in plan.targets(settings)}
+    assert found == {
+        "native": (),
+        "overlayfs": (),
+        "plain-c": (),
+        "plain-c:delay-getattr-1.5us": ((Opcode.GETATTR, 1500),),
+    }
 
 
 def test_of_several_levels_those_the_kernel_lacks_are_left_out_with_the_reason() -> None:
