@@ -185,6 +185,9 @@ def prepared(
         announce_level(settings, ability, view)
         with clock("tree"), view.building(settings.tree) as progress:
             filled = backing.fill(directory, spec, progress, git=wants_git(settings))
+        for size in wanted_sizes(settings):
+            with clock("tree"), view.building(f"directories of {size:,} entries") as progress:
+                backing.fill_flat(filled, size, progress)
         stack.enter_context(tracing.keep_tracepoint())
         latency = stack.enter_context(placement.hold_cpu_dma_latency())
         cpus = place(settings)
@@ -198,6 +201,12 @@ def prepared(
 def wants_git(settings: Settings) -> bool:
     """Whether a workload of the run needs the generated repository."""
     return any("git" in workload.needs for workload, _ in registry.rows(settings.workloads))
+
+
+def wanted_sizes(settings: Settings) -> tuple[int, ...]:
+    """Directory sizes of the run, if a workload of it has them as an axis."""
+    sized = any(workload.sized for workload, _ in registry.rows(settings.workloads))
+    return settings.entries if sized else ()
 
 
 def place(settings: Settings) -> placement.Plan:
