@@ -187,7 +187,7 @@ def _row(
     )
 
 
-def _interval(estimate: Estimate) -> Estimate:
+def interval(estimate: Estimate) -> Estimate:
     """Of instructions the range over the boots: two boots agree to a fraction of a per cent."""
     if units.quantity() is not units.INSTRUCTIONS or len(estimate.points) < 2:
         return estimate
@@ -205,9 +205,9 @@ def _line(
     verdict = _verdict(good or records)
     return Line(
         target=target,
-        time=_interval(centre(list(own.values()))),
+        time=interval(centre(list(own.values()))),
         ratios={
-            name: _interval(paired_ratio(own, series[name]))
+            name: interval(paired_ratio(own, series[name]))
             for name in against
             if name != target.name
         },
