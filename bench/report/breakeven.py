@@ -131,7 +131,8 @@ def studies(run: Run) -> list[Study]:
     named, found = ways(run), dict[Setting, Study]()
     for trial in run.trials[run.trials["workload"] == WORKLOAD].to_dict("records"):
         target = str(trial["target"])
-        if target not in named or trial["outcome"] != Outcome.OK:
+        share = str(trial["variant"])
+        if target not in named or trial["outcome"] != Outcome.OK or not share.isdigit():
             continue
         setting = Setting(
             str(trial["cache"]), float(trial["attr_timeout"]), float(trial["entry_timeout"]),
@@ -140,7 +141,7 @@ def studies(run: Run) -> list[Study]:
         study = found.setdefault(setting, Study(setting, named))
         rounds = medians.get((str(trial["group"]), target))
         if rounds:
-            study.curves.setdefault(target, {})[int(trial["variant"]) / 100] = rounds
+            study.curves.setdefault(target, {})[int(share) / 100] = rounds
         if trial["verdict"] == Verdict.ENGAGED:
             study.engaged.add(target)
     return [found[setting] for setting in sorted(found)]

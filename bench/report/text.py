@@ -10,6 +10,7 @@ from bench.model import Verdict
 from bench.report import units, words
 from bench.report.about import facts
 from bench.report.rows import Line, Row, baselines
+from bench.report.sections import sections
 from bench.report.summary import sentences
 
 WIDTH = 72
@@ -34,6 +35,7 @@ def table(run: Run, rows: Sequence[Row]) -> str:
         "-" * WIDTH,
         *(body or ["no trial was recorded", ""]),
         *notes.lines(),
+        *("", *sections(run, rows)),
     ]
     return units.ascii_only("\n".join(lines).rstrip() + "\n")
 

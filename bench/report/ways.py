@@ -11,8 +11,11 @@ from bench.model import Level, ReaddirMode
 
 Word = TypeVar("Word", Level, ReaddirMode)
 
-READDIR = "readdir + getattr passthrough"
-LOOKUP = "readdir + getattr + LOOKUP passthrough"
+LISTED = {
+    ReaddirMode.READDIRPLUS: "READDIRPLUS",
+    ReaddirMode.READDIR: "READDIR",
+    ReaddirMode.AUTO: "adaptive READDIRPLUS",
+}
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,17 @@ class Way:
     def lookup(self) -> bool:
         """Whether LOOKUP is passed through as well as listings."""
         return self.listing and self.level is Level.LOOKUP
+
+    @property
+    def said(self) -> str:
+        """``readdir + getattr passthrough``, ``READDIRPLUS``, ``getattr passthrough, READDIRPLUS``."""
+        if self.kind != "fuse":
+            return self.name
+        what = ["readdir"] if self.listing else []
+        what += ["getattr"] if self.attached else []
+        what += ["LOOKUP"] if self.level is Level.LOOKUP else []
+        passed = [f"{' + '.join(what)} passthrough"] if what else []
+        return ", ".join(passed + ([] if self.listing else [LISTED[self.mode]]))
 
     @property
     def plain(self) -> bool:
