@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.frame import Run
-from bench.model import Cache, Level
+from bench.model import Cache, Level, ReaddirMode
 from bench.report import units
 from bench.report.breakeven import Crossing, Study, crossing, preferred, studies
 from bench.report.rows import Row
@@ -62,11 +62,17 @@ def _unanswered(run: Run) -> str:
 
 def _sentence(measured: Sequence[Study], first: Way, opponent: Way, with_lookup: Way | None) -> str:
     main = min(measured, key=_distance)
-    setting = f"{main.setting.said[0].upper()}{main.setting.said[1:]}, {units.quantity().noun}"
+    n = crossing(main, first.name, opponent.name).n
+    said = f"{main.setting.said}, {units.quantity().noun}, n={n}"
+    setting = f"{said[0].upper()}{said[1:]}"
     parts = [
         f"{setting}: against READDIRPLUS ({opponent.name}), {first.said} ({first.name}) "
         f"{verdict(main, first.name, opponent.name)}"
     ]
+    adaptive = next((way for way in main.opponents if _adaptive(way, opponent)), None)
+    if adaptive:
+        told = verdict(main, first.name, adaptive.name)
+        parts.append(f"against adaptive READDIRPLUS ({adaptive.name}) it {told}")
     if len(measured) > 1:
         parts.append(_elsewhere(measured, first, opponent))
     if with_lookup is None:
@@ -75,6 +81,11 @@ def _sentence(measured: Sequence[Study], first: Way, opponent: Way, with_lookup:
         told = verdict(main, with_lookup.name, opponent.name)
         parts.append(f"with LOOKUP passthrough on top ({with_lookup.name}) it {told}")
     return "; ".join(parts) + "."
+
+
+def _adaptive(way: Way, opponent: Way) -> bool:
+    twin = (way.daemon, way.kernel, way.level) == (opponent.daemon, opponent.kernel, opponent.level)
+    return twin and way.mode is ReaddirMode.AUTO
 
 
 def _distance(study: Study) -> tuple[object, ...]:
@@ -139,7 +150,8 @@ def _elsewhere(measured: Sequence[Study], first: Way, opponent: Way) -> str:
     ends = sorted(one.value for one in met if one.crosses)
     always = sum(not one.crosses and one.cheaper(one.value) == "always" for one in met if one.n)
     never = sum(not one.crosses and one.cheaper(one.value) == "never" for one in met if one.n)
-    told = [f"at every fraction in {always}", f"at none in {never}"]
+    told = [f"at every fraction in {always}"] if always else []
+    told += [f"at none in {never}"] if never else []
     if ends:
         span = " to ".join(
             dict.fromkeys(f"{units.digits(100 * end, 2)} %" for end in (ends[0], ends[-1]))
@@ -147,6 +159,5 @@ def _elsewhere(measured: Sequence[Study], first: Way, opponent: Way) -> str:
         told.insert(0, f"up to a break-even in {len(ends)} ({span})")
     sizes = units.listing(dict.fromkeys(f"{s.setting.entries:,}" for s in measured))
     caches = units.listing(dict.fromkeys(s.setting.cache for s in measured))
-    return (
-        f"of {len(measured)} settings ({caches}; {sizes} entries) it costs less {', '.join(told)}"
-    )
+    where = f"of {len(measured)} settings ({caches}; {sizes} entries)"
+    return f"{where} it costs less than {opponent.name} {', '.join(told)}"

@@ -86,6 +86,17 @@ class Study:
         return [way for name, way in self.ways.items() if way.listing and name in self.engaged]
 
     @property
+    def shown(self) -> list[str]:
+        """Measured targets, but not twice those whose listings are passed through whatever the mode."""
+        usual = {(way.daemon, way.kernel, way.level) for way in self.challengers if way.usual}
+        return [
+            name
+            for name, way in self.ways.items()
+            if name in self.curves
+            and (way.usual or not way.listing or (way.daemon, way.kernel, way.level) not in usual)
+        ]
+
+    @property
     def opponents(self) -> list[Way]:
         """Targets whose server answers READDIRPLUS."""
         return [way for name, way in self.ways.items() if way.bulk and name in self.curves]
@@ -122,7 +133,7 @@ class Crossing:
         """``always`` or ``never`` for an infinite end, else the fraction in per cent."""
         if math.isinf(end):
             return "always" if (end > 0) == self.rising else "never"
-        return f"{units.digits(100 * end, 2)} %"
+        return f"{units.digits(100 * end)} %"
 
 
 def studies(run: Run) -> list[Study]:
@@ -235,7 +246,7 @@ def preferred(chosen: Sequence[Way]) -> Way | None:
         chosen,
         key=lambda way: (
             way.level.rank,
-            way.mode.value == "readdirplus",
+            way.usual,
             way.daemon.endswith("-c"),
         ),
         default=None,

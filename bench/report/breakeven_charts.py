@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ SCALE = LinearSegmentedColormap.from_list("less-more", [LESS, "#ffffff", MORE])
 
 def curves(study: Study, footer: Sequence[str]) -> Sheet:
     """Every target's cost per listed entry; dashed, where a passed-through listing stops to pay."""
-    names = [name for name in study.ways if name in study.curves]
+    names = study.shown
     _, legend = legend_grid(names, WIDTH_IN)
     title = f"list-stat: {units.quantity().noun} per listed entry ({study.setting.said})"
     sheet = Sheet(title, footer, WIDTH_IN, CURVES_IN + legend)
@@ -42,9 +43,9 @@ def curves(study: Study, footer: Sequence[str]) -> Sheet:
     axes.set_ylim(bottom=0)
     axes.set_xticks([100 * share for share in study.fractions if share != 0.01])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
-    met = _mark_break_even(axes, study)
+    _mark_break_even(axes, study)
     axes.set_xlabel(
-        f"per cent of the listed entries that are then stat'ed; bars: {units.quantity().interval}{met}",
+        f"per cent of the listed entries that are then stat'ed; bars: {units.quantity().interval}",
         fontsize=8,
     )
     sheet.legend(handles)
@@ -67,33 +68,40 @@ def _curve(axes: Axes, study: Study, name: str, number: int) -> Line2D:
         linewidth=1.3,
         linestyle="-" if study.ways[name].kind == "fuse" else (0, (2, 2)),
         label=name,
+        zorder=3 - number / 100,  # plain servers above what runs along with them
     )
     axes.add_line(line)
     axes.autoscale_view()
     return line
 
 
-def _mark_break_even(axes: Axes, study: Study) -> str:
+def _mark_break_even(axes: Axes, study: Study) -> None:
     """A dashed line where the first challenger meets the plain server's READDIRPLUS."""
-    pair = rivals(study, lookup=False)
-    if pair is None:
-        return ""
-    met = crossing(study, pair[0].name, pair[1].name)
-    if not met.crosses:
-        return ""
+    pair = rivals(study, lookup=False, adaptive=False)
+    met = crossing(study, pair[0].name, pair[1].name) if pair else None
+    if pair is None or met is None or not met.crosses:
+        return
     axes.axvline(100 * met.value, color=MUTED, linewidth=1.1, linestyle=(0, (4, 2)))
     if met.has_interval:
         ends = [100 * min(max(end, 0.0), 1.0) for end in (met.low, met.high)]
         axes.axvspan(*ends, color=GRID, alpha=0.6, linewidth=0)
-    return f"; dashed: {pair[0].name} meets {pair[1].name}"
+    axes.annotate(
+        f" {pair[0].name} = {pair[1].name} \n at {met.cheaper(met.value)} ",
+        (100 * met.value, 1.0), xycoords=axes.get_xaxis_transform(), va="top", fontsize=7,
+        ha="left" if met.value < 0.6 else "right", color=MUTED,
+    )  # fmt: skip
 
 
-def rivals(study: Study, lookup: bool) -> tuple[Way, Way] | None:
-    """The challenger with or without LOOKUP passthrough, and the plain server that has READDIRPLUS."""
+def rivals(study: Study, *, lookup: bool, adaptive: bool) -> tuple[Way, Way] | None:
+    """The challenger with or without LOOKUP passthrough, and a plain server that has READDIRPLUS."""
     challenger = preferred([way for way in study.challengers if way.lookup == lookup])
     if challenger is None:
         return None
-    beside = [way for way in study.opponents if way.plain and way.kernel == challenger.kernel]
+    beside = [
+        way
+        for way in study.opponents
+        if way.plain and way.usual != adaptive and way.kernel == challenger.kernel
+    ]
     opponent = preferred(beside)
     return (challenger, opponent) if opponent else None
 
@@ -120,7 +128,7 @@ def who_wins(studies: Sequence[Study], footer: Sequence[str]) -> Sheet | None:
     _, legend = legend_grid([str(handle.get_label()) for handle in handles], WIDTH_IN)
     heights = [HEAD_IN + CELL_IN * len(panel.studies) for panel in panels]
     body = legend + sum(heights)
-    title = f"list-stat: who takes less {units.quantity().noun}, by size and share stat'ed"
+    title = f"list-stat: who wins where, by {units.quantity().noun} per listed entry"
     sheet = Sheet(title, footer, WIDTH_IN, body)
     top = legend
     for panel, height in zip(panels, heights, strict=True):
@@ -137,12 +145,14 @@ def _panels(studies: Sequence[Study]) -> list[_Panel]:
         blocks.setdefault(_block(study.setting), []).append(study)
     panels = []
     for (cache, timeouts, _), members in blocks.items():
-        for lookup in (False, True):
-            pairs = {rivals(study, lookup) for study in members} - {None}
-            for pair in sorted((p for p in pairs if p), key=lambda pair: pair[0].name):
-                own = tuple(s for s in members if rivals(s, lookup) == pair)
+        for lookup, adaptive in itertools.product((False, True), repeat=2):
+            found: dict[tuple[Way, Way], list[Study]] = {}
+            for study in members:
+                if pair := rivals(study, lookup=lookup, adaptive=adaptive):
+                    found.setdefault(pair, []).append(study)
+            for pair, own in found.items():
                 head = f"{cache}, {timeouts}: {pair[0].name} / {pair[1].name}"
-                panels.append(_Panel(head, pair, own))
+                panels.append(_Panel(head, pair, tuple(own)))
     return panels
 
 

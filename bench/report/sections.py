@@ -51,17 +51,20 @@ def _study(study: Study) -> Iterator[str]:
     yield from _wrap(study.setting.said, 2)
     shares = study.fractions
     yield _cells("", [f"{100 * share:g} %" for share in shares])
-    for name in study.ways:
-        if name in study.curves:
-            costs = [units.duration(study.cost(name, share).value) for share in shares]
-            yield from _named(name, costs)
-    for met in _shown(crossings(study)):
+    for name in study.shown:
+        costs = [units.duration(study.cost(name, share).value) for share in shares]
+        yield from _named(name, costs)
+    for met in crossings(study):
+        if not _worth_a_line(study, met):
+            continue
         yield from _wrap(f"  {met.challenger} / {met.opponent}: {_met(study, met)}", 4)
 
 
-def _shown(met: Sequence[Crossing]) -> list[Crossing]:
-    """Without challengers that only differ in how they would list: their listings are passed through."""
-    return [one for one in met if not one.challenger.endswith((":auto", ":readdir"))] or list(met)
+def _worth_a_line(study: Study, met: Crossing) -> bool:
+    """Against servers without passthrough, and against the challenger's own without that of readdir."""
+    challenger, opponent = study.ways[met.challenger], study.ways[met.opponent]
+    same = (opponent.daemon, opponent.level) == (challenger.daemon, challenger.level)
+    return met.challenger in study.shown and (opponent.plain or same)
 
 
 def _met(study: Study, met: Crossing) -> str:

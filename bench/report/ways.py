@@ -33,6 +33,11 @@ class Way:
     mode: ReaddirMode
 
     @property
+    def usual(self) -> bool:
+        """Whether it lists as our servers do unless told otherwise."""
+        return self.mode is ReaddirMode.READDIRPLUS
+
+    @property
     def attached(self) -> bool:
         """Whether getattr is passed through."""
         return self.kind == "fuse" and self.level.rank >= Level.ATTACH_GETATTR.rank

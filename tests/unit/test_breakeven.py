@@ -89,7 +89,7 @@ def test_the_answer_has_numbers_intervals_and_setting(tmp_path: Path) -> None:
     [said] = answer(run, rows(run))
     for words in (
         "Cold-fuse, 1,000 entries, timeouts 3600 s/3600 s",
-        "only while fewer than 30 % [30 %, 30 %] of the listed entries",
+        "only while fewer than 30.0 % [30.0 %, 30.0 %] of the listed entries",
         "LOOKUP passthrough on top (passthrough-c:lookup) it costs less at every fraction",
         "at 0 %",
     ):
