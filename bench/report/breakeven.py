@@ -16,14 +16,17 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 
 from bench.frame import Run
+from bench.intervals import spread
 from bench.model import Outcome, Verdict
 from bench.report import units
 from bench.report.rows import interval
 from bench.report.ways import Way, ways
-from bench.stats import CONFIDENCE, FEWEST, SEED, Estimate, centre, paired_ratio, trial_medians
+from bench.stats import CONFIDENCE, FEWEST, Estimate, centre, paired_ratio, trial_medians
 
 WORKLOAD = "list-stat"
 RESAMPLES = 4_000
+SEED = 20_260_601
+"""Of the bootstrap, so that the same run gives the same interval anywhere."""
 
 Rounds = Mapping[int, float]
 Array = NDArray[np.float64]
@@ -231,13 +234,18 @@ def _ends(
 
 
 def _resampled(differences: Array, middle: Array) -> Array:
-    """Medians of resampled rounds, widened as bench.stats does for the rounds being few."""
+    """Medians of resampled rounds, all fractions of a round together.
+
+    At each fraction they are stretched to be as wide as the interval that bench.intervals gives
+    there, which knows of rounds that are few or alike to their neighbours.
+    """
     n = len(differences)
     chosen = np.random.default_rng(SEED).integers(0, n, size=(RESAMPLES, n))
-    spread = np.median(differences[chosen], axis=1) - middle
-    normal = float(stdtrit(math.inf, 0.5 + CONFIDENCE / 2))
-    wider = float(stdtrit(n - 1, 0.5 + CONFIDENCE / 2)) / normal * math.sqrt(n / (n - 1))
-    return np.asarray(middle + wider * spread)
+    off = np.median(differences[chosen], axis=1) - middle
+    wide = [spread(line).half_width(CONFIDENCE) if np.ptp(line) else 0.0 for line in differences.T]
+    normal = float(stdtrit(math.inf, 0.5 + CONFIDENCE / 2)) * off.std(axis=0)
+    stretch = np.divide(wide, normal, out=np.ones_like(normal), where=normal > 0)
+    return np.asarray(middle + stretch * off)
 
 
 def preferred(chosen: Sequence[Way]) -> Way | None:

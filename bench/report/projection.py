@@ -6,7 +6,7 @@ that would be left:
     predicted = M - sum((q - q') x request) + sum((q - q') x kernel, of what is passed through)
 
 *request* is what one request of the opcode costs: what the base target's op costs above the native one,
-per request, in a row made of that opcode (bench.report.costs), other requests taken off at their own
+per request, in a row made of that opcode (bench.report.request_costs), other requests taken off at their own
 cost. *kernel* is what the nearest relative that crosses a mount in the kernel (overlayfs, else a
 bind mount) costs above native in that same row. q' is q without the opcodes passed through; where
 readdir passthrough has the kernel send others instead (a LOOKUP for what READDIRPLUS had brought along), it
@@ -23,7 +23,7 @@ from dataclasses import dataclass, field
 from bench.frame import Run
 from bench.model import Level, ReaddirMode
 from bench.report.breakeven import preferred
-from bench.report.costs import KNOWN_ENTRIES, RELATIVES, Cost, Costs, line_of, per_op
+from bench.report.request_costs import KNOWN_ENTRIES, RELATIVES, Cost, Costs, line_of, per_op
 from bench.report.rows import Line, Row
 from bench.report.ways import Way, ways
 from bench.stats import Estimate
