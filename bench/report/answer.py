@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from bench.frame import Run
 from bench.model import Cache, Level, ReaddirMode
 from bench.report import units
-from bench.report.breakeven import Crossing, Study, crossing, preferred, studies
+from bench.report.breakeven import Study, preferred, studies
+from bench.report.crossing import Crossing, crossing
 from bench.report.rows import Row
 from bench.report.ways import Way, ways
 from bench.stats import Estimate

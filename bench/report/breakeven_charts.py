@@ -14,7 +14,8 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from bench.report import units
-from bench.report.breakeven import Setting, Study, crossing, preferred
+from bench.report.breakeven import Setting, Study, preferred
+from bench.report.crossing import crossing
 from bench.report.figures import GRID, INK, MUTED, Sheet, legend_grid
 from bench.report.panels import AXIS_IN, style, tick
 from bench.report.ways import Way

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from bench.frame import Run
 from bench.report import units
 from bench.report.answer import answer, ratio_said
-from bench.report.breakeven import Crossing, Study, crossings, studies
+from bench.report.breakeven import Study, studies
+from bench.report.crossing import Crossing, crossings
 from bench.report.projection import (
     ALL,
     GETATTR,

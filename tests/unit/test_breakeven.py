@@ -12,7 +12,8 @@ from bench.frame import load
 from bench.model import Clock
 from bench.report import units
 from bench.report.answer import answer
-from bench.report.breakeven import crossing, crossings, studies
+from bench.report.breakeven import studies
+from bench.report.crossing import crossing, crossings
 from bench.report.draw import draw
 from bench.report.rows import rows
 from bench.report.sections import sections
