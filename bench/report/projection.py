@@ -31,6 +31,8 @@ from bench.stats import Estimate
 LISTING = frozenset({"READDIR", "READDIRPLUS"})
 LEAST = 0.001
 """Requests per op that are worth a line."""
+LEAST_CHANGE = 0.05
+"""Share of the cost that a passthrough has to change: to predict no change is no test."""
 
 
 @dataclass(frozen=True)
@@ -104,11 +106,14 @@ class Projections:
         return sorted(one.error for one in tested if math.isfinite(one.error))
 
     def band(self, predicted: float) -> tuple[float, float]:
-        """Where a cost lies if its prediction errs no more than the back-test; NaN without one."""
+        """Where a cost lies if its prediction errs no more than the back-test; NaN without one.
+
+        The prediction itself is always inside.
+        """
         errors = self.errors()
         if not errors:
             return math.nan, math.nan
-        return predicted / (1 + errors[-1]), predicted / (1 + errors[0])
+        return predicted / (1 + max(errors[-1], 0.0)), predicted / (1 + min(errors[0], 0.0))
 
 
 def projections(run: Run, rows: Sequence[Row]) -> list[Projections]:
@@ -164,7 +169,7 @@ class _Projector:
                 if not _concerned(what, counts, left):
                     continue
                 predicted = self._predict(what, row, (line, left), costs)
-                if predicted is not None:
+                if predicted and abs(predicted[0] / line.time.value - 1) >= LEAST_CHANGE:
                     self.found.predictions.append(
                         Prediction(
                             what,

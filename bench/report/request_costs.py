@@ -80,7 +80,8 @@ class Costs:
         known = (opcode, *ALIKE.get(opcode, ()))
         named = [_names(c, like) for c in CALIBRATIONS if set(known) & set(c.opcodes)]
         rows = dict.fromkeys(name for names in named for name in names)
-        return f"{opcode} ({like.cache}): row {' or '.join(rows)}" if rows else f"{opcode}: no row"
+        said = f"{opcode} ({like.cache}): row {' or '.join(rows)}"
+        return f"{said}, with rows for its other requests" if rows else f"{opcode}: no row"
 
     def _candidates(self, rank: int | None, like: Row) -> Iterator[Row]:
         if rank is None:
