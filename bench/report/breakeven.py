@@ -95,7 +95,7 @@ class Study:
 
 def studies(run: Run) -> list[Study]:
     """One for each setting in which list-stat was measured, in order of size."""
-    medians = trial_medians(run.samples)
+    medians = trial_medians(run.samples[run.samples["workload"] == WORKLOAD])
     named, found = ways(run), dict[Setting, Study]()
     for trial in run.trials[run.trials["workload"] == WORKLOAD].to_dict("records"):
         target = str(trial["target"])
