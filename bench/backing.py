@@ -24,7 +24,7 @@ FIXED_DATE = 1_700_000_000
 
 @dataclass(frozen=True)
 class Backing:
-    """A filled backing directory. ``path`` holds tree/, data/ and (with git installed) git/."""
+    """A filled backing directory. ``path`` holds tree/, data/ and, where they are needed, git/ and dirs/."""
 
     path: Path
     spec: Any
@@ -105,6 +105,13 @@ def fill(
     if git:
         make_git(path)
     return Backing(path, spec, entry.fstype, ",".join((*entry.options, *entry.super_options)))
+
+
+def fill_flat(filled: Backing, entries: int, progress: Callable[[int, int], None]) -> None:
+    """Build (or reuse) the flat directories of one size beside the tree; raises UserError as ``fill``."""
+    from workloads import flat
+
+    flat.build_in(filled.path, entries, progress)
 
 
 def make_git(path: Path) -> None:

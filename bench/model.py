@@ -352,6 +352,8 @@ class Body(Protocol):
 
     ops_per_loop: int
     """Operations one loop of a window does, the same for every window."""
+    most_windows: int | None
+    """Windows a mount is good for, the counted one included; None: as many as are asked for."""
 
     def warm(self) -> None:
         """Touch everything a warm window touches, untimed; called once if the cache is warm."""

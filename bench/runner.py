@@ -198,6 +198,9 @@ def prepared(
         announce_level(settings, ability, view)
         with clock("tree"), view.building(settings.tree) as progress:
             filled = backing.fill(directory, spec, progress, git=wants_git(settings))
+        for size in wanted_sizes(settings):
+            with clock("tree"), view.building(f"directories of {size:,} entries") as progress:
+                backing.fill_flat(filled, size, progress)
         stack.enter_context(tracing.keep_tracepoint())
         tuned = stack.enter_context(tune.applied(KNOBS if settings.tune else ()))
         latency = stack.enter_context(placement.hold_cpu_dma_latency())
@@ -214,6 +217,17 @@ def wants_git(settings: Settings) -> bool:
     """Whether a workload of the run needs the generated repository."""
     wanted = [row for part in settings.each() for row in registry.rows(part.workloads)]
     return any("git" in workload.needs for workload, _ in wanted)
+
+
+def wanted_sizes(settings: Settings) -> tuple[int, ...]:
+    """Directory sizes of the run, of those parts whose workloads have them as an axis."""
+    sizes = {
+        size
+        for part in settings.each()
+        if any(workload.sized for workload, _ in registry.rows(part.workloads))
+        for size in part.entries
+    }
+    return tuple(sorted(sizes))
 
 
 def place(settings: Settings) -> dict[int, placement.Plan]:

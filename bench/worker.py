@@ -173,6 +173,8 @@ def measure(job: Job, workload: Workload, body: Body) -> dict[str, Any]:
 
     loops = calibrate(body, job.window_s) if workload.shape is Shape.REPEAT else 1
     values = 1 if workload.shape is Shape.ONCE else job.values
+    if body.most_windows is not None:
+        values = min(values, body.most_windows - 1)
     taken: list[float] = []
 
     def time_func(asked: int) -> float:

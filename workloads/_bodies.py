@@ -19,6 +19,8 @@ EMPTY_LOOPS = 200_000
 class Plain:
     """What most bodies leave out."""
 
+    most_windows: int | None = None
+
     def warm(self) -> None:
         """Nothing to touch."""
 
@@ -77,6 +79,23 @@ class Scans(Driven):
     def window(self, loops: int, *, sampled: bool = False) -> Window:
         """All directories, ``loops`` times."""
         result = self._driver.run(loops * self._driver.size, histogram=sampled)
+        return Window(result.entries, result.ns, result.histogram)
+
+
+class Listings(Driven):
+    """Windows that list ``directories`` of ``entries`` entries each; an operation is one entry.
+
+    ``windows`` is how many there are where each needs directories of its own (None: any number).
+    """
+
+    def __init__(self, driver: Driver, directories: int, entries: int, windows: int | None) -> None:
+        super().__init__(driver, directories * entries)
+        self._directories = directories
+        self.most_windows = windows
+
+    def window(self, loops: int, *, sampled: bool = False) -> Window:
+        """The next directories."""
+        result = self._driver.run(loops * self._directories, histogram=sampled)
         return Window(result.entries, result.ns, result.histogram)
 
 

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from bench.frame import Run
+from bench.report import breakeven_charts, projection_charts
 from bench.report.about import footer
 from bench.report.attribution import Parts, parts_of
 from bench.report.attribution_chart import attribution_chart
+from bench.report.breakeven import studies
 from bench.report.charts import Chart, charts
+from bench.report.figures import Sheet
 from bench.report.overview import overview
+from bench.report.projection import projections
 from bench.report.rows import Row, baselines
 
 OVERVIEW = "overview"
+BREAKEVEN, PROJECTION = "breakeven", "projection"
 WORTH_A_POOL = 8
 """Rows from which starting processes costs less than it saves."""
 
@@ -36,13 +41,18 @@ class Job:
 def draw(
     run: Run, rows: Sequence[Row], directory: Path, formats: Sequence[str]
 ) -> Mapping[str, str]:
-    """Write every chart; returns {``overview`` or ``<row key>/<chart>``: SVG for the page}."""
+    """Write every chart; returns {``overview`` or ``<row key>/<chart>``: SVG for the page}.
+
+    ``breakeven...`` and ``projection...`` are there where the run has such rows.
+    """
     (directory / "charts").mkdir(exist_ok=True)
     against = baselines(run)
     inlined = {}
     if against:
         sheet = overview(rows, against[-1], footer(run, rows))
         inlined[OVERVIEW] = sheet.save(directory / OVERVIEW, formats)
+    for name, sheet in _answers(run, rows):
+        inlined[name] = sheet.save(directory / name, formats)
     jobs = [
         Job(
             row,
@@ -57,6 +67,20 @@ def draw(
     for made in _each(jobs):
         inlined |= made
     return inlined
+
+
+def _answers(run: Run, rows: Sequence[Row]) -> Iterator[tuple[str, Sheet]]:
+    """Charts over several rows: break-even curves, the map of who wins, projections."""
+    found = studies(run)
+    told = footer(run, [row for row in rows if row.name.startswith("list-stat/")])
+    if heat := breakeven_charts.who_wins(found, told):
+        yield f"{BREAKEVEN}-map", heat
+    for study in found:
+        yield f"{BREAKEVEN}-{study.setting.key}", breakeven_charts.curves(study, told)
+    for made in projections(run, rows):
+        if made.predictions:
+            suffix = f"-{made.kernel}" if made.kernel else ""
+            yield f"{PROJECTION}{suffix}", projection_charts.chart(made, footer(run, rows))
 
 
 def _each(jobs: Sequence[Job]) -> list[Mapping[str, str]]:

@@ -321,7 +321,7 @@ def _beside(base: str, target: Target) -> str:
     return f"{base}@{target.kernel}" if target.kernel else base
 
 
-def _interval(estimate: Estimate) -> Estimate:
+def interval(estimate: Estimate) -> Estimate:
     """Of instructions the range over the boots: two boots agree to a fraction of a per cent."""
     if units.quantity() is not units.INSTRUCTIONS or len(estimate.points) < 2:
         return estimate
@@ -342,14 +342,14 @@ def _line(
     return Line(
         target=target,
         number=number,
-        time=_interval(centre(list(own.values()))),
+        time=interval(centre(list(own.values()))),
         ratios={
-            name: _interval(paired_ratio(own, series.get(_beside(name, target), {})))
+            name: interval(paired_ratio(own, series.get(_beside(name, target), {})))
             for name in against
             if name != target.base
         },
         asides={
-            label: _interval(paired_ratio(own, series[other])) for label, other in asides.items()
+            label: interval(paired_ratio(own, series[other])) for label, other in asides.items()
         },
         requests=_requests(good, verdict) if target.fuse else None,
         verdict=verdict,

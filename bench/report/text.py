@@ -10,6 +10,7 @@ from bench.model import Verdict
 from bench.report import costs, units, words
 from bench.report.about import facts
 from bench.report.rows import Line, Row, baselines
+from bench.report.sections import sections
 from bench.report.summary import sentences
 
 WIDTH = 72
@@ -36,6 +37,7 @@ def table(run: Run, rows: Sequence[Row]) -> str:
         *notes.lines(),
         "",
         *costs.lines(run),
+        *("", *sections(run, rows)),
     ]
     return units.ascii_only("\n".join(lines).rstrip() + "\n")
 

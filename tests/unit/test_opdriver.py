@@ -195,6 +195,27 @@ def test_a_long_directory_is_counted_over_many_buffers(tmp_path: Path) -> None:
             assert driver.run(3).entries == 3 * PRIME
 
 
+@pytest.mark.parametrize("order", ["sequential", "random"])
+def test_exactly_the_chosen_entries_are_statted(order: str, root: Path) -> None:
+    """A chosen name that is not there fails with its path; one that was not chosen may be missing."""
+    chosen = [("d0", ["f1", "f5"]), ("d1", []), ("d2", ["f3"])]
+    with Driver("scan-stat-some", root, chosen, order=order, seed=3) as driver:
+        assert sorted(driver.visits()) == ["d0", "d1", "d2"]
+        (root / "d1/f3").unlink()
+        assert driver.run(PRIME).ops == PRIME
+        (root / "d2/f3").unlink()
+        with pytest.raises(FileNotFoundError) as caught:
+            driver.run(PRIME)
+    assert caught.value.filename == str(root / "d2/f3")
+
+
+@pytest.mark.parametrize("names", [[""], ["f1", "f\0"], 7])
+def test_a_choice_that_names_nothing_is_refused(names: object, root: Path) -> None:
+    """An empty name would end the list of names early."""
+    with pytest.raises((ValueError, TypeError)):
+        Driver("scan-stat-some", root, [("d0", names)])  # type: ignore[list-item]
+
+
 def test_a_short_read_is_a_failure(root: Path) -> None:
     with Driver("pread", root, items("pread")) as driver:
         os.truncate(root / "d0/f2", 4096 + 5)

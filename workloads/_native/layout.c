@@ -20,6 +20,7 @@
 #define SIGNALS_EVERY 1024
 
 struct source {
+    enum items items;
     size_t count;
     char *text;
     size_t used, room;
@@ -30,12 +31,8 @@ struct source {
     PyObject *dir_index;
 };
 
-static int add_text(struct source *source, size_t item, const char *text, size_t length)
+static int append(struct source *source, const char *text, size_t length)
 {
-    if (!length) {
-        text = ".";
-        length = 1;
-    }
     if (source->used + length + 1 > source->room) {
         size_t room = 2 * (source->used + length + 1);
         char *grown = realloc(source->text, room);
@@ -46,11 +43,16 @@ static int add_text(struct source *source, size_t item, const char *text, size_t
         source->text = grown;
         source->room = room;
     }
-    source->name[item] = source->used;
     memcpy(source->text + source->used, text, length);
     source->text[source->used + length] = '\0';
     source->used += length + 1;
     return 0;
+}
+
+static int add_text(struct source *source, size_t item, const char *text, size_t length)
+{
+    source->name[item] = source->used;
+    return length ? append(source, text, length) : append(source, ".", 1);
 }
 
 /* The index of a directory, new or known; steals nothing. */
@@ -74,8 +76,10 @@ static int intern_dir(struct source *source, PyObject *dirs, size_t item, PyObje
 static int add_path(struct source *source, PyObject *dirs, size_t item, const char *path,
                     size_t length)
 {
+    if (!dirs && add_text(source, item, path, length))
+        return -1;
     if (!dirs)
-        return add_text(source, item, path, length);
+        return source->items == ITEMS_CHOSEN ? append(source, "", 0) : 0;
     const char *slash = memrchr(path, '/', length);
     size_t before = slash ? (size_t)(slash - path) : 0, skip = slash ? before + 1 : 0;
     PyObject *dir = before ? PyBytes_FromStringAndSize(path, (Py_ssize_t)before)
@@ -102,12 +106,49 @@ out:
     return result;
 }
 
+static int add_name(struct source *source, PyObject *name)
+{
+    PyObject *bytes = NULL;
+    if (!PyUnicode_FSConverter(name, &bytes))
+        return -1;
+    int result = -1;
+    if (PyBytes_GET_SIZE(bytes))
+        result = append(source, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
+    else
+        PyErr_SetString(PyExc_ValueError, "items: an empty name was chosen");
+    Py_DECREF(bytes);
+    return result;
+}
+
+/* A directory, and behind it the names chosen in it. */
+static int add_chosen(struct source *source, size_t i, PyObject *pair)
+{
+    PyObject *path = NULL;
+    PyObject *names = PySequence_Fast(PyTuple_GET_ITEM(pair, 1), "items: wanted a list of names");
+    int result = -1;
+
+    if (!names || !PyUnicode_FSConverter(PyTuple_GET_ITEM(pair, 0), &path))
+        goto out;
+    result = add_text(source, i, PyBytes_AS_STRING(path), (size_t)PyBytes_GET_SIZE(path));
+    for (Py_ssize_t at = 0; !result && at < PySequence_Fast_GET_SIZE(names); at++)
+        result = add_name(source, PySequence_Fast_GET_ITEM(names, at));
+    if (!result)
+        result = append(source, "", 0);
+out:
+    Py_XDECREF(names);
+    Py_XDECREF(path);
+    return result;
+}
+
 static int add_item(struct source *source, PyObject *dirs, size_t i, PyObject *item)
 {
     PyObject *path = NULL;
+    bool pair = PyTuple_Check(item) && PyTuple_GET_SIZE(item) == 2;
 
-    if (dirs && PyTuple_Check(item) && PyTuple_GET_SIZE(item) == 2)
+    if (dirs && pair)
         return add_pair(source, dirs, i, item);
+    if (source->items == ITEMS_CHOSEN && pair)
+        return add_chosen(source, i, item);
     if (!PyUnicode_FSConverter(item, &path))
         return -1;
     int result = add_path(source, dirs, i, PyBytes_AS_STRING(path), (size_t)PyBytes_GET_SIZE(path));
@@ -247,7 +288,7 @@ static int open_items(struct layout *layout, const struct source *source, const 
 {
     size_t count = layout->dirs ? (size_t)PyList_GET_SIZE(layout->dirs) : source->count;
 
-    if (op->items == ITEMS_PATHS)
+    if (walks_paths(op->items))
         return 0;
     if (need_descriptors(count, layout->root))
         return -1;
@@ -316,7 +357,7 @@ static int make_visits(struct layout *layout, const struct source *source,
         struct visit *visit = &layout->visits[i];
         visit->name = source->text + source->name[i];
         visit->aux = source->dir ? source->dir[i] : ANY_COUNT;
-        visit->fd = items == ITEMS_PATHS ? layout->root_fd
+        visit->fd = walks_paths(items) ? layout->root_fd
             : layout->fds[source->dir ? source->dir[i] : i];
         if (!request->expected)
             continue;
@@ -380,8 +421,19 @@ static void shuffle(struct visit *visits, size_t size, uint64_t seed)
     }
 }
 
+/* Bytes of an item's text: its name, and the names that were chosen in it. */
+static size_t text_bytes(const char *text, enum items items)
+{
+    size_t bytes = strlen(text) + 1;
+    if (items != ITEMS_CHOSEN)
+        return bytes;
+    while (text[bytes])
+        bytes += strlen(text + bytes) + 1;
+    return bytes + 1;
+}
+
 /* Copies the names into visiting order. */
-static int order_names(struct layout *layout, size_t bytes)
+static int order_names(struct layout *layout, size_t bytes, enum items items)
 {
     char *ordered = malloc(bytes), *at = ordered;
     if (!ordered) {
@@ -389,7 +441,7 @@ static int order_names(struct layout *layout, size_t bytes)
         return -1;
     }
     for (size_t i = 0; i < layout->size; i++) {
-        size_t length = strlen(layout->visits[i].name) + 1;
+        size_t length = text_bytes(layout->visits[i].name, items);
         memcpy(at, layout->visits[i].name, length);
         layout->visits[i].name = at;
         at += length;
@@ -401,7 +453,7 @@ static int order_names(struct layout *layout, size_t bytes)
 
 int layout_make(struct layout *layout, const struct request *request)
 {
-    struct source source = {0};
+    struct source source = {.items = request->op->items};
     bool blocks = request->op->items == ITEMS_BLOCKS;
     int result = -1;
 
@@ -417,7 +469,7 @@ int layout_make(struct layout *layout, const struct request *request)
     }
     if (request->random) {
         shuffle(layout->visits, layout->size, request->seed);
-        if (!blocks && order_names(layout, source.used))
+        if (!blocks && order_names(layout, source.used, source.items))
             goto out;
     }
     result = 0;

@@ -9,6 +9,8 @@
 enum items {
     /* A path relative to the root, walked inside the window. */
     ITEMS_PATHS,
+    /* As ITEMS_PATHS; a directory, and which of its entries are chosen. */
+    ITEMS_CHOSEN,
     /* A directory, opened O_PATH before the window, and a name in it. */
     ITEMS_PAIRS,
     /* A path whose file or directory is opened before the window. */
@@ -16,6 +18,12 @@ enum items {
     /* As ITEMS_OPENED; each 4 KiB block of each file is one visit. */
     ITEMS_BLOCKS,
 };
+
+/* Whether the root's descriptor is all that is open before the window. */
+static inline bool walks_paths(enum items items)
+{
+    return items == ITEMS_PATHS || items == ITEMS_CHOSEN;
+}
 
 struct op_spec {
     const char *name;

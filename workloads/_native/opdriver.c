@@ -34,6 +34,7 @@ static const struct op_spec op_specs[] = {
     {"scan", &loops_scan, ITEMS_PATHS, 0, true},
     {"rescan", &loops_rescan, ITEMS_OPENED, O_RDONLY | O_DIRECTORY, true},
     {"scan-stat", &loops_scan_stat, ITEMS_PATHS, 0, true},
+    {"scan-stat-some", &loops_scan_stat_some, ITEMS_CHOSEN, 0, true},
     {"missing", &loops_missing, ITEMS_PATHS, 0, false},
     {"missing-at", &loops_missing, ITEMS_PAIRS, O_PATH | O_DIRECTORY, false},
     {"open-close", &loops_open_close, ITEMS_PATHS, 0, false},
@@ -113,7 +114,7 @@ static int make_lanes(Driver *self, int flags, size_t buffer_bytes)
     struct lanes_plan plan = {
         .visits = self->layout.visits, .size = self->layout.size, .threads = self->threads,
         .statx_flags = flags, .buffer_bytes = buffer_bytes,
-        .root_fd = self->op->items == ITEMS_PATHS ? self->layout.root_fd : -1,
+        .root_fd = walks_paths(self->op->items) ? self->layout.root_fd : -1,
     };
     if (plan.size < (size_t)plan.threads) {
         PyErr_Format(PyExc_ValueError, "threads: %d: more than there are things to visit (%zu)",

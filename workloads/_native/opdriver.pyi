@@ -53,7 +53,12 @@ class Driver:
     fstat        statx of a file opened before (AT_EMPTY_PATH)
     scan         a directory: open, getdents64 to the end, close
     rescan       a directory opened before: lseek to 0, getdents64 to the end
-    scan-stat    as scan, and statx of each entry by (descriptor, name), as ``ls -l`` does
+    scan-stat    as scan, and statx of each entry by (descriptor, name), as ``ls -l`` does: each
+                 buffer's entries before the next buffer is asked for
+    scan-stat-some
+                 as scan, and before the close statx by (descriptor, name) of chosen entries, as
+                 programs do that list first and look then (fts: ``find``, ``du``); an item is
+                 ``(directory, names)``, or a path with nothing chosen in it
     missing      statx of a path that must fail with ENOENT
     missing-at   the same by (directory, name)
     open-close   open read-only, close
@@ -79,7 +84,7 @@ class Driver:
         self,
         op: str,
         root: _Path,
-        items: Sequence[_Path | tuple[_Path, _Path]] | bytes,
+        items: Sequence[_Path | tuple[_Path, _Path] | tuple[_Path, Sequence[_Path]]] | bytes,
         *,
         threads: int = 1,
         sync: str = "as-stat",

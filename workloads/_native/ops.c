@@ -105,9 +105,13 @@ static inline bool is_dot(const char *name)
     return name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2]));
 }
 
+/* Which entries of a directory are stat'ed: none, each as its buffer is read, or the chosen ones
+ * when all have been listed. */
+enum stats { STAT_NONE, STAT_EACH, STAT_CHOSEN };
+
 /* Counts the entries in one filled buffer, statting each if asked to; -1 after a failure. */
 INLINE int take_buffer(struct lane *lane, const struct visit *visit, int fd, size_t bytes,
-                       bool stat_each)
+                       enum stats stats)
 {
     uint64_t entries = 0;
     for (size_t at = 0; at < bytes;) {
@@ -116,7 +120,7 @@ INLINE int take_buffer(struct lane *lane, const struct visit *visit, int fd, siz
         if (is_dot(entry->d_name))
             continue;
         entries++;
-        if (stat_each
+        if (stats == STAT_EACH
             && statx(fd, entry->d_name, lane->statx_flags, STATX_BASIC_STATS, &lane->st))
             return fail_entry(lane, visit, entry->d_name);
     }
@@ -124,7 +128,7 @@ INLINE int take_buffer(struct lane *lane, const struct visit *visit, int fd, siz
     return 0;
 }
 
-INLINE int list(struct lane *lane, const struct visit *visit, int fd, bool stat_each)
+INLINE int list(struct lane *lane, const struct visit *visit, int fd, enum stats stats)
 {
     uint64_t before = lane->entries;
     for (;;) {
@@ -133,7 +137,7 @@ INLINE int list(struct lane *lane, const struct visit *visit, int fd, bool stat_
             return fail(lane, visit, errno, "getdents64");
         if (!got)
             break;
-        if (take_buffer(lane, visit, fd, (size_t)got, stat_each))
+        if (take_buffer(lane, visit, fd, (size_t)got, stats))
             return -1;
     }
     if (visit->aux != ANY_COUNT && lane->entries - before != visit->aux)
@@ -141,12 +145,23 @@ INLINE int list(struct lane *lane, const struct visit *visit, int fd, bool stat_
     return 0;
 }
 
-INLINE int open_and_list(struct lane *lane, const struct visit *visit, bool stat_each)
+INLINE int stat_chosen(struct lane *lane, const struct visit *visit, int fd)
+{
+    const char *name = visit->name;
+    for (name += strlen(name) + 1; *name; name += strlen(name) + 1)
+        if (statx(fd, name, lane->statx_flags, STATX_BASIC_STATS, &lane->st))
+            return fail_entry(lane, visit, name);
+    return 0;
+}
+
+INLINE int open_and_list(struct lane *lane, const struct visit *visit, enum stats stats)
 {
     int fd = openat(visit->fd, visit->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0)
         return fail(lane, visit, errno, "open");
-    int result = list(lane, visit, fd, stat_each);
+    int result = list(lane, visit, fd, stats);
+    if (stats == STAT_CHOSEN && !result)
+        result = stat_chosen(lane, visit, fd);
     if (close(fd) && !result)
         return fail(lane, visit, errno, "close");
     return result;
@@ -154,19 +169,24 @@ INLINE int open_and_list(struct lane *lane, const struct visit *visit, bool stat
 
 INLINE int visit_scan(struct lane *lane, const struct visit *visit)
 {
-    return open_and_list(lane, visit, false);
+    return open_and_list(lane, visit, STAT_NONE);
 }
 
 INLINE int visit_scan_stat(struct lane *lane, const struct visit *visit)
 {
-    return open_and_list(lane, visit, true);
+    return open_and_list(lane, visit, STAT_EACH);
+}
+
+INLINE int visit_scan_stat_some(struct lane *lane, const struct visit *visit)
+{
+    return open_and_list(lane, visit, STAT_CHOSEN);
 }
 
 INLINE int visit_rescan(struct lane *lane, const struct visit *visit)
 {
     if (lseek(visit->fd, 0, SEEK_SET) < 0)
         return fail(lane, visit, errno, "lseek");
-    return list(lane, visit, visit->fd, false);
+    return list(lane, visit, visit->fd, STAT_NONE);
 }
 
 /* Up to count visits that do not wrap; how many succeeded. */
@@ -227,3 +247,4 @@ LOOPS(empty, CHUNK);
 LOOPS(scan, 1);
 LOOPS(rescan, 1);
 LOOPS(scan_stat, 1);
+LOOPS(scan_stat_some, 1);

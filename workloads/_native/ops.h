@@ -11,6 +11,8 @@
 
 /* One thing to do, laid out in visiting order so that the driver only ever reads forward. */
 struct visit {
+    /* Ended by NUL. For ITEMS_CHOSEN the names chosen in this directory follow it, each ended by
+     * NUL, and an empty one ends them. */
     const char *name;
     int fd;
     /* Entries a directory must have (ANY_COUNT: unknown), 4 KiB block of a file, or index of the
@@ -57,6 +59,6 @@ struct op_loops {
 };
 
 extern const struct op_loops loops_statx, loops_fstat, loops_scan, loops_rescan, loops_scan_stat,
-    loops_missing, loops_open_close, loops_pread, loops_empty;
+    loops_scan_stat_some, loops_missing, loops_open_close, loops_pread, loops_empty;
 
 #endif

@@ -1,0 +1,194 @@
+"""Break-even as charts: cost per entry against the share stat'ed, and a map of who wins where."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.axes import Axes
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+from matplotlib.ticker import FuncFormatter
+
+from bench.report import units
+from bench.report.breakeven import Setting, Study, preferred
+from bench.report.crossing import crossing
+from bench.report.figures import GRID, INK, MUTED, Sheet, legend_grid
+from bench.report.panels import AXIS_IN, style, tick
+from bench.report.ways import Way
+from bench.stats import Estimate
+
+WIDTH_IN = 7.0
+CURVES_IN = 3.2
+CELL_IN, HEAD_IN = 0.34, 0.62
+CLIP = 4.0
+"""Ratio beyond which a cell of the map is as dark as it gets."""
+LESS, MORE, UNSURE = "#0072b2", "#d55e00", "#ececec"
+SCALE = LinearSegmentedColormap.from_list("less-more", [LESS, "#ffffff", MORE])
+
+
+def curves(study: Study, footer: Sequence[str]) -> Sheet:
+    """Every target's cost per listed entry; dashed, where a passed-through listing stops to pay."""
+    names = study.shown
+    _, legend = legend_grid(names, WIDTH_IN)
+    title = f"list-stat: {units.quantity().noun} per listed entry ({study.setting.said})"
+    sheet = Sheet(title, footer, WIDTH_IN, CURVES_IN + legend)
+    axes = sheet.panel(left=0.75, top=legend, right=0.25, bottom=AXIS_IN)
+    axes.grid(axis="y", color=GRID, linewidth=0.7)
+    numbers = {name: number for number, name in enumerate(study.ways)}
+    handles = [_curve(axes, study, name, numbers[name]) for name in names]
+    axes.set_xlim(-1.5, 101.5)
+    axes.set_ylim(bottom=0)
+    axes.set_xticks([100 * share for share in study.fractions if share != 0.01])
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+    _mark_break_even(axes, study)
+    axes.set_xlabel(
+        f"per cent of the listed entries that are then stat'ed; bars: {units.quantity().interval}",
+        fontsize=8,
+    )
+    sheet.legend(handles)
+    return sheet
+
+
+def _curve(axes: Axes, study: Study, name: str, number: int) -> Line2D:
+    colour, marker = style(number)
+    costs = {share: study.cost(name, share) for share in study.curves[name]}
+    known = {share: cost for share, cost in sorted(costs.items()) if cost.known}
+    for share, cost in known.items():
+        if cost.has_interval:
+            axes.plot([100 * share] * 2, [cost.low, cost.high], "-", color=colour, linewidth=1.8)
+    line = Line2D(
+        [100 * share for share in known],
+        [cost.value for cost in known.values()],
+        color=colour,
+        marker=marker,
+        markersize=5,
+        linewidth=1.3,
+        linestyle="-" if study.ways[name].kind == "fuse" else (0, (2, 2)),
+        label=name,
+        zorder=3 - number / 100,  # plain servers above what runs along with them
+    )
+    axes.add_line(line)
+    axes.autoscale_view()
+    return line
+
+
+def _mark_break_even(axes: Axes, study: Study) -> None:
+    """A dashed line where the first challenger meets the plain server's READDIRPLUS."""
+    pair = rivals(study, lookup=False, adaptive=False)
+    met = crossing(study, pair[0].name, pair[1].name) if pair else None
+    if pair is None or met is None or not met.crosses:
+        return
+    axes.axvline(100 * met.value, color=MUTED, linewidth=1.1, linestyle=(0, (4, 2)))
+    if met.has_interval:
+        ends = [100 * min(max(end, 0.0), 1.0) for end in (met.low, met.high)]
+        axes.axvspan(*ends, color=GRID, alpha=0.6, linewidth=0)
+    axes.annotate(
+        f" {pair[0].name} = {pair[1].name} \n at {met.cheaper(met.value)} ",
+        (100 * met.value, 1.0), xycoords=axes.get_xaxis_transform(), va="top", fontsize=7,
+        ha="left" if met.value < 0.6 else "right", color=MUTED,
+    )  # fmt: skip
+
+
+def rivals(study: Study, *, lookup: bool, adaptive: bool) -> tuple[Way, Way] | None:
+    """The challenger with or without LOOKUP passthrough, and a plain server that has READDIRPLUS."""
+    challenger = preferred([way for way in study.challengers if way.lookup == lookup])
+    if challenger is None:
+        return None
+    beside = [
+        way
+        for way in study.opponents
+        if way.plain and way.usual != adaptive and way.kernel == challenger.kernel
+    ]
+    opponent = preferred(beside)
+    return (challenger, opponent) if opponent else None
+
+
+@dataclass(frozen=True)
+class _Panel:
+    """One block of the map: all sizes of one cache state and timeouts, for one pair."""
+
+    head: str
+    pair: tuple[Way, Way]
+    studies: tuple[Study, ...]
+
+
+def who_wins(studies: Sequence[Study], footer: Sequence[str]) -> Sheet | None:
+    """Size by share: passed-through listing over READDIRPLUS; None where no pair was measured."""
+    panels = _panels(studies)
+    if not panels:
+        return None
+    handles = [
+        Patch(color=LESS, label=f"passthrough {units.quantity().below}"),
+        Patch(color=MORE, label=f"READDIRPLUS {units.quantity().below}"),
+        Patch(color=UNSURE, label="~ interval holds 1"),
+    ]
+    _, legend = legend_grid([str(handle.get_label()) for handle in handles], WIDTH_IN)
+    heights = [HEAD_IN + CELL_IN * len(panel.studies) for panel in panels]
+    body = legend + sum(heights)
+    title = f"list-stat: who wins where, by {units.quantity().noun} per listed entry"
+    sheet = Sheet(title, footer, WIDTH_IN, body)
+    top = legend
+    for panel, height in zip(panels, heights, strict=True):
+        axes = sheet.panel(left=1.35, top=top + 0.24, right=0.25, bottom=body - top - height + 0.38)
+        _map(axes, panel)
+        top += height
+    sheet.legend(handles)
+    return sheet
+
+
+def _panels(studies: Sequence[Study]) -> list[_Panel]:
+    blocks: dict[tuple[str, str, str], list[Study]] = {}
+    for study in studies:
+        blocks.setdefault(_block(study.setting), []).append(study)
+    panels = []
+    for (cache, timeouts, _), members in blocks.items():
+        for lookup, adaptive in itertools.product((False, True), repeat=2):
+            found: dict[tuple[Way, Way], list[Study]] = {}
+            for study in members:
+                if pair := rivals(study, lookup=lookup, adaptive=adaptive):
+                    found.setdefault(pair, []).append(study)
+            for pair, own in found.items():
+                head = f"{cache}, {timeouts}: {pair[0].name} / {pair[1].name}"
+                panels.append(_Panel(head, pair, tuple(own)))
+    return panels
+
+
+def _block(setting: Setting) -> tuple[str, str, str]:
+    return setting.cache, setting.timeouts, setting.placement
+
+
+def _map(axes: Axes, panel: _Panel) -> None:
+    shares = sorted({share for study in panel.studies for share in study.fractions})
+    axes.set_title(panel.head, fontsize=8, loc="left", pad=4, color=INK)
+    axes.grid(visible=False)
+    for place, study in enumerate(panel.studies):
+        for column, share in enumerate(shares):
+            ratio = study.ratio(panel.pair[0].name, panel.pair[1].name, share)
+            _cell(axes, column, place, ratio)
+    axes.set_xlim(-0.5, len(shares) - 0.5)
+    axes.set_ylim(len(panel.studies) - 0.5, -0.5)
+    axes.set_xticks(range(len(shares)), [f"{100 * share:g} %" for share in shares])
+    axes.set_yticks(
+        range(len(panel.studies)), [f"{s.setting.entries:,} entries" for s in panel.studies]
+    )
+
+
+def _cell(axes: Axes, column: int, place: int, ratio: Estimate) -> None:
+    unsure = ratio.has_interval and ratio.low <= 1 <= ratio.high
+    said = units.ratio(ratio.value) if ratio.known else "-"
+    colour: object = UNSURE
+    if ratio.known and not unsure:
+        strength = math.log(min(max(ratio.value, 1 / CLIP), CLIP)) / math.log(CLIP)
+        colour = SCALE(0.5 + strength / 2)
+    axes.fill_between(
+        [column - 0.49, column + 0.49], place - 0.47, place + 0.47, color=colour, linewidth=0
+    )
+    dark = ratio.known and not unsure and abs(math.log(ratio.value)) > math.log(CLIP) * 0.6
+    axes.text(
+        column, place, f"~ {said}" if unsure else said, ha="center", va="center", fontsize=8,
+        color="white" if dark else INK,
+    )  # fmt: skip

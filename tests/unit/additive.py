@@ -1,0 +1,152 @@
+"""Runs nobody measured whose costs add up exactly: what break-even and projection must find again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+REQUEST = {"GETATTR": 12e-6, "LOOKUP": 15e-6, "READDIRPLUS": 60e-6, "OPEN": 11e-6,
+           "RELEASE": 11e-6, "FLUSH": 11e-6, "OPENDIR": 11e-6, "RELEASEDIR": 11e-6}  # fmt: skip
+"""Seconds of a request that reaches the server."""
+KERNEL = {"GETATTR": 0.4e-6, "LOOKUP": 5e-6, "READDIRPLUS": 4e-6}
+"""Seconds the kernel spends that answers in its place."""
+DIRECTORY = {"OPENDIR": 0.1, "RELEASEDIR": 0.1}
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target: its entry in run.json, as far as the report reads it."""
+
+    name: str
+    kind: str = "fuse"
+    level: str = "none"
+    asked: str = ""
+    readdir: bool = True
+    mode: str = "readdirplus"
+
+    def entry(self) -> dict[str, Any]:
+        """For run.json."""
+        return {
+            "name": self.name, "daemon": self.name.partition(":")[0], "kind": self.kind,
+            "level": self.level, "level_asked": self.asked or self.level,
+            "level_reason": "", "readdir": self.readdir, "readdir_mode": self.mode,
+        }  # fmt: skip
+
+
+NATIVE = Target("native", "native")
+OVERLAY = Target("overlayfs", "kernel")
+PLAIN = Target("plain-c")
+GETATTR = Target("passthrough-c:attach-lookup:no-readdir", level="attach-lookup", readdir=False)
+LISTING = Target("passthrough-c:attach-lookup", level="attach-lookup")
+LOOKUP = Target("passthrough-c:lookup", level="lookup")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One row on one target: seconds per op, requests per op, and where it stands."""
+
+    target: Target
+    workload: str
+    seconds: float
+    requests: Mapping[str, float] = field(default_factory=dict)
+    variant: str = ""
+    cache: str = "warm"
+    entries: int = 0
+    engaged: bool = False
+
+
+def write(parent: Path, cells: Sequence[Cell], *, rounds: int = 5, clock: str = "wall") -> Path:
+    """A run of these cells; every round is slower than the one before, for all targets alike."""
+    path = parent / "additive"
+    path.mkdir(parents=True, exist_ok=True)
+    targets = {cell.target.name: cell.target for cell in cells}
+    about = {
+        "schema": 1,
+        "run": "additive",
+        "started": "2026-06-01T10:00:00+00:00",
+        "clock": clock,
+        "targets": [target.entry() for target in targets.values()],
+    }
+    (path / "run.json").write_text(json.dumps(about))
+    scale = 1e9 if clock == "instructions" else 1.0
+    lines = [json.dumps(_trial(cell, number, scale)) for number in range(rounds) for cell in cells]
+    (path / "trials.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+def _trial(cell: Cell, number: int, scale: float) -> dict[str, Any]:
+    parts = (cell.workload, cell.variant, cell.cache, f"n{cell.entries}", cell.target.name)
+    counts = {opcode: round(count * 1000) for opcode, count in cell.requests.items()}
+    fuse = cell.target.kind == "fuse"
+    return {
+        "series": "--".join(part for part in parts if part), "target": cell.target.name,
+        "workload": cell.workload, "variant": cell.variant, "cache": cell.cache, "threads": 1,
+        "placement": "same", "entries": cell.entries, "attr_timeout": 3600.0,
+        "entry_timeout": 3600.0, "round": number, "outcome": "ok", "unit": "op", "loops": 1,
+        "ops_per_loop": 1000, "values": [scale * cell.seconds * (1 + number / 100)] * 3,
+        "requests": {"ops": 1000, "kernel": counts, "agree": True} if fuse else None,
+        "verdict": "engaged" if cell.engaged else "baseline", "verdict_reason": "",
+    }  # fmt: skip
+
+
+def curve(
+    target: Target, start: float, slope: float, *, entries: int = 1000, engaged: bool = False
+) -> list[Cell]:
+    """list-stat at every fraction: ``start`` us per entry, and ``slope`` more when all are stat'ed."""
+    return [
+        Cell(
+            target, "list-stat", (start + slope * percentage / 100) * 1e-6,
+            variant=str(percentage), cache="cold-fuse", entries=entries, engaged=engaged,
+        )
+        for percentage in (0, 1, 10, 50, 100)
+    ]  # fmt: skip
+
+
+ROWS: Mapping[tuple[str, str, str], tuple[float, Mapping[str, float]]] = {
+    ("getattr-storm", "fd", "warm"): (1e-6, {"GETATTR": 1}),
+    ("getattr-storm", "at", "warm"): (2e-6, {"GETATTR": 2, "LOOKUP": 1}),
+    ("lookup-negative", "", "warm"): (1e-6, {"LOOKUP": 1}),
+    ("lookup-cold", "", "cold-fuse"): (2e-6, {"LOOKUP": 1}),
+    ("open-close", "", "warm"): (3e-6, {"OPEN": 1, "RELEASE": 1, "FLUSH": 1}),
+    ("readdir", "", "warm"): (0.5e-6, {"READDIRPLUS": 0.2, **DIRECTORY}),
+    ("readdirplus", "", "warm"): (
+        2e-6,
+        {"READDIRPLUS": 0.2, "GETATTR": 2, "LOOKUP": 1, **DIRECTORY},
+    ),
+    ("walk-find", "", "cold-fuse"): (0.6e-6, {"READDIRPLUS": 0.2, **DIRECTORY}),
+    ("walk-du", "", "cold-fuse"): (2e-6, {"READDIRPLUS": 0.2, **DIRECTORY}),
+}
+"""Seconds on the native directory and requests of a plain server, by workload, variant and cache."""
+
+
+def rows(targets: Sequence[Target], *, without: Sequence[str] = ()) -> list[Cell]:
+    """Every row on every target, at exactly the cost that adds up."""
+    return [
+        _cell(target, key, native, requests)
+        for key, (native, requests) in ROWS.items()
+        if key[0] not in without
+        for target in targets
+    ]
+
+
+def _cell(
+    target: Target, key: tuple[str, str, str], native: float, plain: Mapping[str, float]
+) -> Cell:
+    workload, variant, cache = key
+    left = dict(plain) if target.kind == "fuse" else {}
+    gone: set[str] = set()
+    if target.level != "none":
+        gone |= {"GETATTR"} | ({"READDIRPLUS"} if target.readdir else set())
+        gone |= {"LOOKUP", "OPENDIR", "RELEASEDIR"} if target.level == "lookup" else set()
+        left = {opcode: count for opcode, count in left.items() if opcode not in gone}
+        if workload == "walk-du" and target.readdir and target.level != "lookup":
+            left["LOOKUP"] = 1.0
+    passed = plain if target.kind == "kernel" else {o: plain[o] for o in gone & plain.keys()}
+    if workload == "walk-du" and target.level == "lookup":
+        passed = {**passed, "LOOKUP": 1.0}
+    seconds = native + sum(REQUEST[opcode] * count for opcode, count in left.items())
+    seconds += sum(KERNEL.get(opcode, 0.0) * count for opcode, count in passed.items())
+    return Cell(target, workload, seconds, left, variant, cache, engaged=bool(gone & plain.keys()))

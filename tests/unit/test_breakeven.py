@@ -1,0 +1,148 @@
+"""Break-even and the answer: what was put into the numbers comes out of them, and no more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from additive import LISTING, LOOKUP, NATIVE, PLAIN, Cell, Target, curve, write
+
+import report
+from bench.frame import load
+from bench.model import Clock
+from bench.report import units
+from bench.report.answer import answer
+from bench.report.breakeven import studies
+from bench.report.crossing import crossing, crossings
+from bench.report.draw import draw
+from bench.report.rows import rows
+from bench.report.sections import sections
+
+PLAIN_CURVE = curve(PLAIN, 20, 2)
+UNPATCHED = Target("passthrough-c", level="rw", asked="attach-lookup")
+
+
+def study_of(path: Path, *cells: Cell, rounds: int = 5):  # type: ignore[no-untyped-def]
+    """The one study of a run of these cells."""
+    [study] = studies(load(write(path, cells, rounds=rounds)))
+    return study
+
+
+@pytest.mark.parametrize("share", [0.04, 0.3, 0.75])
+def test_the_crossing_is_found_again(tmp_path: Path, share: float) -> None:
+    """Two straight lines meet where they were made to, between the fractions measured."""
+    through = curve(LISTING, 8, 2 + 12 / share, engaged=True)
+    met = crossing(study_of(tmp_path, *PLAIN_CURVE, *through), LISTING.name, PLAIN.name)
+    assert met.rising and met.crosses
+    assert met.value == pytest.approx(share)
+    assert met.low == pytest.approx(share) and met.high == pytest.approx(share)
+
+
+def test_a_line_that_falls_below_counts_from_the_crossing_on(tmp_path: Path) -> None:
+    """Dearer to list and cheaper to stat: worth it above the crossing."""
+    through = curve(LISTING, 21, 0, engaged=True)
+    met = crossing(study_of(tmp_path, *PLAIN_CURVE, *through), LISTING.name, PLAIN.name)
+    assert not met.rising
+    assert met.value == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("start", "slope", "said"),
+    [(8, 1, "always"), (8, 3, "always"), (25, 10, "never"), (25, 1, "never")],
+)
+def test_lines_that_do_not_cross_are_always_or_never_cheaper(
+    tmp_path: Path, start: float, slope: float, said: str
+) -> None:
+    """Whichever way they lean."""
+    through = curve(LISTING, start, slope, engaged=True)
+    met = crossing(study_of(tmp_path, *PLAIN_CURVE, *through), LISTING.name, PLAIN.name)
+    assert not met.crosses
+    assert {met.cheaper(end) for end in (met.value, met.low, met.high)} == {said}
+
+
+@pytest.mark.parametrize("rounds", [1, 2])
+def test_too_few_rounds_have_no_interval(tmp_path: Path, rounds: int) -> None:
+    """An estimate, and the reason why there is no interval."""
+    through = curve(LISTING, 8, 42, engaged=True)
+    study = study_of(tmp_path, *PLAIN_CURVE, *through, rounds=rounds)
+    met = crossing(study, LISTING.name, PLAIN.name)
+    assert met.crosses and not met.has_interval
+    assert met.note == f"n={rounds}: too few"
+
+
+def test_a_target_whose_requests_arrived_is_no_challenger(tmp_path: Path) -> None:
+    """Configuration proves nothing: only rows that the counts call engaged are compared."""
+    study = study_of(tmp_path, *PLAIN_CURVE, *curve(LISTING, 8, 42))
+    assert crossings(study) == []
+
+
+def test_every_size_is_a_study_in_order(tmp_path: Path) -> None:
+    """Sorted as numbers, not as words."""
+    cells = [cell for size in (1000, 10, 100) for cell in curve(PLAIN, 20, 2, entries=size)]
+    found = studies(load(write(tmp_path, cells)))
+    assert [study.setting.entries for study in found] == [10, 100, 1000]
+
+
+def test_the_answer_has_numbers_intervals_and_setting(tmp_path: Path) -> None:
+    """One sentence; with LOOKUP passthrough beside it."""
+    cells = [*PLAIN_CURVE, *curve(LISTING, 8, 42, engaged=True), *curve(LOOKUP, 4, 6, engaged=True)]
+    run = load(write(tmp_path, cells))
+    [said] = answer(run, rows(run))
+    for words in (
+        "Cold-fuse, 1,000 entries, timeouts 3600 s/3600 s",
+        "only while fewer than 30.0 % [30.0 %, 30.0 %] of the listed entries",
+        "LOOKUP passthrough on top (passthrough-c:lookup) it costs less at every fraction",
+        "at 0 %",
+    ):
+        assert words in said
+
+
+def test_without_passthrough_the_question_stays_open(tmp_path: Path) -> None:
+    """On a stock kernel it says so, and nothing else."""
+    run = load(write(tmp_path, [*PLAIN_CURVE, *curve(UNPATCHED, 20, 2)]))
+    [said] = answer(run, rows(run))
+    assert "nothing beyond rw is passed through, so it is not answered here" in said
+
+
+def test_a_run_of_plain_servers_names_what_is_missing(tmp_path: Path) -> None:
+    """Nobody asked for passthrough."""
+    run = load(write(tmp_path, [*PLAIN_CURVE, *curve(NATIVE, 1, 1)]))
+    [said] = answer(run, rows(run))
+    assert "add --daemon passthrough-c" in said
+
+
+def test_a_run_without_the_workload_says_nothing(tmp_path: Path) -> None:
+    """No list-stat row, no answer and no section."""
+    run = load(write(tmp_path, [Cell(PLAIN, "readdir", 1e-6)]))
+    assert answer(run, rows(run)) == []
+    assert sections(run, rows(run)) == []
+
+
+def test_missing_fractions_and_odd_variants_are_no_traceback(tmp_path: Path) -> None:
+    """One fraction alone crosses nothing."""
+    lone = [cell for cell in PLAIN_CURVE if cell.variant == "10"]
+    odd = [Cell(PLAIN, "list-stat", 1e-6, variant="half", cache="cold-fuse", entries=1000)]
+    through = curve(LISTING, 8, 42, engaged=True)
+    study = study_of(tmp_path, *lone, *odd, *through)
+    met = crossing(study, LISTING.name, PLAIN.name)
+    assert met.note == "not measured"
+    run = load(tmp_path / "additive")
+    assert sections(run, rows(run))
+
+
+@pytest.mark.parametrize("clock", list(Clock))
+def test_text_fits_a_mail_and_charts_are_drawn(tmp_path: Path, clock: Clock) -> None:
+    """72 columns of ASCII on both clocks, the answer in table.txt; curves for each size, one map."""
+    cells = [*PLAIN_CURVE, *curve(LISTING, 8, 42, engaged=True), *curve(NATIVE, 0.5, 1)]
+    path = write(tmp_path, cells, clock=clock.value)
+    run = load(path)
+    try:
+        table = report.text_table(path)
+        lines = sections(run, rows(run))
+        made = draw(run, rows(run), tmp_path, ("svg",))
+    finally:
+        units.measure_in(Clock.WALL)
+    assert all(line.isascii() for line in lines)
+    assert max(len(line) for line in lines) <= 72
+    assert "Is readdir + getattr passthrough a win over READDIRPLUS?" in " ".join(table.split())
+    assert {"breakeven-map", "breakeven-cold-fuse-to3600-3600-n1000-same"} <= made.keys()

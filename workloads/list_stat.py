@@ -1,0 +1,152 @@
+"""list-stat: list a directory, then stat a fraction of what was listed; the fraction is the variant.
+
+A READDIRPLUS brings attributes of all entries along, wanted or not; a listing that the kernel passes
+through brings none, and each entry looked at then costs a LOOKUP. Which is the better bargain
+depends on how many are looked at. The whole directory is listed before the first stat, as fts does
+(``find``, ``du``); GNU ``ls -l`` looks at each entry as it reads it, which is row ``readdirplus``. The
+kernel's adaptive mode tells the two apart: it goes on with READDIRPLUS only if names of the
+directory were looked up since its last buffer.
+
+Timeouts are long unless a run says otherwise: READDIRPLUS at its best, as what it brought along
+is still valid when it is asked for.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.model import Body, Bound, Cache, Context, Opcode, Shape, Sync, Timeouts, Workload
+from workloads import _expect, _layout, flat
+from workloads._bodies import Listings
+from workloads._native.opdriver import Driver
+
+PERCENTAGES = ("0", "1", "10", "50", "100")
+FEWEST_ENTRIES = 100
+"""Of a window: one per cent of fewer would be none."""
+WARM_PASSES = 5
+"""A warm window lists this many entries for each name of a storm: a millisecond at least."""
+STEPS = 4
+"""Names in the path of a flat directory."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which directories the windows list: so many each, ``windows`` times (warm: the same again)."""
+
+    directories: int
+    windows: int
+    passes: int
+
+
+def plan(context: Context) -> Plan:
+    """A few directories a window, none of them twice on a cold mount."""
+    count = flat.spec(context.entries).leaf_count
+    wanted = -(-max(context.names, FEWEST_ENTRIES) // context.entries)
+    if context.cache is Cache.WARM:
+        passes = WARM_PASSES * context.names // (wanted * context.entries)
+        return Plan(min(wanted, count), 1, max(passes, 1))
+    windows = min(context.windows, count)
+    return Plan(min(wanted, count // windows), windows, 1)
+
+
+def prepare(context: Context) -> Body:
+    """One driver over all windows' directories, the chosen names laid out with them."""
+    chosen = plan(context)
+    driver = Driver(
+        "scan-stat-some",
+        context.root,
+        items(context, chosen),
+        sync=context.sync.value,
+        once=context.cache is not Cache.WARM,
+        expected=context.entries,
+    )
+    most = None if context.cache is Cache.WARM else chosen.windows
+    return Listings(driver, chosen.directories * chosen.passes, context.entries, most)
+
+
+def items(context: Context, chosen: Plan) -> list[tuple[str, list[str]]]:
+    """(directory, names to stat in it) for every window, one window after the other."""
+    leaves = _layout.chance(context).sample(
+        range(flat.spec(context.entries).leaf_count), chosen.windows * chosen.directories
+    )
+    found = []
+    for window in range(chosen.windows):
+        group = leaves[window * chosen.directories : (window + 1) * chosen.directories]
+        picked: list[list[int]] = [[] for _ in group]
+        total = len(group) * context.entries
+        for number in spread(total, int(context.variant), context.seed + window):
+            place, entry = divmod(number, context.entries)
+            picked[place].append(entry)
+        found += [_item(context.entries, *pair) for pair in zip(group, picked, strict=True)]
+    return found
+
+
+def _item(entries: int, leaf: int, picked: Sequence[int]) -> tuple[str, list[str]]:
+    tree = flat.spec(entries)
+    path = f"{flat.folder(entries)}/{tree.dir_path(tree.first_leaf + leaf)}"
+    files = tree.file_paths(leaf * entries, entries) if picked else []
+    return path, [files[entry].rpartition("/")[2] for entry in picked]
+
+
+def spread(total: int, percentage: int, seed: int) -> list[int]:
+    """That many per cent of 0 to total - 1, one by chance from each of as many equal stretches.
+
+    At least one unless the percentage is 0. Every target of a round has the same seed.
+    """
+    chance = random.Random(seed)
+    count = max(round(total * percentage / 100), 1 if percentage else 0)
+    return [int((number + chance.random()) * total / count) for number in range(count)]
+
+
+def expect(context: Context) -> Mapping[Opcode, Bound]:
+    """Bounds that hold for every way of listing: which request brings what is the server's choice.
+
+    Per listing a path of STEPS names is walked, per stat one name below an open directory.
+    """
+    each = 1 / context.entries
+    bounds = {Opcode.OPENDIR: Bound(each, each)}
+    if context.sync is not Sync.AS_STAT:
+        return bounds
+    total = plan(context).directories * context.entries
+    share = len(spread(total, int(context.variant), context.seed)) / total
+    lookups, getattrs = STEPS * each + share, (STEPS + 1) * each + 2 * share
+    if context.cache is Cache.WARM:
+        return bounds | {
+            Opcode.LOOKUP: _warm(context.entry_timeout, lookups, lookups),
+            Opcode.GETATTR: _warm(context.attr_timeout, getattrs - share, getattrs),
+        }
+    # A directory never seen is looked up; what a level attached at first contact is not asked again.
+    # Attributes that a listing brought may be asked for all the same: in two of ninety trials on a
+    # busy machine (Linux 6.18) 10 and 196 of 1 000 were, and never again when tried alone.
+    asked_once = context.attr_timeout >= _expect.FOREVER_S
+    return bounds | {
+        Opcode.LOOKUP: Bound(each, lookups * _expect.REPEATED_PREFIX),
+        Opcode.GETATTR: Bound(
+            0, each + share if asked_once else getattrs * _expect.REPEATED_PREFIX
+        ),
+    }
+
+
+def _warm(timeout: float, least: float, most: float) -> Bound:
+    """Requests about names and attributes that were all asked for before."""
+    if timeout >= _expect.FOREVER_S:
+        return Bound(0, 0)
+    return Bound(0 if timeout else least, most * _expect.REPEATED_PREFIX)
+
+
+WORKLOAD = Workload(
+    name="list-stat",
+    summary="list a directory, then stat 0, 1, 10, 50 or 100 per cent of its entries",
+    op="one entry listed; so many per cent of them then stat'ed",
+    unit="entry",
+    prepare=prepare,
+    subject=frozenset({Opcode.READDIR, Opcode.READDIRPLUS, Opcode.GETATTR, Opcode.LOOKUP}),
+    shape=Shape.SLICES,
+    caches=(Cache.COLD_FUSE, Cache.WARM, Cache.COLD_ALL),
+    variants=PERCENTAGES,
+    expect=expect,
+    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    sized=True,
+)
