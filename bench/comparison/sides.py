@@ -1,0 +1,206 @@
+"""One side of a comparison: a run, a kernel or a target of it, or one series file.
+
+    RUN                     a directory, or a name under results/
+    RUN@KERNEL              one kernel of a run that had several
+    RUN:TARGET              one target of a run, ``RUN:TARGET@KERNEL`` on one kernel
+    RUN/series/NAME.json    one series; of a run if it lies in one, else what pyperf recorded
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyperf
+
+from bench.frame import TRIAL_DEFAULTS, Run, load
+from bench.model import Exit, Outcome, UserError
+from bench.stats import trial_medians
+from bench.store import find_run
+
+RESULTS = Path("results")
+Medians = Mapping[int, float]
+
+
+@dataclass(frozen=True, order=True)
+class Key:
+    """What a row is matched by: the group of `bench.frame`, and the target without its kernel.
+
+    ``target`` is empty where one target, or one series, was picked on purpose.
+    """
+
+    group: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of one side. ``medians`` are seconds (or instructions) per operation by round."""
+
+    medians: Medians
+    unit: str
+    attr_timeout: float
+    entry_timeout: float
+    level: str
+    verdicts: frozenset[str]
+    """What the proofs of its trials came to (bench.model.Verdict)."""
+    trouble: str
+    """Why it has no number, or fewer rounds than it might; empty when nothing went wrong."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """What one argument of a comparison stands for. Sides of one ``origin`` are paired by round."""
+
+    name: str
+    origin: Path
+    about: Mapping[str, Any]
+    rows: Mapping[Key, Row]
+    problems: tuple[str, ...]
+    release: str
+    """Of the kernel it was measured on."""
+
+    @property
+    def clock(self) -> str:
+        """``wall`` or ``instructions``."""
+        return str(self.about.get("clock") or "wall")
+
+
+def side(spec: str, results: Path = RESULTS) -> Side:
+    """Read what ``spec`` names; raises UserError in one line for what cannot be."""
+    path = Path(spec)
+    if path.is_file() and path.name != "run.json":
+        return _of_file(spec, path)
+    run, rest = _split(spec, results)
+    if rest.startswith("@"):
+        return _of_kernel(spec, run, rest[1:])
+    if rest.startswith(":"):
+        chosen = run.trials[run.trials["target"] == rest[1:]]
+        if chosen.empty:
+            known = ", ".join(sorted(set(run.trials["target"]))) or "none"
+            raise UserError(f"{spec}: no target {rest[1:]!r} in this run; it has {known}")
+        return _of_trials(spec, run, chosen, rest[1:].partition("@")[2], picked=True)
+    return _of_trials(spec, run, run.trials, "")
+
+
+def _split(spec: str, results: Path) -> tuple[Run, str]:
+    """The run of the longest part of ``spec`` that is one, and what is left of it."""
+    ends = [len(spec), *(match.start() for match in reversed([*re.finditer("[:@]", spec)]))]
+    for end in ends:
+        try:
+            found = find_run(spec[:end] or ".", results)
+        except UserError:
+            continue
+        return load(found), spec[end:]
+    raise UserError(
+        f"{spec}: no such run or file; give a run (a directory, or a name under {results}/), "
+        "RUN@KERNEL, RUN:TARGET or a series/*.json"
+    )
+
+
+def _of_kernel(spec: str, run: Run, kernel: str) -> Side:
+    """The rows of one kernel of a run; their targets lose their ``@KERNEL``."""
+    labels = [str(entry.get("label")) for entry in run.about.get("kernels") or ()]
+    if kernel not in labels:
+        raise UserError(f"{spec}: no kernel {kernel!r} in this run; it has {_known(labels)}")
+    if len(labels) == 1:
+        return _of_trials(spec, run, run.trials, kernel)
+    chosen = run.trials[run.trials["target"].str.endswith(f"@{kernel}")]
+    return _of_trials(spec, run, chosen, kernel)
+
+
+def _known(labels: list[str]) -> str:
+    return ", ".join(labels) or "only the kernel it ran on"
+
+
+def _of_trials(
+    spec: str, run: Run, trials: pd.DataFrame, kernel: str, *, picked: bool = False
+) -> Side:
+    """A side of these trials of a run; ``picked`` ones go by their group alone."""
+    samples = run.samples[run.samples["trial"].isin(trials["trial"])]
+    medians = trial_medians(samples)
+    rows = {}
+    for (group, target), own in trials.groupby(["group", "target"], sort=False):
+        bare = str(target).removesuffix(f"@{kernel}") if kernel else str(target)
+        key = Key(str(group), "" if picked else bare)
+        rows[key] = _row(own, medians.get((str(group), str(target)), {}))
+    return Side(spec, run.path.resolve(), run.about, rows, run.problems, _release(run, kernel))
+
+
+def _row(trials: pd.DataFrame, medians: Medians) -> Row:
+    first = trials.iloc[0]
+    lost = trials[trials["outcome"] != Outcome.OK]
+    reasons = dict.fromkeys(str(reason) for reason in lost["reason"] if reason)
+    trouble = f"{len(lost)} of {len(trials)} trials lost: {'; '.join(reasons)}" if len(lost) else ""
+    if not medians and not trouble:
+        trouble = "no sample that is a time"
+    return Row(
+        medians=medians,
+        unit=str(first["unit"]),
+        attr_timeout=float(first["attr_timeout"]),
+        entry_timeout=float(first["entry_timeout"]),
+        level=str(first["level"]),
+        verdicts=frozenset(str(verdict) for verdict in trials["verdict"] if verdict),
+        trouble=trouble,
+    )
+
+
+def _release(run: Run, kernel: str) -> str:
+    entries = run.about.get("kernels") or ()
+    of_label = [entry.get("release") for entry in entries if entry.get("label") == kernel]
+    return str((of_label or [run.about.get("environment", {}).get("kernel_release")])[0] or "")
+
+
+def _of_file(spec: str, path: Path) -> Side:
+    """One series: of its run where it lies in one, so that the run says what it was measured on."""
+    above = path.resolve().parent.parent
+    if path.resolve().parent.name == "series" and (above / "run.json").exists():
+        run = load(above)
+        chosen = run.trials[run.trials["series"] == path.stem]
+        if not chosen.empty:
+            return _of_trials(spec, run, chosen, "", picked=True)
+    return _of_pyperf(spec, path)
+
+
+def _of_pyperf(spec: str, path: Path) -> Side:
+    """A pyperf file alone: its runs are the rounds, its metadata all there is to know."""
+    try:
+        benchmark = pyperf.Benchmark.load(str(path))
+        values = [list(run.values) for run in benchmark.get_runs()]
+        known = benchmark.get_metadata()
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        raise UserError(f"{spec}: cut short or not a pyperf file ({error})") from None
+    line = {**TRIAL_DEFAULTS, "series": benchmark.get_name(), "outcome": Outcome.OK.value}
+    frame = pd.DataFrame([{**line, "round": number} for number in range(len(values))])
+    frame["attr_timeout"] = float(known.get("attr_timeout_s", "nan"))
+    frame["entry_timeout"] = float(known.get("entry_timeout_s", "nan"))
+    medians = {n: float(pd.Series(own).median()) for n, own in enumerate(values) if own}
+    about = _about_of(known)
+    release = str(about["environment"]["kernel_release"] or "")
+    rows = {Key("", ""): _row(frame, medians)} if values else {}
+    return Side(spec, path.resolve(), about, rows, (), release)
+
+
+def _about_of(known: Mapping[str, Any]) -> dict[str, Any]:
+    """What pyperf's metadata say in the words of run.json."""
+    release = re.match(r"Linux-(.*?)-(?:x86_64|aarch64)", str(known.get("platform", "")))
+    return {
+        "clock": known.get("clock", "wall"),
+        "environment": {
+            "cpu_model": known.get("cpu_model_name"),
+            "cpu_count": known.get("cpu_count"),
+            "kernel_release": release and release[1],
+        },
+    }
+
+
+def refuse_empty(sides: list[Side]) -> None:
+    """Raises UserError, with Exit.NOTHING, for a side in which there is no trial at all."""
+    for one in sides:
+        if not one.rows:
+            why = "; ".join(one.problems) or "it has no trial"
+            raise UserError(f"{one.name}: nothing was measured in it: {why}", Exit.NOTHING)
