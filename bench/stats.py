@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import stdtr, stdtrit
 
 RESAMPLES = 10_000
 SEED = 20_260_601
@@ -37,6 +37,9 @@ class Estimate:
     note: str = ""
     points: tuple[float, ...] = ()
     """What it was estimated from: trial medians, or one ratio for each round."""
+    p: float = math.nan
+    """Of a ratio: how likely one as far from 1 were if the truth were 1; two-sided, by the model
+    its interval comes from, so that p < 0.05 where the interval leaves 1 out. NaN without one."""
 
     @property
     def known(self) -> bool:
@@ -78,7 +81,47 @@ def paired_ratio(over: Mapping[int, float], under: Mapping[int, float]) -> Estim
     """Ratio of two series of trial medians, paired by round: what a whole round shares cancels."""
     rounds = sorted(over.keys() & under.keys())
     logs = np.array([math.log(over[number] / under[number]) for number in rounds])
-    return _estimate(logs)
+    return _with_p(_estimate(logs))
+
+
+def unpaired_ratio(over: Sequence[float], under: Sequence[float]) -> Estimate:
+    """Ratio of the medians of two runs' trial medians, whose rounds have nothing in common.
+
+    Its interval adds the two in quadrature on the log scale (square-and-add of Zou and Donner,
+    Statistics in Medicine 27, 2008); n is the smaller number of rounds. It has no points.
+    """
+    above, below = centre(over), centre(under)
+    n = min(above.n, below.n)
+    if not (above.known and below.known):
+        return Estimate(math.nan, math.nan, math.nan, 0, "n=0: nothing measured")
+    value = math.log(above.value / below.value)
+    if not (above.has_interval and below.has_interval):
+        note = below.note if above.has_interval else above.note
+        return Estimate(math.exp(value), math.nan, math.nan, n, note)
+    half = math.hypot(*(math.log(side.high / side.value) for side in (above, below)))
+    return _with_p(Estimate(math.exp(value), math.exp(value - half), math.exp(value + half), n))
+
+
+def geometric_mean(estimates: Sequence[Estimate]) -> Estimate:
+    """Geometric mean of ratios over the rows of a table, with its interval.
+
+    Where every row has the same number of rounds, rounds are averaged first and stay the unit
+    of replication: what a round does to all rows is then in the interval. Else the interval is as wide as
+    if all rows erred together. A row without a value is left out; n is the fewest rounds.
+    """
+    known = [estimate for estimate in estimates if estimate.known]
+    if not known:
+        return Estimate(math.nan, math.nan, math.nan, 0, "n=0: nothing measured")
+    counts = {len(estimate.points) for estimate in known}
+    if len(counts) == 1 and counts != {0}:
+        logs = np.log([estimate.points for estimate in known]).mean(axis=0)
+        return _with_p(_estimate(np.asarray(logs, dtype=np.float64)))
+    n = min(estimate.n for estimate in known)
+    value = float(np.mean([math.log(estimate.value) for estimate in known]))
+    if not all(estimate.has_interval for estimate in known):
+        return Estimate(math.exp(value), math.nan, math.nan, n, f"n={n}: too few in some rows")
+    half = float(np.mean([math.log(one.high / one.low) / 2 for one in known]))
+    return _with_p(Estimate(math.exp(value), math.exp(value - half), math.exp(value + half), n))
 
 
 def percentiles(histogram: Mapping[float, int], shares: Sequence[float]) -> tuple[float, ...]:
@@ -106,6 +149,16 @@ def _estimate(logs: Array) -> Estimate:
     half = _half_width(logs)
     low, high = math.exp(value - half), math.exp(value + half)
     return Estimate(math.exp(value), low, high, n, "", points)
+
+
+def _with_p(ratio: Estimate) -> Estimate:
+    """The ratio, and the p at which its interval would just reach 1."""
+    if not ratio.has_interval:
+        return ratio
+    freedom = max(ratio.n - 1, 1)
+    t = float(stdtrit(freedom, 0.5 + CONFIDENCE / 2))
+    half = math.log(ratio.high / ratio.low) / 2
+    return replace(ratio, p=float(2 * stdtr(freedom, -t * abs(math.log(ratio.value)) / half)))
 
 
 def _half_width(logs: Array) -> float:
