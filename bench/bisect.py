@@ -130,8 +130,6 @@ def step(job: Job, build: Build, measure: Measure) -> Verdict:
     try:
         verdict, reason = judge(measure(job, build(job), run), job.threshold)
     except UserError as error:
-        if error.code == Exit.INTERRUPTED:
-            raise
         verdict, reason = Verdict.SKIP, str(error)
     line = {"revision": revision, "verdict": verdict.name.lower(), "reason": reason}
     with (Path(job.output) / STEPS).open("a") as file:
@@ -207,7 +205,9 @@ def _refuse_not_bad(bad: str, code: int, job: Job) -> None:
         return
     last = list(steps(Path(job.output)))[-1:]
     reason = str(last[0]["reason"]) if last else f"the step ended with {code}; see {job.output}"
-    raise UserError(f"{bad} is not found to be bad, so there is nothing to find: {reason}", Exit.NOTHING)
+    raise UserError(
+        f"{bad} is not found to be bad, so there is nothing to find: {reason}", Exit.NOTHING
+    )
 
 
 def _candidates(tree: str) -> list[str]:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import os
 import sys
 import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.compare_cli import percent
 from bench.model import Exit, UserError
 
 if TYPE_CHECKING:
@@ -60,23 +60,15 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         help="more instructions per operation than this are bad (default: 1)",
     )
     command.add_argument(
-        "--config", type=Path, metavar="FRAGMENT", help="configuration fragment (default: the lab's)"
+        "--config",
+        type=Path,
+        metavar="FRAGMENT",
+        help="configuration fragment (default: the lab's)",
     )
     command.add_argument("--output", type=Path, metavar="DIR", help="where steps and runs are kept")
     command.add_argument("--json", action="store_true", help="result and steps as one JSON object")
     command.add_argument("--step", type=Path, metavar="JOB", help=argparse.SUPPRESS)
     command.set_defaults(command=command_bisect)
-
-
-def percent(text: str) -> float:
-    """A percentage, 0 or more."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage, 0 or more")
-    return number
 
 
 def command_bisect(arguments: argparse.Namespace, _argv: list[str]) -> int:
@@ -162,7 +154,9 @@ def report(found: Found, source: Path, *, as_json: bool) -> int:
     if code is Exit.MEASURED:
         print(f"first bad revision: {found.candidates[0]}")
         return code
-    print("cannot be told apart, as what lies between was skipped; the first bad revision is one of")
+    print(
+        "cannot be told apart, as what lies between was skipped; the first bad revision is one of"
+    )
     for revision in found.candidates:
         print(f"  {revision}")
     print(f"to look at them: git -C {source} log --no-walk REVISION")

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bench import kernel_cli
+from bench import bisect_cli, compare_cli, kernel_cli
 from bench.model import Cache, Clock, Exit, Level, Placement, Sync, UserError
 
 if TYPE_CHECKING:
@@ -105,6 +105,8 @@ def parser() -> Parser:
     add_show(commands)
     add_clean(commands)
     kernel_cli.add(commands)
+    compare_cli.add(commands)
+    bisect_cli.add(commands)
     return top
 
 

@@ -11,10 +11,12 @@ import enum
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import numpy as np
 from scipy.stats import ttest_ind
+
+from bench.stats import Array
 
 ALPHA = 0.05
 FEWEST = 3
@@ -134,7 +136,7 @@ def overall(given: Sequence[Answer]) -> Answer:
     return Answer.CANNOT_TELL
 
 
-def _p(over: object, under: object, alternative: str) -> float:
+def _p(over: Array, under: Array, alternative: Literal["less", "greater"]) -> float:
     return float(ttest_ind(over, under, equal_var=False, alternative=alternative).pvalue)
 
 

@@ -1,16 +1,17 @@
 """One side of a comparison: a run, a kernel or a target of it, or one series file.
 
-    RUN                     a directory, or a name under results/
-    RUN@KERNEL              one kernel of a run that had several
-    RUN:TARGET              one target of a run, ``RUN:TARGET@KERNEL`` on one kernel
-    RUN/series/NAME.json    one series; of a run if it lies in one, else what pyperf recorded
+RUN                     a directory, or a name under results/
+RUN@KERNEL              one kernel of a run that had several
+RUN:TARGET              one target of a run, ``RUN:TARGET@KERNEL`` on one kernel
+RUN/series/NAME.json    one series; of a run if it lies in one, else what pyperf recorded
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,8 @@ import pandas as pd
 import pyperf
 
 from bench.frame import TRIAL_DEFAULTS, Run, load
-from bench.model import Exit, Outcome, UserError
-from bench.stats import trial_medians
+from bench.model import Clock, Exit, Outcome, UserError
+from bench.stats import Estimate, centre, trial_medians
 from bench.store import find_run
 
 RESULTS = Path("results")
@@ -54,20 +55,38 @@ class Row:
 
 @dataclass(frozen=True)
 class Side:
-    """What one argument of a comparison stands for. Sides of one ``origin`` are paired by round."""
+    """What one argument of a comparison stands for: ``part`` of the run or file at ``origin``."""
 
     name: str
     origin: Path
+    part: str
     about: Mapping[str, Any]
     rows: Mapping[Key, Row]
     problems: tuple[str, ...]
     release: str
     """Of the kernel it was measured on."""
 
+    def paired_with(self, other: Side) -> bool:
+        """Whether both are parts of one run: then a round of one is a round of the other."""
+        return self.origin == other.origin and self.part != other.part
+
     @property
     def clock(self) -> str:
         """``wall`` or ``instructions``."""
-        return str(self.about.get("clock") or "wall")
+        return str(self.about.get("clock") or Clock.WALL)
+
+    def middle(self, row: Row) -> Estimate:
+        """The median of a row's trial medians, with its interval (of instructions: their range)."""
+        estimate = centre(list(row.medians.values()))
+        return over_boots(estimate) if self.clock == Clock.INSTRUCTIONS else estimate
+
+
+def over_boots(estimate: Estimate) -> Estimate:
+    """Of instructions the range is the interval: two boots agree to a fraction of a per cent."""
+    if estimate.n < 2:
+        return estimate
+    points = estimate.points
+    return replace(estimate, low=min(points), high=max(points), note="", p=math.nan)
 
 
 def side(spec: str, results: Path = RESULTS) -> Side:
@@ -77,14 +96,19 @@ def side(spec: str, results: Path = RESULTS) -> Side:
         return _of_file(spec, path)
     run, rest = _split(spec, results)
     if rest.startswith("@"):
-        return _of_kernel(spec, run, rest[1:])
+        return _of_kernel(spec, run, rest)
     if rest.startswith(":"):
         chosen = run.trials[run.trials["target"] == rest[1:]]
         if chosen.empty:
             known = ", ".join(sorted(set(run.trials["target"]))) or "none"
             raise UserError(f"{spec}: no target {rest[1:]!r} in this run; it has {known}")
-        return _of_trials(spec, run, chosen, rest[1:].partition("@")[2], picked=True)
-    return _of_trials(spec, run, run.trials, "")
+        return _of_trials(spec, run, chosen, rest, picked=True)
+    return whole(spec, run)
+
+
+def whole(name: str, run: Run) -> Side:
+    """All of a run."""
+    return _of_trials(name, run, run.trials, "")
 
 
 def _split(spec: str, results: Path) -> tuple[Run, str]:
@@ -102,15 +126,16 @@ def _split(spec: str, results: Path) -> tuple[Run, str]:
     )
 
 
-def _of_kernel(spec: str, run: Run, kernel: str) -> Side:
+def _of_kernel(spec: str, run: Run, part: str) -> Side:
     """The rows of one kernel of a run; their targets lose their ``@KERNEL``."""
+    kernel = part.removeprefix("@")
     labels = [str(entry.get("label")) for entry in run.about.get("kernels") or ()]
     if kernel not in labels:
         raise UserError(f"{spec}: no kernel {kernel!r} in this run; it has {_known(labels)}")
     if len(labels) == 1:
-        return _of_trials(spec, run, run.trials, kernel)
-    chosen = run.trials[run.trials["target"].str.endswith(f"@{kernel}")]
-    return _of_trials(spec, run, chosen, kernel)
+        return _of_trials(spec, run, run.trials, part)
+    chosen = run.trials[run.trials["target"].str.endswith(part)]
+    return _of_trials(spec, run, chosen, part)
 
 
 def _known(labels: list[str]) -> str:
@@ -118,9 +143,10 @@ def _known(labels: list[str]) -> str:
 
 
 def _of_trials(
-    spec: str, run: Run, trials: pd.DataFrame, kernel: str, *, picked: bool = False
+    spec: str, run: Run, trials: pd.DataFrame, part: str, *, picked: bool = False
 ) -> Side:
     """A side of these trials of a run; ``picked`` ones go by their group alone."""
+    kernel = part.partition("@")[2]
     samples = run.samples[run.samples["trial"].isin(trials["trial"])]
     medians = trial_medians(samples)
     rows = {}
@@ -128,7 +154,8 @@ def _of_trials(
         bare = str(target).removesuffix(f"@{kernel}") if kernel else str(target)
         key = Key(str(group), "" if picked else bare)
         rows[key] = _row(own, medians.get((str(group), str(target)), {}))
-    return Side(spec, run.path.resolve(), run.about, rows, run.problems, _release(run, kernel))
+    release = _release(run, kernel)
+    return Side(spec, run.path.resolve(), part, run.about, rows, run.problems, release)
 
 
 def _row(trials: pd.DataFrame, medians: Medians) -> Row:
@@ -162,7 +189,7 @@ def _of_file(spec: str, path: Path) -> Side:
         run = load(above)
         chosen = run.trials[run.trials["series"] == path.stem]
         if not chosen.empty:
-            return _of_trials(spec, run, chosen, "", picked=True)
+            return _of_trials(spec, run, chosen, f"/{path.name}", picked=True)
     return _of_pyperf(spec, path)
 
 
@@ -182,7 +209,7 @@ def _of_pyperf(spec: str, path: Path) -> Side:
     about = _about_of(known)
     release = str(about["environment"]["kernel_release"] or "")
     rows = {Key("", ""): _row(frame, medians)} if values else {}
-    return Side(spec, path.resolve(), about, rows, (), release)
+    return Side(spec, path.resolve(), "", about, rows, (), release)
 
 
 def _about_of(known: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,7 @@ CHECKS: tuple[tuple[str, str, Pick], ...] = (
 )
 """(word, what it is, where it stands in run.json). Who changes one of these changes a number."""
 
-WORDS = tuple(dict.fromkeys(what for what, _, _ in CHECKS)) + (TIMEOUTS,)
+WORDS = (*dict.fromkeys(what for what, _, _ in CHECKS), TIMEOUTS)
 """Everything that can differ, by the word ``--allow-different`` takes for it."""
 
 
@@ -77,16 +77,18 @@ def kernels(base: Side, patched: Side) -> list[str]:
     """How the kernels differ, in sentences: their releases, and what they pass through."""
     said = []
     if base.release != patched.release:
-        said.append(f"kernel: {base.release or 'not recorded'} and {patched.release or 'not recorded'}")
+        said.append(
+            f"kernel: {base.release or 'not recorded'} and {patched.release or 'not recorded'}"
+        )
     levels: dict[str, list[str]] = {}
     for key in sorted(base.rows.keys() & patched.rows.keys()):
         one, other = base.rows[key].level, patched.rows[key].level
         if one != other:
-            levels.setdefault(f"{one} and {other}", []).append(key.target or key.group)
-    return said + [
-        f"level in force: {pair} ({', '.join(dict.fromkeys(names))})"
-        for pair, names in levels.items()
-    ]
+            levels.setdefault(f"{one} and {other}", []).append(key.target)
+    for pair, targets in levels.items():
+        names = ", ".join(dict.fromkeys(filter(None, targets)))
+        said.append(f"level in force: {pair}" + (f" ({names})" if names else ""))
+    return said
 
 
 def refuse(base: Side, patched: Side, allowed: frozenset[str]) -> list[Difference]:
@@ -113,7 +115,7 @@ def refuse(base: Side, patched: Side, allowed: frozenset[str]) -> list[Differenc
     return found
 
 
-def _timeouts(row: Row) -> str:
+def timeouts(row: Row) -> str:
     """In words, as NaN (not recorded) is not equal to itself."""
     return f"{units.seconds(row.attr_timeout)}/{units.seconds(row.entry_timeout)}"
 
@@ -122,7 +124,7 @@ def _timeouts_apart(base: Side, patched: Side) -> list[Difference]:
     """Rows whose mounts had other timeouts, told once for every pair of them."""
     apart: dict[str, list[str]] = {}
     for key in sorted(base.rows.keys() & patched.rows.keys()):
-        one, other = (_timeouts(side.rows[key]) for side in (base, patched))
+        one, other = (timeouts(side.rows[key]) for side in (base, patched))
         if one != other:
             apart.setdefault(f"{one} and {other}", []).append(_named(key))
     return [

@@ -12,7 +12,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"pandas", "matplotlib", "scipy", "numpy", "pyfuse3", "trio", "jinja2"}
-REPORT_ONLY = {"bench.frame", "bench.stats", "bench.verdicts", "bench.guards", "bench.report"}
+REPORT_ONLY = {
+    "bench.frame", "bench.stats", "bench.verdicts", "bench.guards", "bench.equivalence",
+    "bench.report", "bench.comparison",
+}  # fmt: skip
+REPORT_FILES = {"frame.py", "stats.py", "verdicts.py", "guards.py", "equivalence.py"}
 
 
 def imported(path: Path) -> set[str]:
@@ -27,9 +31,7 @@ def imported(path: Path) -> set[str]:
 
 
 def of_report(path: Path) -> bool:
-    return (
-        path.name in ("frame.py", "stats.py", "verdicts.py", "guards.py") or "report" in path.parts
-    )
+    return path.name in REPORT_FILES or bool({"report", "comparison"} & set(path.parts))
 
 
 def modules(folder: str) -> Iterator[Path]:
