@@ -13,6 +13,7 @@ import re
 import signal
 import subprocess
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
@@ -122,17 +123,30 @@ def worktree(source: Path, tree: Path, revision: str) -> Iterator[None]:
         _git(source, "worktree", "prune")
 
 
-def step(job: Job, build: Build, measure: Measure) -> Verdict:
-    """The verdict on what the tree is at now; every reason is written down."""
-    done = len(list(steps(Path(job.output))))
-    revision = _commit(Path(job.tree), "HEAD")
-    run = Path(job.output) / f"step-{done + 1:02}"
+def step(job_file: Path, build: Build, measure: Measure) -> int:
+    """What ``git bisect run`` calls: the exit code for what the tree is at.
+
+    What is no verdict must not look like one (Python ends a traceback with git's "bad").
+    """
+    try:
+        return verdict_on(Job.load(job_file), build, measure)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except Exception:
+        traceback.print_exc()
+        return Verdict.ABORT
+
+
+def verdict_on(job: Job, build: Build, measure: Measure) -> Verdict:
+    """Build, measure and judge what the tree is at now; the reason is written down."""
+    output, revision = Path(job.output), _commit(Path(job.tree), "HEAD")
+    run = output / f"step-{len(list(steps(output))) + 1:02}"
     try:
         verdict, reason = judge(measure(job, build(job), run), job.threshold)
     except UserError as error:
         verdict, reason = Verdict.SKIP, str(error)
     line = {"revision": revision, "verdict": verdict.name.lower(), "reason": reason}
-    with (Path(job.output) / STEPS).open("a") as file:
+    with (output / STEPS).open("a") as file:
         file.write(json.dumps(line) + "\n")
     print(f"{revision[:12]} {line['verdict']}: {reason}", flush=True)
     return verdict

@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import sys
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,7 +75,7 @@ def command_bisect(arguments: argparse.Namespace, _argv: list[str]) -> int:
     from bench import bisect, kernel, registry, runner
 
     if arguments.step:
-        return step(arguments.step)
+        return bisect.step(arguments.step, build, measure)
     if not (arguments.good and arguments.bad and arguments.source):
         raise UserError("bisect needs --good REV, --bad REV and --source DIR")
     workloads = tuple(arguments.workload or ("getattr-storm",))
@@ -99,19 +98,6 @@ def command_bisect(arguments: argparse.Namespace, _argv: list[str]) -> int:
         job, arguments.source, arguments.good, arguments.bad, bisect.command(), build, say
     )
     return report(found, arguments.source, as_json=arguments.json)
-
-
-def step(job_file: Path) -> int:
-    """One revision. What is no verdict must not look like one: it ends the bisection."""
-    from bench import bisect
-
-    try:
-        return bisect.step(bisect.Job.load(job_file), build, measure)
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
-    except Exception:
-        traceback.print_exc()
-        return bisect.Verdict.ABORT
 
 
 def build(job: Job) -> str:

@@ -18,7 +18,7 @@ from bench.report.figures import GRID, Sheet, legend_grid
 from bench.report.panels import style, tick
 
 WIDTH_IN, PANEL_IN = 7.0, 2.4
-LABELS_IN = 1.15
+LABELS_IN = 1.0
 """Below the panel: run and kernel of each point, turned."""
 LABEL_LETTERS = 22
 MOST_LABELS = 30
@@ -88,6 +88,7 @@ def _axis(axes: Axes, names: Sequence[tuple[str, str, str]]) -> None:
     axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
     axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.tick_params(axis="y", which="minor", length=0)
     axes.grid(axis="y", color=GRID, linewidth=0.7)
     axes.set_xlim(-0.5, len(names) - 0.5)
     each = math.ceil(len(names) / MOST_LABELS)

@@ -62,7 +62,7 @@ def sentences(made: Comparison) -> Iterator[str]:
     more = [row.judgement.more_trials for row in made.rows if row.judgement.more_trials]
     if more:
         spread = f"{min(more)} to {max(more)}" if min(more) < max(more) else f"{more[0]}"
-        yield f"too noisy rows would need {spread} more rounds to exclude a difference of 5 %"
+        yield f"rounds to add until noisy rows exclude a difference of 5 %: {spread}"
     if made.mean.known and len(found) > 1:
         yield f"geometric mean of the ratios: {_ratio(made.mean)} {_interval(made.mean)}".rstrip()
     worst = sorted(made.regressions, key=lambda row: -row.ratio.value)

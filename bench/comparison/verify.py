@@ -83,8 +83,8 @@ def verify(theirs_dir: Path, ours_dir: Path, margin: float) -> Verification:
 
 
 def _same_trials(theirs: Path, ours: Path) -> bool:
-    files = [path / "trials.jsonl" for path in (theirs, ours)]
-    return all(file.exists() for file in files) and filecmp.cmp(*files, shallow=False)
+    one, other = theirs / "trials.jsonl", ours / "trials.jsonl"
+    return one.exists() and other.exists() and filecmp.cmp(one, other, shallow=False)
 
 
 def _pairs(theirs: Side, against: Sequence[str]) -> dict[Key, str]:
