@@ -25,7 +25,7 @@ BARS = (
 )
 PLAIN_BARS = "_.:-=+*#"
 """For a terminal that has no block characters."""
-NAME, SPARK = 26, 24
+NAME, SPARK = 24, 20
 
 
 @dataclass(frozen=True)
