@@ -16,7 +16,7 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bench.kernel_diff import Figure
@@ -98,7 +98,7 @@ def find(
     with worktree(source, Path(job.tree), last):
         say(f"building {good} ({first[:12]})")
         _checked(job.tree, "checkout", "-q", "--detach", first)
-        job = Job(**{**asdict(job), "base": build(job)})
+        job = replace(job, base=_built(job, build, good))
         command = [*command, str(job.save())]
         _checked(job.tree, "checkout", "-q", "--detach", last)
         say(f"trying {bad} ({last[:12]})")
@@ -109,6 +109,13 @@ def find(
         if code not in (0, 2):  # 2: only skipped revisions are left
             raise UserError(f"git bisect run ended with {code}; see {job.output}", Exit.NOTHING)
     return Found(candidates, tuple(steps(Path(job.output))))
+
+
+def _built(job: Job, build: Build, good: str) -> str:
+    try:
+        return build(job)
+    except UserError as error:
+        raise UserError(f"{good}: nothing to compare with: {error}", Exit.NOTHING) from None
 
 
 @contextmanager

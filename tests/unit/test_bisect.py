@@ -162,6 +162,20 @@ def test_a_row_without_a_trial_is_undecided() -> None:
     assert bisect.judge({}, 1.0)[0] is Verdict.SKIP
 
 
+def test_a_good_revision_that_does_not_build(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The real build, on a repository that is no kernel: one line, exit 3, nothing left."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    source = repository(tmp_path / "linux", "1000", "1030")
+    asked = ["--good", "r0", "--bad", "r1", "--source", str(source)]
+    assert main(["bisect", *asked, "--output", str(tmp_path / "output")]) == Exit.NOTHING
+    said = capsys.readouterr().err.strip().splitlines()
+    assert said[-1].startswith("bench: r0: nothing to compare with: ")
+    assert is_untouched(source)
+    assert not list((tmp_path / "cache").rglob("bisect-*/.git"))
+
+
 def test_the_command_line_names_what_is_missing(capsys: pytest.CaptureFixture[str]) -> None:
     """Two revisions and a tree are needed."""
     assert main(["bisect", "--good", "v1"]) == Exit.USAGE
