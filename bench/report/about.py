@@ -15,7 +15,6 @@ from bench.frame import Run
 from bench.model import Level
 from bench.report import units
 from bench.report.rows import Row, targets
-from bench.stats import RESAMPLES, SEED
 
 
 @dataclass(frozen=True)
@@ -158,8 +157,8 @@ def method() -> str:
     if what is units.INSTRUCTIONS:
         return f"{middle}ratios are paired by boot, beside them their range over the boots"
     return (
-        f"{middle}ratios are paired by round; 95 % intervals by block bootstrap over rounds, "
-        f"{RESAMPLES} resamples, seed {SEED}, not corrected for the number of rows"
+        f"{middle}ratios are paired by round; 95 % intervals over rounds, their autocorrelation "
+        "averaged over (bench/intervals.py), each for its own row alone"
     )
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.frame import Run
+from bench.guards import Flag, SeriesKey
 from bench.model import Cache, Level, Outcome, Verdict
+from bench.noise import load_noise_floor
 from bench.report import units
+from bench.report.judging import Table, flags_of, judge
 from bench.stats import Estimate, centre, paired_ratio, percentiles, trial_medians
+from bench.verdicts import Judgement
 
 Record = Mapping[str, Any]
 
@@ -73,6 +77,10 @@ class Line:
     """Trials that failed or were skipped, counted, with the reason."""
     latency: tuple[tuple[float, ...], ...]
     """The percentiles of SHARES in ns, for each trial that recorded a histogram."""
+    judgements: Mapping[str, Judgement] = field(default_factory=dict)
+    """What each ratio shows, by baseline; none of the floor, which is what others are held to."""
+    flags: tuple[Flag, ...] = ()
+    """What the guards saw in the series: outliers, drift, and what makes it implausible."""
 
 
 @dataclass(frozen=True)
@@ -132,7 +140,50 @@ def rows(run: Run) -> list[Row]:
             {str(key): value for key, value in record.items()}
         )
     made = [_row(key, records, run, medians, against) for key, records in groups.items()]
+    made = _judged(made, run, medians)
     return sorted(made, key=lambda row: _order(row, run))
+
+
+def _judged(
+    made: Sequence[Row], run: Run, medians: Mapping[SeriesKey, Mapping[int, float]]
+) -> list[Row]:
+    """The rows with a judgement beside every ratio and the guards' flags on every line."""
+    lines = [(row.key, line) for row in made for line in row.lines]
+    known = targets(run)
+    noise = load_noise_floor(run.path.parent)
+    table = Table(
+        ratios={
+            (key, line.target.name, name): ratio
+            for key, line in lines
+            for name, ratio in line.ratios.items()
+            if not line.target.native
+        },
+        verdicts={(key, line.target.name): line.verdict for key, line in lines},
+        floor=next((target.name for target in known if target.native), ""),
+        twins=[(one.name, other.name) for one in known for other in known if _twins(one, other)],
+        samples=run.samples,
+        medians=medians,
+        timed=units.quantity() is units.WALL,
+        noise={key: one.floor for key, one in noise.items()},
+    )
+    flags = flags_of(table)
+    judgements = judge(table, flags)
+
+    def judged(key: str, line: Line) -> Line:
+        name = line.target.name
+        found = {
+            base: judgements[key, name, base]
+            for base in line.ratios
+            if (key, name, base) in judgements
+        }
+        return replace(line, judgements=found, flags=tuple(flags.get((key, name), ())))
+
+    return [replace(row, lines=tuple(judged(row.key, line) for line in row.lines)) for row in made]
+
+
+def _twins(one: Target, other: Target) -> bool:
+    """Whether the other is the same server with passthrough off."""
+    return one.daemon != other.daemon == one.daemon.replace("passthrough", "plain")
 
 
 def _order(row: Row, run: Run) -> tuple[object, ...]:
@@ -163,7 +214,7 @@ def _row(
     key: str,
     records: Sequence[Record],
     run: Run,
-    medians: Mapping[tuple[str, str], Mapping[int, float]],
+    medians: Mapping[SeriesKey, Mapping[int, float]],
     against: Sequence[str],
 ) -> Row:
     first = records[0]

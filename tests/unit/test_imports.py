@@ -13,10 +13,15 @@ import pytest
 ROOT = Path(__file__).parents[2]
 HEAVY = {"pandas", "matplotlib", "scipy", "numpy", "pyfuse3", "trio", "jinja2"}
 REPORT_ONLY = {
-    "bench.frame", "bench.stats", "bench.verdicts", "bench.guards", "bench.equivalence",
-    "bench.report", "bench.comparison",
-}  # fmt: skip
-REPORT_FILES = {"frame.py", "stats.py", "verdicts.py", "guards.py", "equivalence.py"}
+    "bench.frame",
+    "bench.stats",
+    "bench.intervals",
+    "bench.verdicts",
+    "bench.guards",
+    "bench.equivalence",
+    "bench.report",
+    "bench.comparison",
+}
 
 
 def imported(path: Path) -> set[str]:
@@ -31,7 +36,8 @@ def imported(path: Path) -> set[str]:
 
 
 def of_report(path: Path) -> bool:
-    return path.name in REPORT_FILES or bool({"report", "comparison"} & set(path.parts))
+    names = {"frame", "stats", "intervals", "verdicts", "guards", "equivalence"}
+    return path.stem in names or bool({"report", "comparison"} & set(path.parts))
 
 
 def modules(folder: str) -> Iterator[Path]:
