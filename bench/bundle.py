@@ -1,6 +1,6 @@
 """A published run in one file: configuration, tree seed and samples, for others to run again.
 
-A bundle is a tar.gz of run.json, trials.jsonl and series/*.json with a manifest of their SHA-256.
+A bundle is a tar.gz of run.json, *.jsonl and series/*.json with a manifest of their SHA-256.
 The same run gives the same bytes. Reading trusts nothing: only these names, only plain files.
 """
 
@@ -23,7 +23,7 @@ from bench.store import RunDirectory
 VERSION = 1
 """Of the bundle; what is in it has the schema of results/README.md."""
 MANIFEST = "bundle.json"
-NAMES = re.compile(r"(?:bundle\.json|run\.json|trials\.jsonl|series/[\w@:.,=+-]+\.json)")
+NAMES = re.compile(r"(?:bundle\.json|run\.json|[a-z]+\.jsonl|series/[\w@:.,=+-]+\.json)")
 LARGEST_BYTES = 1 << 30
 """Of everything in a bundle, unpacked: a run of 10^6 samples is a fiftieth of it."""
 
@@ -34,8 +34,8 @@ def pack(run: RunDirectory, output: Path) -> int:
         raise UserError(
             f"{run.path} is not finished: python -m bench run --resume {run.path}, then bundle it"
         )
-    files = [path for path in (run.path / "run.json", run.trials_path) if path.exists()]
-    files += sorted((run.path / "series").glob("*.json"))
+    patterns = ("run.json", "*.jsonl", "series/*.json")
+    files = [path for pattern in patterns for path in sorted(run.path.glob(pattern))]
     contents = {str(path.relative_to(run.path)): path.read_bytes() for path in files}
     for name in contents:
         if not NAMES.fullmatch(name):

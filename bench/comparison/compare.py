@@ -6,10 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bench.comparison import unlike
-from bench.comparison.sides import Key, Side, over_boots
+from bench.comparison.sides import Key, Row, Side, over_boots
 from bench.comparison.unlike import Difference
 from bench.model import Clock
+from bench.noise import load_noise_floor
 from bench.report import units
+from bench.report.judging import INSTRUCTIONS_FLOOR
 from bench.stats import Estimate, geometric_mean, paired_ratio, unpaired_ratio
 from bench.verdicts import Finding, Judgement, judge_table
 
@@ -31,7 +33,7 @@ class Compared:
     judgement: Judgement
     regressed: bool
     trouble: str
-    """What was lost of either side, if anything was."""
+    """What was lost of either side, and what the guards saw that is no reason to disbelieve it."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,11 @@ def compare(base: Side, patched: Side, threshold: float, allowed: frozenset[str]
     paired = base.paired_with(patched)
     shared = sorted(base.rows.keys() & patched.rows.keys(), key=lambda key: _place(key, base))
     ratios = {key: _ratio(base, patched, key) for key in shared}
-    judged = judge_table(ratios)
+    judged = judge_table(
+        ratios,
+        noise_floor={key: _floor(key, base, patched) for key in shared},
+        guards={key: said for key in shared if (said := _guard(key, base, patched))},
+    )
     rows = tuple(_row(key, base, patched, ratios[key], judged[key], threshold) for key in shared)
     return Comparison(
         base=base,
@@ -108,12 +114,31 @@ def _ratio(base: Side, patched: Side, key: Key) -> Estimate:
     return over_boots(replace(ratio, points=tuple(every)))
 
 
+def _floor(key: Key, base: Side, patched: Side) -> float:
+    """The larger noise floor of the machines' A/A runs, where there was one."""
+    if base.clock == Clock.INSTRUCTIONS:
+        return INSTRUCTIONS_FLOOR
+    known = [load_noise_floor(side.origin.parent).get(key.group) for side in (base, patched)]
+    return max((noise.floor for noise in known if noise), default=0.0)
+
+
+def _guard(key: Key, base: Side, patched: Side) -> str:
+    """Why a row cannot be right, by what the guards saw on either side."""
+    seen = [(name, flag) for name, row in _both(key, base, patched) for flag in row.flags]
+    return next((f"{name}: {flag.said}" for name, flag in seen if flag.implausible), "")
+
+
+def _both(key: Key, base: Side, patched: Side) -> tuple[tuple[str, Row], tuple[str, Row]]:
+    return ("base", base.rows[key]), ("patched", patched.rows[key])
+
+
 def _row(
     key: Key, base: Side, patched: Side, ratio: Estimate, judgement: Judgement, threshold: float
 ) -> Compared:
     slower = judgement.finding is Finding.SLOWER
-    one, other = base.rows[key], patched.rows[key]
-    named = (("base", one), ("patched", other))
+    (_, one), (_, other) = named = _both(key, base, patched)
+    lost = [f"{name}: {row.trouble}" for name, row in named if row.trouble]
+    seen = [f"{n}: {flag.said}" for n, row in named for flag in row.flags if not flag.implausible]
     return Compared(
         key=key,
         unit=other.unit,
@@ -122,7 +147,7 @@ def _row(
         ratio=ratio,
         judgement=judgement,
         regressed=slower and 100 * (ratio.value - 1) > threshold,
-        trouble="; ".join(f"{name}: {row.trouble}" for name, row in named if row.trouble),
+        trouble="; ".join((*lost, *seen)),
     )
 
 

@@ -14,8 +14,6 @@ from bench.verdicts import Finding, percent
 
 WIDTH = 79
 TARGET = 23
-FINEST = 0.001
-"""Instructions agree to less than this; a bound that is shown as 0.0 % would not be one."""
 STYLES = {Finding.FASTER: "green", Finding.SLOWER: "red", Finding.IMPLAUSIBLE: "yellow"}
 Line = tuple[str, str]
 """Text, and its style on a terminal (empty: none)."""
@@ -63,6 +61,8 @@ def sentences(made: Comparison) -> Iterator[str]:
     if more:
         spread = f"{min(more)} to {max(more)}" if min(more) < max(more) else f"{more[0]}"
         yield f"rounds to add until noisy rows exclude a difference of 5 %: {spread}"
+    if Finding.IMPLAUSIBLE in found:
+        yield "implausible rows are in neither the mean nor the gate: look at them"
     if made.mean.known and len(found) > 1:
         yield f"geometric mean of the ratios: {_ratio(made.mean)} {_interval(made.mean)}".rstrip()
     worst = sorted(made.regressions, key=lambda row: -row.ratio.value)
@@ -161,12 +161,12 @@ def _row(row: Compared) -> Iterator[Line]:
     numbers = f"{units.duration(row.base.value):>8} {units.duration(row.patched.value):>8}"
     verdict = row.judgement.finding.value
     if row.judgement.finding is Finding.SAME:
-        verdict += f" <{percent(max(row.judgement.excluded, FINEST))}"
+        verdict += f" <{percent(row.judgement.excluded)}"
     line = (
         f"  {name:{TARGET}} {numbers} {_ratio(row.ratio):>6} {_interval(row.ratio):<15} {verdict}"
     )
     yield line, style
-    if row.judgement.decided or row.trouble or row.judgement.finding is Finding.TOO_FEW:
+    if row.judgement.decided or row.judgement.finding in (Finding.TOO_FEW, Finding.IMPLAUSIBLE):
         yield from ((line, style) for line, _ in wrapped(f"    {_why(row)}", 4))
 
 

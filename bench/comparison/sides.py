@@ -19,6 +19,7 @@ import pandas as pd
 import pyperf
 
 from bench.frame import TRIAL_DEFAULTS, Run, load
+from bench.guards import Flag, series_flags
 from bench.model import Clock, Exit, Outcome, UserError
 from bench.stats import Estimate, centre, trial_medians
 from bench.store import find_run
@@ -51,6 +52,8 @@ class Row:
     """What the proofs of its trials came to (bench.model.Verdict)."""
     trouble: str
     """Why it has no number, or fewer rounds than it might; empty when nothing went wrong."""
+    flags: tuple[Flag, ...] = ()
+    """What the guards saw in its samples."""
 
 
 @dataclass(frozen=True)
@@ -149,16 +152,19 @@ def _of_trials(
     kernel = part.partition("@")[2]
     samples = run.samples[run.samples["trial"].isin(trials["trial"])]
     medians = trial_medians(samples)
+    # Of instructions every boot repeats the other: what the guards know is noise of wall time.
+    timed = run.about.get("clock") != Clock.INSTRUCTIONS
+    flags = series_flags(samples, medians) if timed else {}
     rows = {}
     for (group, target), own in trials.groupby(["group", "target"], sort=False):
         bare = str(target).removesuffix(f"@{kernel}") if kernel else str(target)
-        key = Key(str(group), "" if picked else bare)
-        rows[key] = _row(own, medians.get((str(group), str(target)), {}))
+        series, key = (str(group), str(target)), Key(str(group), "" if picked else bare)
+        rows[key] = _row(own, medians.get(series, {}), tuple(flags.get(series, ())))
     release = _release(run, kernel)
     return Side(spec, run.path.resolve(), part, run.about, rows, run.problems, release)
 
 
-def _row(trials: pd.DataFrame, medians: Medians) -> Row:
+def _row(trials: pd.DataFrame, medians: Medians, flags: tuple[Flag, ...] = ()) -> Row:
     first = trials.iloc[0]
     lost = trials[trials["outcome"] != Outcome.OK]
     reasons = dict.fromkeys(str(reason) for reason in lost["reason"] if reason)
@@ -173,6 +179,7 @@ def _row(trials: pd.DataFrame, medians: Medians) -> Row:
         level=str(first["level"]),
         verdicts=frozenset(str(verdict) for verdict in trials["verdict"] if verdict),
         trouble=trouble,
+        flags=flags,
     )
 
 

@@ -64,8 +64,8 @@ def verify(theirs_dir: Path, ours_dir: Path, margin: float) -> Verification:
     for one in differing:
         if one.what in (unlike.CLOCK, "tree"):
             raise UserError(f"{ours.name} is no rerun of {theirs.name}: {one.text}")
-    pairs = _pairs(theirs, baselines(their_run))
-    tests = {key: _test(theirs, ours, key, baseline, margin) for key, baseline in pairs.items()}
+    pairs = _pairs(theirs, [name.partition("@")[0] for name in baselines(their_run)])
+    tests = {pair: _test(theirs, ours, *pair, margin) for pair in pairs}
     given = answers(tests)
     rows = tuple(
         Verified(
@@ -73,10 +73,10 @@ def verify(theirs_dir: Path, ours_dir: Path, margin: float) -> Verification:
             baseline,
             _ratio(theirs, key, baseline),
             _ratio(ours, key, baseline),
-            tests[key],
-            given[key],
+            tests[key, baseline],
+            given[key, baseline],
         )
-        for key, baseline in pairs.items()
+        for key, baseline in pairs
     )
     said = [*(one.text for one in differing), *unlike.kernels(theirs, ours)]
     return Verification(theirs, ours, margin, rows, overall(list(given.values())), tuple(said))
@@ -87,18 +87,23 @@ def _same_trials(theirs: Path, ours: Path) -> bool:
     return one.exists() and other.exists() and filecmp.cmp(one, other, shallow=False)
 
 
-def _pairs(theirs: Side, against: Sequence[str]) -> dict[Key, str]:
+def _pairs(theirs: Side, against: Sequence[str]) -> list[tuple[Key, str]]:
     """What is divided by what: every target by the plain server, that one by the floor.
 
-    Without a plain server everything is divided by the floor.
+    Without a plain server everything is divided by the floor. Of several kernels every target has
+    the baseline of its own, and is divided by itself on the first, which is what patches change.
     """
-    found = {}
+    labels = [str(entry.get("label")) for entry in theirs.about.get("kernels") or ()]
+    found = []
     for key in sorted(theirs.rows):
-        others = [name for name in against if name != key.target]
+        bare, at, label = key.target.partition("@")
+        others = [name for name in against if name != bare]
         # The floor by the plain server is the plain server by the floor, turned round.
-        if others and not (len(against) > 1 and key.target == against[0]):
-            found[key] = others[-1]
-    return found
+        if others and not (len(against) > 1 and bare == against[0]):
+            found.append((key, f"{others[-1]}{at}{label}"))
+        if at and labels and label != labels[0]:
+            found.append((key, f"{bare}@{labels[0]}"))
+    return [pair for pair in found if Key(pair[0].group, pair[1]) in theirs.rows]
 
 
 def _test(theirs: Side, ours: Side, key: Key, baseline: str, margin: float) -> Equivalence:

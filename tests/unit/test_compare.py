@@ -241,6 +241,39 @@ def test_identical_values_are_no_certainty(
     assert all("identical" in row["why"] for row in table["rows"])
 
 
+def test_an_implausible_row_is_in_neither_gate_nor_mean(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Half the windows of a row take three times as long: two modes, not a regression."""
+    base, patched = two_runs(tmp_path, rows=2)
+
+    def split(trial: Json) -> None:
+        if trial["variant"] == "at" and trial["target"] == "plain":
+            trial["values"] = [value * (3, 1)[n % 2] for n, value in enumerate(trial["values"])]
+
+    code, table = compared(capsys, base, changed(patched, split))
+    assert code == Exit.MEASURED
+    (row,) = [row for row in table["rows"] if row["verdict"] == "implausible"]
+    assert row["why"].startswith("patched: two modes")
+    assert table["geometric_mean"]["value"] == pytest.approx(1, abs=0.02)
+    main(["compare", str(base), str(patched)])
+    assert "neither the mean nor the gate" in capsys.readouterr().out
+
+
+def test_what_an_a_a_run_shows_by_chance_is_no_regression(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A selftest beside the run knows the machine's noise floor, row by row."""
+    base, patched = two_runs(tmp_path, rows=1)
+    changed(patched, slower(1.1, "--plain"))
+    assert compared(capsys, base, patched)[0] == REGRESSION
+    noise = {"getattr-storm--path--warm--t1--same": {"floor": 0.2, "detectable": 0.2, "rounds": 8}}
+    (base.parent / "selftest.json").write_text(json.dumps({"noise": noise}))
+    code, table = compared(capsys, base, patched)
+    assert code == Exit.MEASURED
+    assert any("an A/A run differs by 20%" in row["why"] for row in table["rows"])
+
+
 def test_a_truncated_file_is_named_and_read_as_far_as_it_goes(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

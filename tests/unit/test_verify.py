@@ -86,6 +86,26 @@ def test_what_decides_nothing_is_said_to(
     assert "contradicted" not in {row["answer"] for row in made["rows"]}
 
 
+def test_of_several_kernels_the_patch_is_what_is_judged(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each target by itself on the first kernel, beside its baseline on its own kernel."""
+    names = {"native": "native@base", "plain": "plain@base", "passthrough": "plain@patched"}
+    theirs, ours = pair(tmp_path, names=names, effect=0.5, rows=1)
+    for run in (theirs, ours):
+        about(run, "kernels", [{"label": "base"}, {"label": "patched"}])
+        header = json.loads((run / "run.json").read_text())
+        header["targets"][2]["level_asked"] = "none"
+        (run / "run.json").write_text(json.dumps(header))
+    code, made = verified(capsys, theirs, ours)
+    answers = {(row["target"], row["baseline"]): row["answer"] for row in made["rows"]}
+    assert answers == {
+        ("plain@base", "native@base"): "confirmed",
+        ("plain@patched", "plain@base"): "confirmed",
+    }
+    assert code == CONFIRMED
+
+
 def test_another_level_is_another_experiment(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
