@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bench import bisect_cli, compare_cli, kernel_cli
+from bench import bisect_cli, compare_cli, kernel_cli, verify_cli
 from bench.model import Cache, Clock, Exit, Level, Placement, Sync, UserError
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def parser() -> Parser:
     add_clean(commands)
     kernel_cli.add(commands)
     compare_cli.add(commands)
+    verify_cli.add(commands)
     bisect_cli.add(commands)
     return top
 

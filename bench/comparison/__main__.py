@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import compare_cli
+from bench import compare_cli, verify_cli
 from bench.cli import Parser
 from bench.comparison import history, shapes, unlike, verify
 from bench.comparison.compare import compare
@@ -25,7 +25,9 @@ REGRESSION = 1
 def main(argv: list[str]) -> int:
     """Do what the command line says; the exit code is that of the command."""
     parser = Parser(prog="bench")
-    compare_cli.add(parser.add_subparsers(required=True, parser_class=Parser))
+    known = parser.add_subparsers(required=True, parser_class=Parser)
+    compare_cli.add(known)
+    verify_cli.add(known)
     arguments = parser.parse_args(argv)
     commands = {"compare": command_compare, "history": command_history, "verify": command_verify}
     try:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bench.comparison import unlike
-from bench.comparison.sides import Key, Row, Side, over_boots
+from bench.comparison.sides import Key, Row, Side, entries, over_boots
 from bench.comparison.unlike import Difference
 from bench.model import Clock
 from bench.noise import load_noise_floor
@@ -96,7 +96,7 @@ def words(key: Key) -> str:
 
 def _place(key: Key, side: Side) -> tuple[str, int, str]:
     """Rows by name, their targets in the order of run.json."""
-    names = [str(entry.get("name")).partition("@")[0] for entry in side.about.get("targets") or ()]
+    names = [str(entry.get("name")).partition("@")[0] for entry in entries(side.about, "targets")]
     return key.group, names.index(key.target) if key.target in names else len(names), key.target
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.comparison.shapes import Line, wrapped
-from bench.comparison.sides import Key, Row, Side, side, whole
+from bench.comparison.sides import Key, Row, Side, kernel_labels, part_of, side, whole
 from bench.comparison.unlike import timeouts
 from bench.frame import Run, load
 from bench.model import UserError
@@ -98,7 +98,7 @@ def _points(run: Run, asked: Asked) -> Iterator[tuple[Key, Ground, Point]]:
 
 def _kernels(run: Run) -> list[Side]:
     """The run, or one side for each of its kernels."""
-    labels = [str(entry.get("label")) for entry in run.about.get("kernels") or ()]
+    labels = kernel_labels(run.about)
     if len(labels) < 2:
         return [whole(run.name, run)]
     return [side(f"{run.path}@{label}") for label in labels]
@@ -115,9 +115,9 @@ def _wanted(key: Key, asked: Asked) -> bool:
 
 def _ground(part: Side, row: Row) -> Ground:
     about = part.about
-    machine, tree = about.get("environment") or {}, about.get("tree") or {}
+    machine, tree = part_of(about, "environment"), part_of(about, "tree")
     cpus = machine.get("cpu_count")
-    backing = (about.get("backing") or {}).get("filesystem")
+    backing = part_of(about, "backing").get("filesystem")
     setting = f"tree {tree.get('name')} ({tree.get('hash')}) on {backing}, attr/entry timeout "
     return Ground(
         f"{machine.get('cpu_model') or 'unknown machine'}, {cpus or '?'} CPUs",
@@ -127,7 +127,7 @@ def _ground(part: Side, row: Row) -> Ground:
 
 
 def _machine_id(run: Run) -> str:
-    environment = run.about.get("environment") or {}
+    environment = part_of(run.about, "environment")
     return f"{environment.get('machine')} {environment.get('cpu_model')}"
 
 

@@ -132,7 +132,7 @@ def _split(spec: str, results: Path) -> tuple[Run, str]:
 def _of_kernel(spec: str, run: Run, part: str) -> Side:
     """The rows of one kernel of a run; their targets lose their ``@KERNEL``."""
     kernel = part.removeprefix("@")
-    labels = [str(entry.get("label")) for entry in run.about.get("kernels") or ()]
+    labels = kernel_labels(run.about)
     if kernel not in labels:
         raise UserError(f"{spec}: no kernel {kernel!r} in this run; it has {_known(labels)}")
     if len(labels) == 1:
@@ -174,8 +174,8 @@ def _row(trials: pd.DataFrame, medians: Medians, flags: tuple[Flag, ...] = ()) -
     return Row(
         medians=medians,
         unit=str(first["unit"]),
-        attr_timeout=float(first["attr_timeout"]),
-        entry_timeout=float(first["entry_timeout"]),
+        attr_timeout=_seconds(first["attr_timeout"]),
+        entry_timeout=_seconds(first["entry_timeout"]),
         level=str(first["level"]),
         verdicts=frozenset(str(verdict) for verdict in trials["verdict"] if verdict),
         trouble=trouble,
@@ -183,10 +183,32 @@ def _row(trials: pd.DataFrame, medians: Medians, flags: tuple[Flag, ...] = ()) -
     )
 
 
+def _seconds(value: object) -> float:
+    return float(value) if isinstance(value, (int, float)) else math.nan
+
+
+def entries(about: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """The objects of a list in run.json, which others have written: what is none is left out."""
+    found = about.get(key)
+    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+
+
+def part_of(about: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """An object in run.json; empty where there is none."""
+    found = about.get(key)
+    return found if isinstance(found, Mapping) else {}
+
+
+def kernel_labels(about: Mapping[str, Any]) -> list[str]:
+    """What the kernels of a run are called; none where it ran on its machine's own."""
+    return [str(entry.get("label")) for entry in entries(about, "kernels")]
+
+
 def _release(run: Run, kernel: str) -> str:
-    entries = run.about.get("kernels") or ()
-    of_label = [entry.get("release") for entry in entries if entry.get("label") == kernel]
-    return str((of_label or [run.about.get("environment", {}).get("kernel_release")])[0] or "")
+    kernels = entries(run.about, "kernels")
+    of_label = [entry.get("release") for entry in kernels if entry.get("label") == kernel]
+    own = part_of(run.about, "environment").get("kernel_release")
+    return str((of_label or [own])[0] or "")
 
 
 def _of_file(spec: str, path: Path) -> Side:

@@ -16,7 +16,7 @@ from typing import Any
 from bench.comparison import unlike
 from bench.comparison.compare import words
 from bench.comparison.shapes import WIDTH, Line, wrapped
-from bench.comparison.sides import Key, Row, Side, refuse_empty, whole
+from bench.comparison.sides import Key, Row, Side, kernel_labels, refuse_empty, whole
 from bench.equivalence import Answer, Equivalence, answers, by_range, by_test, overall, unknown
 from bench.frame import load
 from bench.model import Clock, Exit, UserError
@@ -93,7 +93,7 @@ def _pairs(theirs: Side, against: Sequence[str]) -> list[tuple[Key, str]]:
     Without a plain server everything is divided by the floor. Of several kernels every target has
     the baseline of its own, and is divided by itself on the first, which is what patches change.
     """
-    labels = [str(entry.get("label")) for entry in theirs.about.get("kernels") or ()]
+    labels = kernel_labels(theirs.about)
     found = []
     for key in sorted(theirs.rows):
         bare, at, label = key.target.partition("@")

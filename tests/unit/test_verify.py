@@ -12,7 +12,7 @@ import pytest
 from edits import Json, about, changed, slower
 from fakes import make_run
 
-from bench import bundle, compare_cli
+from bench import bundle, verify_cli
 from bench.cli import main
 from bench.comparison.__main__ import main as analyse
 from bench.model import Exit, UserError
@@ -191,14 +191,14 @@ def header(**settings: Any) -> Json:
 def test_their_settings_are_run_again() -> None:
     """All of them, seed included; rounds, backing and images are this machine's to choose."""
     theirs = header(tree="tiny", seed=42, kernels=("base=old", "lab"), trials=5)
-    ours = compare_cli.settings_like(
+    ours = verify_cli.settings_like(
         theirs, asked(kernel=["base=new/bzImage"], backing="/mnt", trials=20)
     )
     expected = Settings(
         tree="tiny", seed=42, kernels=("base=new/bzImage", "lab"), trials=20, backing="/mnt"
     )
     assert ours == expected
-    assert compare_cli.settings_like(theirs, asked()) == Settings.from_json(theirs["settings"])
+    assert verify_cli.settings_like(theirs, asked()) == Settings.from_json(theirs["settings"])
 
 
 def test_a_run_that_cannot_be_had_here_is_refused() -> None:
@@ -206,10 +206,10 @@ def test_a_run_that_cannot_be_had_here_is_refused() -> None:
     other = header(tree="tiny")
     other["tree"]["hash"] = "cd34"
     with pytest.raises(UserError, match="tree tiny is cd34 there"):
-        compare_cli.settings_like(other, asked())
+        verify_cli.settings_like(other, asked())
     with pytest.raises(UserError, match="no such kernel; it has lab"):
-        compare_cli.settings_like(header(kernels=("lab",)), asked(kernel=["base=x"]))
+        verify_cli.settings_like(header(kernels=("lab",)), asked(kernel=["base=x"]))
     with pytest.raises(UserError, match="does not know: colour"):
-        compare_cli.settings_like({"settings": {"colour": 1}, "tree": {}}, asked())
+        verify_cli.settings_like({"settings": {"colour": 1}, "tree": {}}, asked())
     with pytest.raises(UserError, match="no settings or no tree"):
-        compare_cli.settings_like({"tree": {}}, asked())
+        verify_cli.settings_like({"tree": {}}, asked())

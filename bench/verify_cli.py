@@ -1,0 +1,152 @@
+"""``python -m bench bundle | verify``: a run in one file, and somebody's run measured again."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.compare_cli import RESULTS, analyse, command_parser, percent
+from bench.model import Exit, UserError
+
+if TYPE_CHECKING:
+    from bench.cli import Parser
+    from bench.plan import Settings
+
+MARGIN_PERCENT = 10.0
+
+BUNDLE_EXAMPLES = """examples:
+  python -m bench bundle results/epyc-6.18/default -o default.tar.gz
+"""
+VERIFY_EXAMPLES = """examples:
+  python -m bench verify default.tar.gz
+  python -m bench verify default.tar.gz --margin 5 --trials 20
+  python -m bench verify default.tar.gz --run results/local/20260101-120000
+      hold a run already made against it; nothing is measured
+
+What is compared is each target's ratio to its baseline, never a time: another machine has others.
+
+exit codes:
+  0 confirmed: every ratio is shown to be the same within the margin
+  1 contradicted: a ratio is shown to differ by more
+  2 usage   3 cannot tell (or nothing could be measured here)   130 interrupted
+"""
+
+
+def add(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add both commands."""
+    _add_bundle(commands)
+    _add_verify(commands)
+
+
+def _add_bundle(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = command_parser(
+        commands, "bundle", "put a finished run into one file", BUNDLE_EXAMPLES
+    )
+    command.add_argument("run", metavar="RUN", help="a directory, or a name under results/")
+    command.add_argument(
+        "-o", "--output", type=Path, metavar="FILE", help="default: <run>.bundle.tar.gz here"
+    )
+    command.set_defaults(command=command_bundle)
+
+
+def _add_verify(commands: argparse._SubParsersAction[Parser]) -> None:
+    command = command_parser(
+        commands, "verify", "run somebody's published run again, and judge it", VERIFY_EXAMPLES
+    )
+    command.add_argument("bundle", type=Path, metavar="BUNDLE", help="made by `bench bundle`")
+    command.add_argument(
+        "--margin",
+        type=percent,
+        default=MARGIN_PERCENT,
+        metavar="PERCENT",
+        help="ratios no further apart than this are the same (default: 10)",
+    )
+    command.add_argument("--run", metavar="RUN", help="do not measure: judge by this run")
+    command.add_argument(
+        "--trials", type=int, metavar="N", help="rounds (default: as many as theirs)"
+    )
+    command.add_argument(
+        "--backing", metavar="DIR", help="directory beneath the mounts, for theirs"
+    )
+    command.add_argument(
+        "--kernel",
+        action="append",
+        metavar="LABEL=IMAGE",
+        help="image for a kernel of theirs, where they ran on guests; repeatable",
+    )
+    command.add_argument("--output", type=Path, metavar="DIR", help="directory of the new run")
+    command.add_argument("--json", action="store_true", help="as one JSON object")
+    command.set_defaults(command=command_verify)
+
+
+def command_bundle(arguments: argparse.Namespace, _argv: list[str]) -> int:
+    """Write the one file."""
+    from bench import bundle
+    from bench.store import RunDirectory, find_run
+
+    run = RunDirectory.open(find_run(arguments.run, RESULTS))
+    output = arguments.output or Path(f"{run.path.resolve().name}.bundle.tar.gz")
+    size = bundle.pack(run, output)
+    print(f"{output}: {size / 1024:.0f} KiB; run it again with: python -m bench verify {output}")
+    return Exit.MEASURED
+
+
+def command_verify(arguments: argparse.Namespace, argv: list[str]) -> int:
+    """Unpack, measure with their settings, and judge."""
+    from bench import bundle, runner
+    from bench.store import find_run
+    from bench.view import View
+
+    with tempfile.TemporaryDirectory(prefix="bench-verify-") as folder:
+        theirs = bundle.unpack(arguments.bundle, Path(folder))
+        if arguments.run:
+            ours = find_run(arguments.run, RESULTS)
+        else:
+            settings = settings_like(theirs.header(), arguments)
+            command = ["python", "-m", "bench", *argv]
+            result = runner.start(settings, arguments.output, command, View())
+            ours = result.run.path
+            if result.interrupted:
+                return Exit.INTERRUPTED
+        options = ["--json"] if arguments.json else []
+        margin = ["--margin", str(arguments.margin)]
+        return analyse(arguments, ["verify", folder, "--run", str(ours), *margin, *options])
+
+
+def settings_like(header: dict[str, object], arguments: argparse.Namespace) -> Settings:
+    """Settings of a run like theirs, on this machine's backing and kernels.
+
+    Raises UserError where this version does not know a setting, or would build another tree.
+    """
+    from dataclasses import replace
+
+    from bench import guests
+    from bench.plan import Settings
+    from workloads import tree
+
+    raw, theirs = header.get("settings"), header.get("tree")
+    if not isinstance(raw, dict) or not isinstance(theirs, dict):
+        raise UserError(f"{arguments.bundle}: its run.json has no settings or no tree to run again")
+    settings = Settings.from_json(raw)
+    images = {guests.parse(text)[0]: text for text in arguments.kernel or ()}
+    labels = [guests.parse(text)[0] for text in settings.kernels]
+    if unknown := sorted(set(images) - set(labels)):
+        known = ", ".join(labels) or "none"
+        raise UserError(f"--kernel {unknown[0]}: their run has no such kernel; it has {known}")
+    kernels = tuple(
+        images.get(label, text) for label, text in zip(labels, settings.kernels, strict=True)
+    )
+    spec = tree.parse_tree(settings.tree).as_mapping()
+    if spec["hash"] != theirs.get("hash"):
+        raise UserError(
+            f"{arguments.bundle}: tree {settings.tree} is {theirs.get('hash')} there and "
+            f"{spec['hash']} here: use the version of the suite that made it"
+        )
+    return replace(
+        settings,
+        kernels=kernels,
+        backing=arguments.backing or settings.backing,
+        trials=arguments.trials or settings.trials,
+    )
