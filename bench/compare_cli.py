@@ -12,10 +12,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.run_cli import RESULTS
+
 if TYPE_CHECKING:
     from bench.cli import Parser
 
-RESULTS = Path("results")
 
 SPECS = """a run is a directory or a name under results/; of it
   RUN@KERNEL           is one kernel, where it had several (paired by boot)
@@ -104,9 +105,9 @@ def _add_history(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def percent(text: str) -> float:
-    """A percentage, 0 or more."""
+    """``2%`` or ``2`` as 2, 0 or more."""
     try:
-        number = float(text)
+        number = float(text.removesuffix("%"))
     except ValueError:
         number = -1.0
     if not 0 <= number < math.inf:

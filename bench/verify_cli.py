@@ -7,8 +7,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.compare_cli import RESULTS, analyse, command_parser, percent
+from bench.compare_cli import analyse, command_parser, percent
 from bench.model import Exit, UserError
+from bench.run_cli import RESULTS, positive
 
 if TYPE_CHECKING:
     from bench.cli import Parser
@@ -26,6 +27,8 @@ VERIFY_EXAMPLES = """examples:
       hold a run already made against it; nothing is measured
 
 What is compared is each target's ratio to its baseline, never a time: another machine has others.
+Of their settings all are taken but what touches this machine: it is not tuned, and where their
+backing was not the usual tmpfs, --backing names the directory to use here.
 
 exit codes:
   0 confirmed: every ratio is shown to be the same within the margin
@@ -65,10 +68,10 @@ def _add_verify(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     command.add_argument("--run", metavar="RUN", help="do not measure: judge by this run")
     command.add_argument(
-        "--trials", type=int, metavar="N", help="rounds (default: as many as theirs)"
+        "--trials", type=positive, metavar="N", help="rounds (default: as many as theirs)"
     )
     command.add_argument(
-        "--backing", metavar="DIR", help="directory beneath the mounts, for theirs"
+        "--backing", metavar="DIR", help="directory of yours beneath the mounts (default: a tmpfs)"
     )
     command.add_argument(
         "--kernel",
@@ -106,9 +109,10 @@ def command_verify(arguments: argparse.Namespace, argv: list[str]) -> int:
         else:
             settings = settings_like(theirs.header(), arguments)
             command = ["python", "-m", "bench", *argv]
-            result = runner.start(settings, arguments.output, command, View())
+            result = runner.start(settings, arguments.output, command, view := View())
             ours = result.run.path
             if result.interrupted:
+                view.warn(f"then: python -m bench verify {arguments.bundle} --run {ours}")
                 return Exit.INTERRUPTED
         options = ["--json"] if arguments.json else []
         margin = ["--margin", str(arguments.margin)]
@@ -138,6 +142,9 @@ def settings_like(header: dict[str, object], arguments: argparse.Namespace) -> S
     kernels = tuple(
         images.get(label, text) for label, text in zip(labels, settings.kernels, strict=True)
     )
+    if settings.backing and not arguments.backing:
+        there = f"{settings.backing} ({filesystem_of(header)})"
+        raise UserError(f"their tree lay in {there}: name a directory of yours with --backing")
     spec = tree.parse_tree(settings.tree).as_mapping()
     if spec["hash"] != theirs.get("hash"):
         raise UserError(
@@ -147,6 +154,14 @@ def settings_like(header: dict[str, object], arguments: argparse.Namespace) -> S
     return replace(
         settings,
         kernels=kernels,
-        backing=arguments.backing or settings.backing,
+        backing=arguments.backing or "",
         trials=arguments.trials or settings.trials,
+        tune=False,
     )
+
+
+def filesystem_of(header: dict[str, object]) -> str:
+    """What their backing was on."""
+    backing = header.get("backing")
+    found = backing.get("filesystem") if isinstance(backing, dict) else None
+    return str(found or "file system not recorded")

@@ -21,10 +21,10 @@ import pyperf
 from bench.frame import TRIAL_DEFAULTS, Run, load
 from bench.guards import Flag, series_flags
 from bench.model import Clock, Exit, Outcome, UserError
+from bench.run_cli import RESULTS
 from bench.stats import Estimate, centre, trial_medians
 from bench.store import find_run
 
-RESULTS = Path("results")
 Medians = Mapping[int, float]
 
 
@@ -166,6 +166,7 @@ def _of_trials(
 
 def _row(trials: pd.DataFrame, medians: Medians, flags: tuple[Flag, ...] = ()) -> Row:
     first = trials.iloc[0]
+    trials = trials[~trials["superseded"]]
     lost = trials[trials["outcome"] != Outcome.OK]
     reasons = dict.fromkeys(str(reason) for reason in lost["reason"] if reason)
     trouble = f"{len(lost)} of {len(trials)} trials lost: {'; '.join(reasons)}" if len(lost) else ""
@@ -230,7 +231,12 @@ def _of_pyperf(spec: str, path: Path) -> Side:
         known = benchmark.get_metadata()
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise UserError(f"{spec}: cut short or not a pyperf file ({error})") from None
-    line = {**TRIAL_DEFAULTS, "series": benchmark.get_name(), "outcome": Outcome.OK.value}
+    line = {
+        **TRIAL_DEFAULTS,
+        "series": benchmark.get_name(),
+        "outcome": Outcome.OK.value,
+        "superseded": False,
+    }
     frame = pd.DataFrame([{**line, "round": number} for number in range(len(values))])
     frame["attr_timeout"] = float(known.get("attr_timeout_s", "nan"))
     frame["entry_timeout"] = float(known.get("entry_timeout_s", "nan"))

@@ -40,7 +40,7 @@ def test_a_published_run_is_run_again_and_judged(tmp_path: Path, backing: Path) 
     assert made.returncode == Exit.MEASURED, made.stderr
     assert bench("bundle", first, "-o", tmp_path / "b.tar.gz").returncode == Exit.MEASURED
     margin = ("--margin", 99_900, "--json")
-    done = bench("verify", tmp_path / "b.tar.gz", "--output", again, *margin)
+    done = bench("verify", tmp_path / "b.tar.gz", "--output", again, "--backing", backing, *margin)
     assert done.returncode == 0, done.stderr
     answer = json.loads(done.stdout)
     assert answer["answer"] == "confirmed"
@@ -49,20 +49,3 @@ def test_a_published_run_is_run_again_and_judged(tmp_path: Path, backing: Path) 
     assert headers[0]["settings"] == headers[1]["settings"]
     assert mountinfo.under(isolate.RUNTIME) == []
     assert cleanup.mounts() == []
-
-
-def test_a_backing_that_is_not_here_is_said(tmp_path: Path) -> None:
-    """Theirs lay somewhere else: one line, exit 2, and --backing names one of our own."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    made = bench(
-        "run", "--quick", "--trials", 1, "--only", "--daemon", "native",
-        "--workload", "getattr-storm/fd", "--backing", disk / "tree", "--output", tmp_path / "run",
-        "--no-report",
-    )  # fmt: skip
-    assert made.returncode == Exit.MEASURED, made.stderr
-    bench("bundle", tmp_path / "run", "-o", tmp_path / "b.tar.gz")
-    disk.rename(tmp_path / "elsewhere")
-    refused = bench("verify", tmp_path / "b.tar.gz", "--output", tmp_path / "again")
-    assert refused.returncode == Exit.USAGE
-    assert "--backing" in refused.stderr

@@ -390,3 +390,36 @@ def test_a_threshold_is_a_percentage(capsys: pytest.CaptureFixture[str], thresho
         bench(["compare", "a", "b", f"--threshold={threshold}"])
     assert exit.value.code == Exit.USAGE
     assert "not a percentage" in capsys.readouterr().err
+
+
+def test_a_disturbed_attempt_that_was_repeated_is_no_loss(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of two attempts at a round the better counts, and the other is not told as lost."""
+    base, patched = two_runs(tmp_path, rows=1)
+    file = patched / "trials.jsonl"
+    trials = [json.loads(line) for line in file.read_text().splitlines()]
+    failed = {"attempt": 0, "outcome": "failed", "reason": "daemon died", "values": []}
+    first = [trial | failed for trial in trials if trial["round"] == 0]
+    again = [trial | ({"attempt": 1} if trial["round"] == 0 else {}) for trial in trials]
+    file.write_text("".join(f"{json.dumps(trial)}\n" for trial in (*first, *again)))
+    code, table = compared(capsys, base, patched)
+    assert code == Exit.MEASURED
+    assert not any("lost" in row["why"] for row in table["rows"])
+    assert {row["patched"]["n"] for row in table["rows"]} == {8}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("environment", None), ("kernels", None), ("targets", [1, None]), ("settings", []),
+     ("tree", "small"), ("backing", 3), ("placement", None), ("cpu_dma_latency", None)],
+)  # fmt: skip
+def test_a_run_json_of_odd_shape_is_no_traceback(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], key: str, value: object
+) -> None:
+    """What is not there is not recorded: compared if told to, told in any case."""
+    base, patched = two_runs(tmp_path, rows=1)
+    about(patched, key, value)
+    code, table = compared(capsys, base, patched, "--force")
+    assert code == Exit.MEASURED
+    assert len(table["rows"]) == 3

@@ -189,8 +189,8 @@ def header(**settings: Any) -> Json:
 
 
 def test_their_settings_are_run_again() -> None:
-    """All of them, seed included; rounds, backing and images are this machine's to choose."""
-    theirs = header(tree="tiny", seed=42, kernels=("base=old", "lab"), trials=5)
+    """All of them, seed included; rounds, backing, knobs and images are this machine's to choose."""
+    theirs = header(tree="tiny", seed=42, kernels=("base=old", "lab"), trials=5, tune=True)
     ours = verify_cli.settings_like(
         theirs, asked(kernel=["base=new/bzImage"], backing="/mnt", trials=20)
     )
@@ -198,7 +198,16 @@ def test_their_settings_are_run_again() -> None:
         tree="tiny", seed=42, kernels=("base=new/bzImage", "lab"), trials=20, backing="/mnt"
     )
     assert ours == expected
-    assert verify_cli.settings_like(theirs, asked()) == Settings.from_json(theirs["settings"])
+    as_they_are = Settings.from_json({**theirs["settings"], "tune": False})
+    assert verify_cli.settings_like(theirs, asked()) == as_they_are
+
+
+def test_a_bundle_does_not_choose_a_directory_of_this_machine() -> None:
+    """Where their tree lay is said; where ours is to lie is asked."""
+    theirs = header(tree="tiny", backing="/mnt/theirs") | {"backing": {"filesystem": "ext4"}}
+    with pytest.raises(UserError, match=r"/mnt/theirs \(ext4\): name a directory of yours"):
+        verify_cli.settings_like(theirs, asked())
+    assert verify_cli.settings_like(theirs, asked(backing="/mnt/ours")).backing == "/mnt/ours"
 
 
 def test_a_run_that_cannot_be_had_here_is_refused() -> None:
