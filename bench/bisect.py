@@ -105,9 +105,9 @@ def find(
         _refuse_not_bad(bad, _watched(command, job, say), job)
         _checked(job.tree, "bisect", "start", last, first)
         code = _watched(["git", "bisect", "run", *command], job, say)
-        candidates = tuple(_candidates(job.tree))
         if code not in (0, 2):  # 2: only skipped revisions are left
             raise UserError(f"git bisect run ended with {code}; see {job.output}", Exit.NOTHING)
+        candidates = tuple(_candidates(job.tree))
     return Found(candidates, tuple(steps(Path(job.output))))
 
 

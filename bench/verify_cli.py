@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench.compare_cli import analyse, command_parser, percent
 from bench.model import Exit, UserError
@@ -107,9 +108,11 @@ def command_verify(arguments: argparse.Namespace, argv: list[str]) -> int:
         if arguments.run:
             ours = find_run(arguments.run, RESULTS)
         else:
-            settings = settings_like(theirs.header(), arguments)
+            view, settings = View(), settings_like(theirs.header(), arguments)
+            for line in other_here(theirs.header(), settings):
+                view.warn(line)
             command = ["python", "-m", "bench", *argv]
-            result = runner.start(settings, arguments.output, command, view := View())
+            result = runner.start(settings, arguments.output, command, view)
             ours = result.run.path
             if result.interrupted:
                 view.warn(f"then: python -m bench verify {arguments.bundle} --run {ours}")
@@ -119,7 +122,7 @@ def command_verify(arguments: argparse.Namespace, argv: list[str]) -> int:
         return analyse(arguments, ["verify", folder, "--run", str(ours), *margin, *options])
 
 
-def settings_like(header: dict[str, object], arguments: argparse.Namespace) -> Settings:
+def settings_like(header: dict[str, Any], arguments: argparse.Namespace) -> Settings:
     """Settings of a run like theirs, on this machine's backing and kernels.
 
     Raises UserError where this version does not know a setting, or would build another tree.
@@ -160,7 +163,28 @@ def settings_like(header: dict[str, object], arguments: argparse.Namespace) -> S
     )
 
 
-def filesystem_of(header: dict[str, object]) -> str:
+def other_here(header: dict[str, Any], settings: Settings) -> list[str]:
+    """How the kernels and the CPU here differ from theirs, to be told before anything is measured."""
+    from bench import environment, guests, kernel
+
+    if settings.kernels:
+        there = {one["label"]: str(one["image"]) for one in header.get("kernels") or ()}
+        here = {label: image for label, image, _ in map(guests.parse, settings.kernels)}
+        images = {label: kernel.locate(name) for label, name in here.items()}
+        pairs = [
+            (f"kernel {label}", there.get(label), image.key or image.path.name)
+            for label, image in images.items()
+        ]
+    else:
+        theirs = header.get("environment") or {}
+        pairs = [
+            ("kernel", theirs.get("kernel_release"), os.uname().release),
+            ("CPU", theirs.get("cpu_model"), environment.cpu_model() or "unknown"),
+        ]
+    return [f"{what}: {one} there, {two} here" for what, one, two in pairs if one != two]
+
+
+def filesystem_of(header: dict[str, Any]) -> str:
     """What their backing was on."""
     backing = header.get("backing")
     found = backing.get("filesystem") if isinstance(backing, dict) else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from edits import Json, about, changed, slower
 from fakes import make_run
 
-from bench import bundle, verify_cli
+from bench import bundle, environment, verify_cli
 from bench.cli import main
 from bench.comparison.__main__ import main as analyse
 from bench.model import Exit, UserError
@@ -222,3 +223,19 @@ def test_a_run_that_cannot_be_had_here_is_refused() -> None:
         verify_cli.settings_like({"settings": {"colour": 1}, "tree": {}}, asked())
     with pytest.raises(UserError, match="no settings or no tree"):
         verify_cli.settings_like({"tree": {}}, asked())
+
+
+def test_another_kernel_is_said_before_anything_is_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of this machine its release and CPU, of guests the image."""
+    theirs = {"environment": {"kernel_release": "0.1", "cpu_model": environment.cpu_model()}}
+    said = verify_cli.other_here(theirs, Settings())
+    assert said == [f"kernel: 0.1 there, {os.uname().release} here"]
+    (tmp_path / "bzImage").touch()
+    kernels = {"kernels": [{"label": "lab", "image": "b3e1"}]}
+    settings = Settings(kernels=(f"lab={tmp_path / 'bzImage'}",))
+    assert verify_cli.other_here(kernels, settings) == ["kernel lab: b3e1 there, bzImage here"]
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(UserError, match="no kernel 'lab'"):
+        verify_cli.other_here(kernels, Settings(kernels=("lab",)))
