@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.comparison.shapes import Line, wrapped
-from bench.comparison.sides import Key, Row, Side, kernel_labels, part_of, side, whole
+from bench.comparison.sides import Key, Row, Side, kernel_labels, of_kernel, part_of, whole
 from bench.comparison.unlike import timeouts
 from bench.frame import Run, load
 from bench.model import UserError
@@ -67,10 +67,10 @@ class Course:
 
 
 def collect(results: Path, asked: Asked) -> tuple[list[Course], list[str]]:
-    """Every course there is under ``results``, and a line about each run that cannot be read."""
+    """Every course of the runs ``results``/<machine>/<run>, and a line about each unreadable one."""
     found: dict[tuple[Ground, Key], list[Point]] = {}
     problems = []
-    for file in sorted(results.glob("**/run.json")):
+    for file in sorted(results.glob("*/*/run.json")):
         try:
             run = load(file.parent)
         except UserError as error:
@@ -101,7 +101,7 @@ def _kernels(run: Run) -> list[Side]:
     labels = kernel_labels(run.about)
     if len(labels) < 2:
         return [whole(run.name, run)]
-    return [side(f"{run.path}@{label}") for label in labels]
+    return [of_kernel(run.name, run, f"@{label}") for label in labels]
 
 
 def _wanted(key: Key, asked: Asked) -> bool:

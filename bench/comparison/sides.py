@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+import statistics
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import pyperf
 from bench.frame import TRIAL_DEFAULTS, Run, load
 from bench.guards import Flag, series_flags
 from bench.model import Clock, Exit, Outcome, UserError
+from bench.report import units
 from bench.run_cli import RESULTS
 from bench.stats import Estimate, centre, trial_medians
 from bench.store import find_run
@@ -99,7 +101,7 @@ def side(spec: str, results: Path = RESULTS) -> Side:
         return _of_file(spec, path)
     run, rest = _split(spec, results)
     if rest.startswith("@"):
-        return _of_kernel(spec, run, rest)
+        return of_kernel(spec, run, rest)
     if rest.startswith(":"):
         chosen = run.trials[run.trials["target"] == rest[1:]]
         if chosen.empty:
@@ -129,7 +131,7 @@ def _split(spec: str, results: Path) -> tuple[Run, str]:
     )
 
 
-def _of_kernel(spec: str, run: Run, part: str) -> Side:
+def of_kernel(spec: str, run: Run, part: str) -> Side:
     """The rows of one kernel of a run; their targets lose their ``@KERNEL``."""
     kernel = part.removeprefix("@")
     labels = kernel_labels(run.about)
@@ -167,11 +169,6 @@ def _of_trials(
 def _row(trials: pd.DataFrame, medians: Medians, flags: tuple[Flag, ...] = ()) -> Row:
     first = trials.iloc[0]
     trials = trials[~trials["superseded"]]
-    lost = trials[trials["outcome"] != Outcome.OK]
-    reasons = dict.fromkeys(str(reason) for reason in lost["reason"] if reason)
-    trouble = f"{len(lost)} of {len(trials)} trials lost: {'; '.join(reasons)}" if len(lost) else ""
-    if not medians and not trouble:
-        trouble = "no sample that is a time"
     return Row(
         medians=medians,
         unit=str(first["unit"]),
@@ -179,9 +176,20 @@ def _row(trials: pd.DataFrame, medians: Medians, flags: tuple[Flag, ...] = ()) -
         entry_timeout=_seconds(first["entry_timeout"]),
         level=str(first["level"]),
         verdicts=frozenset(str(verdict) for verdict in trials["verdict"] if verdict),
-        trouble=trouble,
+        trouble="; ".join(_troubles(trials, medians)),
         flags=flags,
     )
+
+
+def _troubles(trials: pd.DataFrame, medians: Medians) -> Iterator[str]:
+    lost = trials[trials["outcome"] != Outcome.OK]
+    disturbed = trials[trials["disturbed"] != ""]
+    for what, which, column in (("lost", lost, "reason"), ("disturbed", disturbed, "disturbed")):
+        if len(which):
+            reasons = "; ".join(dict.fromkeys(str(reason) for reason in which[column]))
+            yield f"{len(which)} of {units.times(len(trials), 'trial')} {what}: {reasons}"
+    if not medians and lost.empty:
+        yield "no sample that is a time"
 
 
 def _seconds(value: object) -> float:
@@ -240,7 +248,8 @@ def _of_pyperf(spec: str, path: Path) -> Side:
     frame = pd.DataFrame([{**line, "round": number} for number in range(len(values))])
     frame["attr_timeout"] = float(known.get("attr_timeout_s", "nan"))
     frame["entry_timeout"] = float(known.get("entry_timeout_s", "nan"))
-    medians = {n: float(pd.Series(own).median()) for n, own in enumerate(values) if own}
+    times = {n: [v for v in own if 0 < v < math.inf] for n, own in enumerate(values)}
+    medians = {n: statistics.median(own) for n, own in times.items() if own}
     about = _about_of(known)
     release = str(about["environment"]["kernel_release"] or "")
     rows = {Key("", ""): _row(frame, medians)} if values else {}

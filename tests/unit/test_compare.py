@@ -423,3 +423,13 @@ def test_a_run_json_of_odd_shape_is_no_traceback(
     code, table = compared(capsys, base, patched, "--force")
     assert code == Exit.MEASURED
     assert len(table["rows"]) == 3
+
+
+def test_disturbed_trials_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They count, as nothing better was measured; the row says how many, and by what."""
+    base, patched = two_runs(tmp_path, rows=1)
+    changed(patched, lambda one: one["round"] < 3 and one.update(disturbed="steal 12 %"))
+    _, table = compared(capsys, base, patched)
+    assert {row["why"].rpartition("; ")[2] for row in table["rows"]} == {
+        "patched: 3 of 8 trials disturbed: steal 12 %"
+    }

@@ -15,8 +15,8 @@ from bench.model import Exit
 
 
 def published(results: Path, day: int, **changes: Any) -> Path:
-    """A run of one day of June, under results/fake/; ``changes`` are keys of its environment."""
-    made = make_run(results / "fake" / f"{day:02}", rows=2, troubles=False, seed=day)
+    """A run of one day of June; ``changes`` are keys of its environment."""
+    made = make_run(results / f"{day:02}", rows=2, troubles=False, seed=day)
     header = json.loads((made / "run.json").read_text())
     header |= {"run": f"run-{day}", "started": f"2026-06-{day:02}T10:00:00+00:00"}
     header["environment"] |= {"kernel_release": f"6.{day}.0", **changes}
