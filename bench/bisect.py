@@ -9,16 +9,16 @@ from __future__ import annotations
 import enum
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from bench.gittree import candidates, checked, commit, git, worktree
 from bench.kernel_diff import Figure
 from bench.model import Exit, UserError
 
@@ -92,23 +92,23 @@ def find(
     Raises UserError when the revisions cannot be bisected, the good one does not build, or the bad
     one is not found to be bad: a bisection that begins with a mistake finds something all the same.
     """
-    first, last = _commit(source, good), _commit(source, bad)
-    if _git(source, "merge-base", "--is-ancestor", first, last).returncode:
+    first, last = commit(source, good), commit(source, bad)
+    if git(source, "merge-base", "--is-ancestor", first, last).returncode:
         raise UserError(f"{good} is no ancestor of {bad}: nothing to bisect between them")
     with worktree(source, Path(job.tree), last):
         say(f"building {good} ({first[:12]})")
-        _checked(job.tree, "checkout", "-q", "--detach", first)
+        checked(job.tree, "checkout", "-q", "--detach", first)
         job = replace(job, base=_built(job, build, good))
         command = [*command, str(job.save())]
-        _checked(job.tree, "checkout", "-q", "--detach", last)
+        checked(job.tree, "checkout", "-q", "--detach", last)
         say(f"trying {bad} ({last[:12]})")
         _refuse_not_bad(bad, _watched(command, job, say), job)
-        _checked(job.tree, "bisect", "start", last, first)
+        checked(job.tree, "bisect", "start", last, first)
         code = _watched(["git", "bisect", "run", *command], job, say)
         if code not in (0, 2):  # 2: only skipped revisions are left
             raise UserError(f"git bisect run ended with {code}; see {job.output}", Exit.NOTHING)
-        candidates = tuple(_candidates(job.tree))
-    return Found(candidates, tuple(steps(Path(job.output))))
+        left = tuple(candidates(job.tree))
+    return Found(left, tuple(steps(Path(job.output))))
 
 
 def _built(job: Job, build: Build, good: str) -> str:
@@ -116,18 +116,6 @@ def _built(job: Job, build: Build, good: str) -> str:
         return build(job)
     except UserError as error:
         raise UserError(f"{good}: nothing to compare with: {error}", Exit.NOTHING) from None
-
-
-@contextmanager
-def worktree(source: Path, tree: Path, revision: str) -> Iterator[None]:
-    """A worktree of a repository at a revision; the bisection and the tree are gone afterwards."""
-    try:
-        _checked(source, "worktree", "add", "-q", "--detach", str(tree), revision)
-        yield
-    finally:
-        _git(tree, "bisect", "reset")
-        _git(source, "worktree", "remove", "--force", str(tree))
-        _git(source, "worktree", "prune")
 
 
 def step(job_file: Path, build: Build, measure: Measure) -> int:
@@ -146,7 +134,7 @@ def step(job_file: Path, build: Build, measure: Measure) -> int:
 
 def verdict_on(job: Job, build: Build, measure: Measure) -> Verdict:
     """Build, measure and judge what the tree is at now; the reason is written down."""
-    output, revision = Path(job.output), _commit(Path(job.tree), "HEAD")
+    output, revision = Path(job.output), commit(Path(job.tree), "HEAD")
     run = output / f"step-{len(list(steps(output))) + 1:02}"
     try:
         verdict, reason = judge(measure(job, build(job), run), job.threshold)
@@ -228,34 +216,6 @@ def _refuse_not_bad(bad: str, code: int, job: Job) -> None:
     reason = str(last[0]["reason"]) if last else f"the step ended with {code}; see {job.output}"
     raise UserError(
         f"{bad} is not found to be bad, so there is nothing to find: {reason}", Exit.NOTHING
-    )
-
-
-def _candidates(tree: str) -> list[str]:
-    """What git has not ruled out: everything in the bad revision that no good one holds."""
-    refs = _checked(tree, "for-each-ref", "--format=%(refname)", "refs/bisect/").split()
-    good = [ref for ref in refs if ref.startswith("refs/bisect/good")]
-    return _checked(tree, "rev-list", "refs/bisect/bad", "--not", *good).split()
-
-
-def _commit(tree: Path, revision: str) -> str:
-    found = _git(tree, "rev-parse", "--verify", "-q", f"{revision}^{{commit}}")
-    if found.returncode:
-        raise UserError(f"{tree}: no revision {revision!r} in this git repository")
-    return found.stdout.strip()
-
-
-def _checked(tree: Path | str, *arguments: str) -> str:
-    done = _git(tree, *arguments)
-    if done.returncode:
-        said = re.sub(r"\s+", " ", done.stderr).strip()
-        raise UserError(f"git {' '.join(arguments[:2])} in {tree}: {said}", Exit.NOTHING)
-    return done.stdout
-
-
-def _git(tree: Path | str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["git", "-C", str(tree), *arguments], capture_output=True, text=True, errors="replace"
     )
 
 

@@ -23,13 +23,14 @@ EXAMPLES = """examples:
   python -m bench bisect --good HEAD~20 --bad HEAD --source ~/linux \\
       --workload getattr-storm/path --threshold 0.5
 
-Every step builds a kernel (ten minutes on two CPUs) and boots it twice beside the good one, on the
-instruction clock. A revision that does not build, does not boot, or is not clearly on one side of
-the threshold is skipped. The bisection has a worktree of its own; yours is not touched.
+Every step builds a kernel (ten minutes on two CPUs) and boots it twice beside
+the good one, on the instruction clock. A revision that does not build, does
+not boot, or is not clearly on one side of the threshold is skipped. The
+bisection has a worktree of its own; yours is not touched.
 
 exit codes:
-  0 the first bad revision was found   2 usage
-  3 not found: the bad revision is not bad, or only skipped revisions are left   130 interrupted
+  0 the first bad revision was found   2 usage   130 interrupted
+  3 not found: the bad revision is not bad, or only skipped ones are left
 """
 
 

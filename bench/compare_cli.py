@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 SPECS = """a run is a directory or a name under results/; of it
   RUN@KERNEL           is one kernel, where it had several (paired by boot)
   RUN:TARGET           is one target (two of one run are paired by round)
-  RUN/series/X.json    is one series; a pyperf file outside of a run will do, too
+  RUN/series/X.json    is one series; a pyperf file outside of a run will do
 """
 COMPARE_EXAMPLES = f"""examples:
-  python -m bench compare results/local/before results/local/after --threshold 2
+  python -m bench compare local/before local/after --threshold 2
   python -m bench compare RUN@base RUN@patched
   python -m bench compare RUN:plain-c RUN:passthrough-c
   python -m bench compare before after --allow-different suite --json

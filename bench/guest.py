@@ -142,7 +142,9 @@ def round_of_trials(
         do(bench, one, broken, events)
 
 
-def do(bench: trial.Bench, one: Trial, broken: dict[str, str], events: Events) -> dict[str, Any]:
+def do(
+    bench: trial.Bench, one: Trial, broken: dict[str, str], events: Events
+) -> dict[str, Any]:
     """One trial, with the host told of its begin and end."""
     events.put("begin", record=trial.header(bench, one))
     record, pyperf_json = runner.do(bench, one, broken)

@@ -45,9 +45,7 @@ def applied(
     )
     assert guardian.stdin is not None
     try:
-        yield [
-            record for state in states(knobs) for record in _set(state.knob, state.files, journal)
-        ]
+        yield [record for state in states(knobs) for record in _set(state.knob, state.files, journal)]
     finally:
         guardian.stdin.close()
         guardian.wait()
@@ -107,7 +105,9 @@ def entries(journal: Path) -> list[dict[str, str]]:
 def stale(journals: Path = JOURNALS) -> list[Path]:
     """Journals whose runner is gone, and whose guardian, which would have removed it, is too."""
     return [
-        path for path in sorted(journals.glob("*.jsonl")) if not Path("/proc", path.stem).exists()
+        path
+        for path in sorted(journals.glob("*.jsonl"))
+        if not Path("/proc", path.stem).exists()
     ]
 
 

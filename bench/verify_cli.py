@@ -27,9 +27,10 @@ VERIFY_EXAMPLES = """examples:
   python -m bench verify default.tar.gz --run results/local/20260101-120000
       hold a run already made against it; nothing is measured
 
-What is compared is each target's ratio to its baseline, never a time: another machine has others.
-Of their settings all are taken but what touches this machine: it is not tuned, and where their
-backing was not the usual tmpfs, --backing names the directory to use here.
+What is compared is each target's ratio to its baseline, never a time: another
+machine has others. Of their settings all are taken but what touches this
+machine: it is not tuned, and where their backing was not the usual tmpfs,
+--backing names the directory to use here.
 
 exit codes:
   0 confirmed: every ratio is shown to be the same within the margin

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bench.comparison import unlike
-from bench.comparison.sides import Key, Row, Side, entries, over_boots
+from bench.comparison.header import entries
+from bench.comparison.sides import Key, Row, Side, over_boots
 from bench.comparison.unlike import Difference
 from bench.model import Clock
 from bench.noise import load_noise_floor

@@ -10,8 +10,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from bench.comparison.header import kernel_labels, part_of
 from bench.comparison.shapes import Line, wrapped
-from bench.comparison.sides import Key, Row, Side, kernel_labels, of_kernel, part_of, whole
+from bench.comparison.sides import Key, Row, Side, of_kernel, whole
 from bench.comparison.unlike import timeouts
 from bench.frame import Run, load
 from bench.model import UserError

@@ -19,6 +19,7 @@ from typing import Any
 import pandas as pd
 import pyperf
 
+from bench.comparison import header
 from bench.frame import TRIAL_DEFAULTS, Run, load
 from bench.guards import Flag, series_flags
 from bench.model import Clock, Exit, Outcome, UserError
@@ -134,7 +135,7 @@ def _split(spec: str, results: Path) -> tuple[Run, str]:
 def of_kernel(spec: str, run: Run, part: str) -> Side:
     """The rows of one kernel of a run; their targets lose their ``@KERNEL``."""
     kernel = part.removeprefix("@")
-    labels = kernel_labels(run.about)
+    labels = header.kernel_labels(run.about)
     if kernel not in labels:
         raise UserError(f"{spec}: no kernel {kernel!r} in this run; it has {_known(labels)}")
     if len(labels) == 1:
@@ -162,8 +163,15 @@ def _of_trials(
         bare = str(target).removesuffix(f"@{kernel}") if kernel else str(target)
         series, key = (str(group), str(target)), Key(str(group), "" if picked else bare)
         rows[key] = _row(own, medians.get(series, {}), tuple(flags.get(series, ())))
-    release = _release(run, kernel)
-    return Side(spec, run.path.resolve(), part, run.about, rows, run.problems, release)
+    return Side(
+        spec,
+        run.path.resolve(),
+        part,
+        run.about,
+        rows,
+        run.problems,
+        header.release(run.about, kernel),
+    )
 
 
 def _row(trials: pd.DataFrame, medians: Medians, flags: tuple[Flag, ...] = ()) -> Row:
@@ -196,30 +204,6 @@ def _seconds(value: object) -> float:
     return float(value) if isinstance(value, (int, float)) else math.nan
 
 
-def entries(about: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
-    """The objects of a list in run.json, which others have written: what is none is left out."""
-    found = about.get(key)
-    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
-
-
-def part_of(about: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    """An object in run.json; empty where there is none."""
-    found = about.get(key)
-    return found if isinstance(found, Mapping) else {}
-
-
-def kernel_labels(about: Mapping[str, Any]) -> list[str]:
-    """What the kernels of a run are called; none where it ran on its machine's own."""
-    return [str(entry.get("label")) for entry in entries(about, "kernels")]
-
-
-def _release(run: Run, kernel: str) -> str:
-    kernels = entries(run.about, "kernels")
-    of_label = [entry.get("release") for entry in kernels if entry.get("label") == kernel]
-    own = part_of(run.about, "environment").get("kernel_release")
-    return str((of_label or [own])[0] or "")
-
-
 def _of_file(spec: str, path: Path) -> Side:
     """One series: of its run where it lies in one, so that the run says what it was measured on."""
     above = path.resolve().parent.parent
@@ -241,13 +225,12 @@ def _of_pyperf(spec: str, path: Path) -> Side:
         raise UserError(f"{spec}: cut short or not a pyperf file ({error})") from None
     line = {
         **TRIAL_DEFAULTS,
-        "series": benchmark.get_name(),
         "outcome": Outcome.OK.value,
         "superseded": False,
+        "attr_timeout": known.get("attr_timeout_s"),
+        "entry_timeout": known.get("entry_timeout_s"),
     }
-    frame = pd.DataFrame([{**line, "round": number} for number in range(len(values))])
-    frame["attr_timeout"] = float(known.get("attr_timeout_s", "nan"))
-    frame["entry_timeout"] = float(known.get("entry_timeout_s", "nan"))
+    frame = pd.DataFrame([line] * len(values))
     times = {n: [v for v in own if 0 < v < math.inf] for n, own in enumerate(values)}
     medians = {n: statistics.median(own) for n, own in times.items() if own}
     about = _about_of(known)

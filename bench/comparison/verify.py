@@ -15,8 +15,9 @@ from typing import Any
 
 from bench.comparison import unlike
 from bench.comparison.compare import words
+from bench.comparison.header import kernel_labels
 from bench.comparison.shapes import WIDTH, Line, wrapped
-from bench.comparison.sides import Key, Row, Side, kernel_labels, refuse_empty, whole
+from bench.comparison.sides import Key, Row, Side, refuse_empty, whole
 from bench.equivalence import Answer, Equivalence, answers, by_range, by_test, overall, unknown
 from bench.frame import load
 from bench.model import Clock, Exit, UserError

@@ -64,9 +64,7 @@ def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
         overview_rows=[(row, _overview_cells(row, against)) for row in rows],
         costs=[costs.cells(cost) for cost in costs.costs(run)],
         cost_heads=costs.HEADS,
-        cost_words=[costs.legend(run), *costs.troubles(run), *costs.prices(run)]
-        if run.costs
-        else [],
+        cost_words=[costs.legend(run), *costs.troubles(run), *costs.prices(run)] if run.costs else [],
         sections=[_section(row, against, charts) for row in rows],
         environment=_flat(run.about.get("environment") or {}),
         phases=[(name, _seconds(value)) for name, value in _phases(run).items()],

@@ -24,8 +24,8 @@ def build(job: Job) -> str:
     if cost == "broken":
         raise UserError("compile: error: expected ';'")
     if cost == "hang":
-        print("step hangs", flush=True)
         try:
+            print("step hangs", flush=True)
             signal.pause()
         finally:
             (Path(job.output) / "ended").touch()
