@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from bench import kernel_cli, selftest_cli
+from bench import bisect_cli, compare_cli, kernel_cli, selftest_cli, verify_cli
 from bench.model import Exit, UserError
 from bench.run_cli import CODES, RESULTS, RUN_EXAMPLES, add_run, report
 
@@ -79,6 +79,9 @@ def parser() -> Parser:
     add_clean(commands)
     kernel_cli.add(commands)
     selftest_cli.add(commands)
+    compare_cli.add(commands)
+    verify_cli.add(commands)
+    bisect_cli.add(commands)
     return top
 
 

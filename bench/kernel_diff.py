@@ -39,15 +39,8 @@ def run(
     argv: list[str],
 ) -> int:
     """Measure both kernels and print the comparison; SLOWER when a row regressed by ``threshold`` %."""
-    settings = Settings(
-        daemons=(daemon,),
-        workloads=workloads,
-        **GUEST,
-        trials=ROUNDS,
-        kernels=kernels,
-        clock=Clock.INSTRUCTIONS.value,
-    )
-    result = guests.start(settings, output or runner.default_output(), argv, View())
+    chosen = settings(kernels, daemon, workloads)
+    result = guests.start(chosen, output or runner.default_output(), argv, View())
     if result.exit in (Exit.INTERRUPTED, Exit.NOTHING):
         return result.exit
     base, patched = (guests.parse(text)[0] for text in kernels)
@@ -56,6 +49,18 @@ def run(
     print("\n".join(lines))
     print(f"run: {result.run.path}")
     return SLOWER if regressed else result.exit
+
+
+def settings(kernels: tuple[str, str], daemon: str, workloads: tuple[str, ...]) -> Settings:
+    """Two boots of each kernel on the instruction clock."""
+    return Settings(
+        daemons=(daemon,),
+        workloads=workloads,
+        **GUEST,
+        trials=ROUNDS,
+        kernels=kernels,
+        clock=Clock.INSTRUCTIONS.value,
+    )
 
 
 def summarize(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], Figure]:

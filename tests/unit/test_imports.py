@@ -18,8 +18,10 @@ REPORT_ONLY = {
     "bench.intervals",
     "bench.verdicts",
     "bench.guards",
+    "bench.equivalence",
     "bench.report",
     "bench.selftest.",
+    "bench.comparison",
 }
 
 
@@ -35,8 +37,8 @@ def imported(path: Path) -> set[str]:
 
 
 def of_report(path: Path) -> bool:
-    files = ("frame.py", "stats.py", "intervals.py", "verdicts.py", "guards.py")
-    return path.name in files or bool({"report", "selftest"} & set(path.parts))
+    names = {"frame", "stats", "intervals", "verdicts", "guards", "equivalence"}
+    return path.stem in names or bool({"report", "comparison", "selftest"} & set(path.parts))
 
 
 def modules(folder: str) -> Iterator[Path]:

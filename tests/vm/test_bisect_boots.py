@@ -1,0 +1,42 @@
+"""What a step of ``bench bisect`` measures, with real boots; kernels are not built here.
+
+A whole bisection builds a kernel at each step and is no matter of minutes: tests/unit/test_bisect.py
+has the search itself, over a real git repository.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench import bisect, bisect_cli
+from bench.bisect import Verdict
+
+from .conftest import lab_image
+
+pytestmark = pytest.mark.vm
+
+
+@pytest.mark.parametrize(
+    ("parameter", "verdict"), [("", Verdict.GOOD), (",init_on_alloc=1", Verdict.BAD)]
+)
+def test_a_kernel_that_does_more_is_bad(tmp_path: Path, parameter: str, verdict: Verdict) -> None:
+    """The same image is good; told to clear what it allocates, it clears 4 KiB for every path.
+
+    Not ``fuse.iops``: the runner turns that switch itself, to what each mount is to see.
+    """
+    image = str(lab_image().path)
+    job = bisect.Job(
+        tree="",
+        output=str(tmp_path),
+        daemon="native",
+        workloads=("getattr-storm/path",),
+        threshold=1.0,
+        base=image,
+    )
+    figures = bisect_cli.measure(job, f"{image}{parameter}", tmp_path / "run")
+    assert set(figures) == {
+        ("getattr-storm/path", "native", label) for label in (bisect.BASE, bisect.TRIED)
+    }
+    assert bisect.judge(figures, job.threshold)[0] is verdict, figures
