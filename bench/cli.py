@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from bench import kernel_cli
+from bench import disk, kernel_cli
 from bench.model import Cache, Clock, Exit, Level, Placement, Sync, UserError
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ RUN_EXAMPLES = """examples:
   python -m bench run --daemon passthrough --kernel lab --clock instructions
       on the lab kernel, in a virtual machine, counting instructions (see: kernel build)
   python -m bench run --kernel base=old/bzImage --kernel patched=new/bzImage
+  python -m bench run --kernel lab --backing-fs ext4 --cache cold-all
+      on ext4 on a virtio disk, the guest's caches dropped before every mount
   python -m bench run --resume results/local/20260101-120000
 """
 CODES = """exit codes:
@@ -166,6 +168,11 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         metavar="[LABEL=]IMAGE[,PARAMETER]",
         help="boot this kernel in a virtual machine and measure there (a name from `kernel list`, "
         "or a bzImage); repeatable: kernels alternate boot by boot",
+    )
+    where.add_argument(
+        "--backing-fs",
+        choices=disk.CHOICES,
+        help="file system beneath a guest's mounts, any but tmpfs on a virtio disk (default: tmpfs)",
     )
     where.add_argument("--memory", type=positive, metavar="MIB", help="of a guest (default: 2048)")
     how = command.add_argument_group("how")
@@ -316,11 +323,10 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     from bench import plan, registry
     from workloads import tree
 
+    refuse_contradictions(arguments)
     asked: dict[str, Any] = dict(QUICK) if arguments.quick else {}
     if arguments.kernel:
         asked = plan.GUEST | {"trials": GUEST_ROUNDS[arguments.clock or Clock.WALL.value]} | asked
-    elif arguments.clock == Clock.INSTRUCTIONS.value:
-        raise UserError("--clock instructions needs a guest: name one with --kernel")
     for name in ("tree", "backing", "cache", "trials", "values", "placement", "threads"):
         asked[name] = getattr(arguments, name) or asked.get(name)
     asked |= {
@@ -332,6 +338,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         "clock": arguments.clock,
         "kernels": tuple(arguments.kernel or ()) or None,
         "memory_mb": arguments.memory,
+        "backing_fs": arguments.backing_fs,
         "only": arguments.only,
         "levels": tuple(arguments.level or ()) or None,
         "readdir": READDIR[arguments.readdir] if arguments.readdir else None,
@@ -344,6 +351,25 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     registry.rows(chosen.workloads)
     tree.parse_tree(chosen.tree)
     return chosen
+
+
+def refuse_contradictions(arguments: argparse.Namespace) -> None:
+    """Raises UserError for what only a guest has, and for wishes that exclude one another."""
+    counting = arguments.clock == Clock.INSTRUCTIONS.value
+    if arguments.backing and arguments.backing_fs:
+        raise UserError("--backing and --backing-fs both say where the backing lies: leave out one")
+    if counting and arguments.cache == Cache.COLD_ALL.value:
+        raise UserError(
+            "--cache cold-all waits for the disk, and while a guest waits its instruction clock "
+            "leaps: use --clock wall"
+        )
+    if counting and not arguments.kernel:
+        raise UserError("--clock instructions needs a guest: name one with --kernel")
+    if arguments.backing_fs and not arguments.kernel:
+        raise UserError(
+            "--backing-fs makes a disk for a guest: name its kernel with --kernel, or without one "
+            "give --backing a directory on such a file system"
+        )
 
 
 def drawn_seed() -> int:

@@ -72,6 +72,8 @@ class Settings:
     clock: str = Clock.WALL.value
     memory_mb: int = 2048
     """Of a guest."""
+    backing_fs: str = "tmpfs"
+    """Of a guest's backing; any but tmpfs lies on a virtio disk (bench.disk)."""
 
     def to_json(self) -> dict[str, Any]:
         """A plain object."""

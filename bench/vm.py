@@ -21,14 +21,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import isolate
+from bench.console import EXITED, judge, oom_line, splats_in
 from bench.kernel import Image, kill_group
-from bench.model import UserError
-
-# Outcomes of a boot
-EXITED = "exited"  # the command ran to its end, whatever its exit code
-PANICKED = "panicked"
-HUNG = "hung"  # no end within the time, or no user space
-DIED = "died"  # qemu ended before the command did
+from bench.model import Exit, UserError
 
 KVM, TCG = "kvm", "tcg"
 WALL, INSTRUCTIONS = "wall", "instructions"
@@ -42,14 +37,6 @@ _ICOUNT = "-icount shift=1,sleep=off"
 # A process ID namespace of its own: qemu dies with the runner, however that dies.
 _CAGE = ("unshare", "--pid", "--fork", "--kill-child")
 
-_PANIC = re.compile(r"Kernel panic - not syncing: .*")
-_SPLAT = re.compile(
-    r"BUG: .*|WARNING: .*|Oops: .*|general protection fault.*|INFO: task .* blocked.*|"
-    r"INFO: rcu.*detected.*|possible (?:recursive|circular) locking.*|"
-    r"suspicious RCU usage.*|UBSAN: .*|unreferenced object .*"
-)
-_TIMESTAMP = re.compile(r"^\[\s*\d+\.\d+\]\s*(?:\[[^]]*\]\s*)?")
-
 
 @dataclass(frozen=True)
 class GuestResult:
@@ -57,7 +44,8 @@ class GuestResult:
 
     `exit_code` is the command's, None unless it ran to its end.  `reason` is one
     line: the panic's first, or where it stopped.  `splats` are the first lines of
-    everything the kernel complained about.
+    everything the kernel complained about, `oom` the first that says its memory
+    did not suffice.
     """
 
     outcome: str
@@ -68,36 +56,23 @@ class GuestResult:
     elapsed_s: float
     accelerator: str
     splats: tuple[str, ...] = ()
+    oom: str | None = None
 
     @property
     def ok(self) -> bool:
         return self.outcome == EXITED and self.exit_code == 0
 
 
-def panic_line(console: str) -> str | None:
-    """The first line of a panic, without the time."""
-    found = _PANIC.search(console)
-    return found.group(0).strip() if found else None
-
-
-def splats_in(console: str) -> tuple[str, ...]:
-    """First lines of warnings, lockdep and KASAN reports and the like."""
-    lines = (_TIMESTAMP.sub("", line) for line in console.splitlines())
-    return tuple(line.strip() for line in lines if _SPLAT.match(line))
-
-
-def _last_line(console: str) -> str:
-    lines = [line.strip() for line in console.splitlines() if line.strip()]
-    return lines[-1] if lines else "no output at all"
-
-
-def _vng() -> str:
+def vng() -> str:
+    """The program that boots guests; raises UserError (exit 3) when it or qemu is missing."""
     beside = Path(sys.executable).with_name("vng")
     found = str(beside) if beside.exists() else shutil.which("vng")
     if not found:
-        raise UserError("no virtme-ng: pip install virtme-ng")
+        raise UserError("no virtme-ng to boot a guest with: pip install virtme-ng", Exit.NOTHING)
     if not shutil.which("qemu-system-x86_64"):
-        raise UserError("no qemu: apt-get install qemu-system-x86")
+        raise UserError(
+            "no qemu to boot a guest with: apt-get install qemu-system-x86", Exit.NOTHING
+        )
     return found
 
 
@@ -106,7 +81,7 @@ def _argv(
     cpus: int, clock: str, kernel_args: Sequence[str], disks: Sequence[Path],
 ) -> list[str]:  # fmt: skip
     argv = [
-        _vng(), "--run", str(image.path), "--user", "root", "--force-9p", "--verbose",
+        vng(), "--run", str(image.path), "--user", "root", "--force-9p", "--verbose",
         "--cpus", str(cpus), "--memory", f"{memory_mb}M",
         "--cwd", str(share), f"--rwdir={share}={share}",
     ]  # fmt: skip
@@ -175,17 +150,6 @@ def _wait(process: subprocess.Popen[bytes], watch: _Watch, tick: Callable[[], No
                 return reason
 
 
-def _judge(killed: str | None, status: int | None, console: str) -> tuple[str, int | None, str]:
-    panic = panic_line(console)
-    if panic:
-        return PANICKED, None, panic
-    if killed:
-        return HUNG, None, f"{killed}; last on the console: {_last_line(console)}"
-    if status is None:
-        return DIED, None, f"guest ended early: {_last_line(console)}"
-    return EXITED, status, f"exit code {status}"
-
-
 def boot(
     image: Image,
     command: Sequence[str],
@@ -221,13 +185,13 @@ def boot(
     if re.search(r"[=,\s]", str(share)):
         raise UserError(f"qemu cannot share a directory with = , or blanks in its path: {share}")
     state = share / f".{label}.state"
-    shutil.rmtree(state, ignore_errors=True)
-    state.mkdir(parents=True)
     console, stdout = share / f"{label}.console", share / f"{label}.stdout"
     argv = _argv(
         image, _script(command, state), share, accelerator, memory_mb, cpus, clock,
         kernel_args, disks,
     )  # fmt: skip
+    shutil.rmtree(state, ignore_errors=True)
+    state.mkdir(parents=True)
     begin = time.monotonic()
     with console.open("wb") as err, stdout.open("wb") as out:
         process = isolate.start(
@@ -239,11 +203,12 @@ def boot(
             # also after a normal end: nothing of its session may stay behind
             kill_group(process)
     text = console.read_text(errors="replace")
-    outcome, code, reason = _judge(killed, _read_status(state), text)
+    outcome, code, reason = judge(killed, _read_status(state), text)
     shutil.rmtree(state, ignore_errors=True)
     return GuestResult(
         outcome, code, reason, console, stdout,
         round(time.monotonic() - begin, 2), accelerator, splats_in(text),
+        oom_line(text),
     )  # fmt: skip
 
 

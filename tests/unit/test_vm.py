@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench import vm
+from bench import console, vm
 from bench.kernel import Image
 from bench.model import UserError
 
@@ -24,30 +24,30 @@ SPLATS = """\
 
 
 def test_panic_line_is_the_first_one() -> None:
-    assert vm.panic_line(PANIC) == "Kernel panic - not syncing: sysrq triggered crash"
-    assert vm.panic_line("all is well") is None
+    assert console.panic_line(PANIC) == "Kernel panic - not syncing: sysrq triggered crash"
+    assert console.panic_line("all is well") is None
 
 
 def test_splats_are_first_lines_without_their_time() -> None:
-    assert vm.splats_in(SPLATS) == (
+    assert console.splats_in(SPLATS) == (
         "WARNING: possible circular locking dependency detected",
         "BUG: KASAN: slab-use-after-free in fuse_evict_inode+0x1/0x2",
     )
 
 
 @pytest.mark.parametrize(
-    ("killed", "status", "console", "outcome"),
+    ("killed", "status", "text", "outcome"),
     [
-        (None, 0, "done", vm.EXITED),
-        (None, 3, "done", vm.EXITED),
-        (None, None, "reboot: Power down", vm.DIED),
-        ("no end after 5 s", None, "stuck", vm.HUNG),
-        (None, None, PANIC, vm.PANICKED),
-        ("no end after 5 s", None, PANIC, vm.PANICKED),
+        (None, 0, "done", console.EXITED),
+        (None, 3, "done", console.EXITED),
+        (None, None, "reboot: Power down", console.DIED),
+        ("no end after 5 s", None, "stuck", console.HUNG),
+        (None, None, PANIC, console.PANICKED),
+        ("no end after 5 s", None, PANIC, console.PANICKED),
     ],
 )
-def test_verdict(killed: str | None, status: int | None, console: str, outcome: str) -> None:
-    assert vm._judge(killed, status, console)[0] == outcome
+def test_verdict(killed: str | None, status: int | None, text: str, outcome: str) -> None:
+    assert console.judge(killed, status, text)[0] == outcome
 
 
 def test_unknown_clock(tmp_path) -> None:
