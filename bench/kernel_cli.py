@@ -51,14 +51,40 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     probe.add_argument("name", metavar="NAME", help="a name from `kernel list`, or a bzImage")
     probe.add_argument("--json", action="store_true", help="as one JSON object per variant")
     probe.set_defaults(command=command_probe)
+    add_diff(below)
+
+
+def add_diff(below: argparse._SubParsersAction[Parser]) -> None:
+    """``bench kernel diff``."""
     diff = below.add_parser("diff", help="instructions and requests per op of two kernels")
     diff.add_argument("base", metavar="BASE", help="[LABEL=]IMAGE[,PARAMETER]")
     diff.add_argument("patched", metavar="PATCHED", help="[LABEL=]IMAGE[,PARAMETER]")
     diff.add_argument("--daemon", default="plain", metavar="NAME", help="server (default: plain)")
+    diff.add_argument(
+        "--only", action="store_true", help="without the targets it brings along for comparison"
+    )
     diff.add_argument("--workload", action="append", metavar="NAME", help="default: all")
-    diff.add_argument("--threshold", type=float, default=1.0, metavar="PERCENT", help="default: 1")
+    diff.add_argument(
+        "--threshold",
+        type=percent,
+        default=1.0,
+        metavar="PERCENT",
+        help="exit 1 when a row needs more instructions by more than this (default: 1)",
+    )
     diff.add_argument("--output", type=Path, metavar="DIR", help="run directory")
+    diff.add_argument("--json", action="store_true", help="as one JSON object")
     diff.set_defaults(command=command_diff)
+
+
+def percent(text: str) -> float:
+    """A percentage, 0 or more."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage, 0 or more")
+    return number
 
 
 def command_build(arguments: argparse.Namespace, _argv: list[str]) -> int:
@@ -143,13 +169,21 @@ def command_probe(arguments: argparse.Namespace, _argv: list[str]) -> int:
 
 def command_diff(arguments: argparse.Namespace, argv: list[str]) -> int:
     """A run of two kernels on the instruction clock, and its comparison."""
-    from bench import kernel_diff
+    from bench import kernel_diff, registry
 
+    registry.daemon(arguments.daemon)
+    workloads = tuple(arguments.workload or ())
+    registry.rows(workloads)
     return kernel_diff.run(
-        kernels=(arguments.base, arguments.patched),
-        daemon=arguments.daemon,
-        workloads=tuple(arguments.workload or ()),
-        threshold=arguments.threshold,
-        output=arguments.output,
-        argv=["python", "-m", "bench", *argv],
+        kernel_diff.Wish(
+            base=arguments.base,
+            patched=arguments.patched,
+            daemon=arguments.daemon,
+            only=arguments.only,
+            workloads=workloads,
+            threshold=arguments.threshold,
+        ),
+        arguments.output,
+        ["python", "-m", "bench", *argv],
+        as_json=arguments.json,
     )

@@ -1,0 +1,116 @@
+"""Two kernels compared: what counts as a regression, and what a person and a program are shown."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from bench import kernel_diff
+from bench.cli import main
+from bench.kernel_diff import Comparison, Figure
+from bench.model import Exit
+
+
+def figure(instructions: float, spread: float = 0.0, level: str = "rw") -> Figure:
+    return Figure(instructions, spread, 1.0, level)
+
+
+def compare(old: Figure | None, new: Figure | None, target: str = "plain") -> Comparison:
+    given = {("readdir", target, "base"): old, ("readdir", target, "new"): new}
+    figures = {key: value for key, value in given.items() if value}
+    (row,) = kernel_diff.compare(figures, "base", "new", 1.0)
+    return row
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "regressed"),
+    [
+        (figure(1000), figure(1005), False),
+        (figure(1000), figure(1030), True),
+        (figure(1000), figure(900), False),
+        (figure(1000, 0.05), figure(1030), False),  # the boots differ by more
+    ],
+)
+def test_a_regression_is_over_the_threshold_and_over_the_noise(
+    old: Figure, new: Figure, regressed: bool
+) -> None:
+    """kernel diff exits 1 on these and on no others."""
+    row = compare(old, new)
+    assert row.regressed is regressed
+    assert kernel_diff.table([row], "base", "new")[-1].endswith(" slower") is regressed
+
+
+@pytest.mark.parametrize(("old", "new"), [(figure(1), None), (None, figure(1))])
+def test_a_row_one_kernel_lacks_is_said(old: Figure | None, new: Figure | None) -> None:
+    """Not compared is not equal."""
+    row = compare(old, new)
+    assert (row.regressed, row.change) == (False, None)
+    assert "only one kernel" in kernel_diff.table([row], "base", "new")[-1]
+
+
+def test_a_kernel_that_passes_more_through_is_told_by_its_level() -> None:
+    """Otherwise a reader takes a feature for an optimisation."""
+    row = compare(figure(1000), figure(300, level="attach-lookup"))
+    assert kernel_diff.table([row], "base", "new")[-1].strip() == "levels: rw and attach-lookup"
+
+
+def test_wide_names_keep_the_table_under_80_columns() -> None:
+    """Labels are cut, a wide target has a line of its own."""
+    target = "passthrough-c:attach-getattr:no-readdir"
+    rows = [compare(figure(123456789), figure(234567890), target), compare(None, figure(1), target)]
+    lines = kernel_diff.table(rows, "a-base-of-many-words", "patched-so-much")
+    assert max(map(len, lines)) < 80
+    assert any(line.strip() == target for line in lines)
+
+
+def trial(kernel: str, value: float, **more: Any) -> dict[str, Any]:
+    return {
+        "outcome": "ok", "workload": "getattr-storm", "variant": "fd", "target": f"plain@{kernel}",
+        "kernel": kernel, "values": [value], "level": "rw",
+        "requests": {"ops": 10, "kernel": {"GETATTR": 10}}, **more,
+    }  # fmt: skip
+
+
+def test_trials_of_two_boots_make_one_figure() -> None:
+    """The median of the boots, how far they are apart, and requests; failed trials do not count."""
+    records = [
+        trial("base", 100.0), trial("base", 102.0), trial("base", 900.0, outcome="failed"),
+        trial("new", 50.0, requests=None),
+    ]  # fmt: skip
+    found = kernel_diff.summarize(records)
+    assert found["getattr-storm/fd", "plain", "base"] == Figure(101.0, 2 / 101, 1.0, "rw")
+    assert found["getattr-storm/fd", "plain", "new"].requests is None
+
+
+def test_the_object_for_programs_says_what_the_table_says(tmp_path: Any) -> None:
+    """--json: every row with both figures, and the verdict."""
+    found = kernel_diff.as_object([compare(figure(100), figure(120))], "base", "new", tmp_path)
+    (row,) = json.loads(json.dumps(found))["rows"]
+    assert found["regressed"] is row["regressed"] is True
+    assert row["change_percent"] == pytest.approx(20)
+    assert (row["old"]["instructions"], row["new"]["instructions"]) == (100, 120)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--daemon", "plian"], "did you mean 'plain'"),
+        (["--workload", "readdri"], "did you mean 'readdir'"),
+        (["--threshold", "-1"], "not a percentage"),
+        (["--threshold", "two"], "not a percentage"),
+    ],
+)
+def test_bad_values_are_refused_before_anything_boots(
+    capsys: pytest.CaptureFixture[str], options: list[str], words: str
+) -> None:
+    """One line, exit 2."""
+    try:
+        code = main(["kernel", "diff", "a=lab", "b=lab", *options])
+    except SystemExit as exit:
+        code = int(exit.code or 0)
+    told = capsys.readouterr().err.strip()
+    assert code == Exit.USAGE
+    assert words in told
+    assert "\n" not in told
