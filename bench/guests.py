@@ -19,7 +19,7 @@ from bench import disk, kernel, runner, vm
 from bench.console import EXITED, last_line
 from bench.guest import JOB
 from bench.listener import Hung, Listener, tidy
-from bench.model import Clock, Exit, UserError
+from bench.model import Clock, UserError
 from bench.plan import Settings
 from bench.store import RunDirectory
 from bench.view import View
@@ -52,6 +52,8 @@ class Run:
     broken: dict[str, dict[str, str]] = field(default_factory=dict)
     """By kernel: targets whose answers differ from the backing, and how."""
     greeted: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
+    """Warnings said once: every boot of a kernel has the same."""
     counts: Counter[str] = field(default_factory=Counter)
 
     def label_in_tables(self, guest: Guest) -> str:
@@ -147,7 +149,7 @@ def one_round(run: Run, guest: Guest, number: int) -> None:
             raise UserError(
                 f"kernel {guest.label} does not get as far as a trial: {reason}; its console is in "
                 f"{share}",
-                Exit.NOTHING,
+                listener.stopped,
             )
         attempt += 1
 

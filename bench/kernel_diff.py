@@ -15,7 +15,7 @@ from bench.plan import GUEST, Settings
 from bench.view import View
 
 ROUNDS = 2
-"""Boots of each kernel: the second shows how far the first can be trusted."""
+"""Boots of each kernel: what only one of them shows is no regression."""
 SLOWER = 1
 """Exit code for a regression, as comparison tools have it."""
 _TARGET_COLUMNS = 18
@@ -39,11 +39,15 @@ class Wish:
 class Figure:
     """One workload on one target of one kernel: instructions and requests per operation."""
 
-    instructions: float
-    spread: float
-    """Relative distance between the boots' medians."""
+    by_round: Mapping[int, float]
+    """Instructions: the median of each boot's windows."""
     requests: float | None
     level: str
+
+    @property
+    def instructions(self) -> float:
+        """The median of the boots."""
+        return statistics.median(self.by_round.values())
 
 
 @dataclass(frozen=True)
@@ -57,19 +61,25 @@ class Comparison:
     threshold: float
 
     @property
-    def change(self) -> float | None:
-        """Percent by which the instructions rose; None where one kernel is missing."""
+    def changes(self) -> list[float]:
+        """Percent by which the instructions rose, in every round that both kernels did.
+
+        Within a round both visit the same names in the same order; between rounds these differ.
+        """
         if self.old is None or self.new is None:
-            return None
-        return 100 * (self.new.instructions / self.old.instructions - 1)
+            return []
+        old, new = self.old.by_round, self.new.by_round
+        return [100 * (new[number] / old[number] - 1) for number in sorted(old.keys() & new.keys())]
+
+    @property
+    def change(self) -> float | None:
+        """The median of ``changes``; None where there is none."""
+        return statistics.median(self.changes) if self.changes else None
 
     @property
     def regressed(self) -> bool:
-        """Whether it rose by more than the threshold and by more than the boots differ."""
-        if self.old is None or self.new is None or self.change is None:
-            return False
-        noise = 100 * max(self.old.spread, self.new.spread)
-        return self.change > self.threshold and self.change > noise
+        """Whether it rose by more than the threshold in every round."""
+        return min(self.changes, default=0.0) > self.threshold
 
 
 def run(wish: Wish, output: Path | None, argv: list[str], *, as_json: bool = False) -> int:
@@ -107,13 +117,12 @@ def summarize(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str]
 
 
 def _figure(trials: list[Mapping[str, Any]]) -> Figure:
-    medians = [statistics.median(trial["values"]) for trial in trials]
-    middle = statistics.median(medians)
-    counted = [trial["requests"] for trial in trials if trial["requests"]]
+    by_round = {trial["round"]: statistics.median(trial["values"]) for trial in trials}
+    counted = trials[-1]["requests"]
     requests = None
-    if counted and counted[-1]["kernel"] is not None:
-        requests = sum(counted[-1]["kernel"].values()) / counted[-1]["ops"]
-    return Figure(middle, (max(medians) - min(medians)) / middle, requests, trials[-1]["level"])
+    if counted and counted["kernel"] is not None:
+        requests = sum(counted["kernel"].values()) / counted["ops"]
+    return Figure(by_round, requests, trials[-1]["level"])
 
 
 def compare(
@@ -151,8 +160,8 @@ def _lines(one: Comparison) -> Iterator[str]:
     if len(one.target) > _TARGET_COLUMNS:
         yield f"  {one.target}"
         target = " " * (_TARGET_COLUMNS + 2)
-    if one.old is None or one.new is None:
-        yield f"{target} {'only one kernel has a trial that is ok':>44}"
+    if one.old is None or one.new is None or one.change is None:
+        yield f"{target} {'no round with a trial that is ok on both':>44}"
         return
     requests = f"{_requests(one.old)}/{_requests(one.new)}"
     yield (

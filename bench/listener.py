@@ -63,8 +63,13 @@ class Listener:
         return UserError(
             f"cannot write results to {path}: {why}; the trials before are whole: make room, then "
             f"python -m bench run --resume {path}",
-            Exit.PROOF_FAILED if self.run.counts else Exit.NOTHING,
+            self.stopped,
         )
+
+    @property
+    def stopped(self) -> Exit:
+        """Exit code of a run that cannot go on."""
+        return Exit.PROOF_FAILED if self.run.counts else Exit.NOTHING
 
     def lost(self, reason: str) -> bool:
         """The guest is gone: fail the trial it was in. False when it was in none."""
@@ -103,7 +108,10 @@ class Listener:
 
     def on_warn(self, text: str) -> None:
         """A warning."""
-        self.run.view.warn(f"{self.guest.label}: {text}")
+        line = f"{self.guest.label}: {text}"
+        if line not in self.run.told:
+            self.run.told.add(line)
+            self.run.view.warn(line)
 
     def on_broken(self, targets: dict[str, str]) -> None:
         """Conformance is done."""

@@ -13,8 +13,9 @@ from bench.kernel_diff import Comparison, Figure
 from bench.model import Exit
 
 
-def figure(instructions: float, spread: float = 0.0, level: str = "rw") -> Figure:
-    return Figure(instructions, spread, 1.0, level)
+def figure(*instructions: float, level: str = "rw") -> Figure:
+    """By round."""
+    return Figure(dict(enumerate(instructions)), 1.0, level)
 
 
 def compare(old: Figure | None, new: Figure | None, target: str = "plain") -> Comparison:
@@ -30,10 +31,11 @@ def compare(old: Figure | None, new: Figure | None, target: str = "plain") -> Co
         (figure(1000), figure(1005), False),
         (figure(1000), figure(1030), True),
         (figure(1000), figure(900), False),
-        (figure(1000, 0.05), figure(1030), False),  # the boots differ by more
+        (figure(1000, 1000), figure(1030, 1002), False),  # in one boot only
+        (figure(1000, 2000), figure(1030, 2060), True),  # rounds visit other names
     ],
 )
-def test_a_regression_is_over_the_threshold_and_over_the_noise(
+def test_a_regression_is_over_the_threshold_in_every_round(
     old: Figure, new: Figure, regressed: bool
 ) -> None:
     """kernel diff exits 1 on these and on no others."""
@@ -47,7 +49,7 @@ def test_a_row_one_kernel_lacks_is_said(old: Figure | None, new: Figure | None) 
     """Not compared is not equal."""
     row = compare(old, new)
     assert (row.regressed, row.change) == (False, None)
-    assert "only one kernel" in kernel_diff.table([row], "base", "new")[-1]
+    assert "no round with a trial" in kernel_diff.table([row], "base", "new")[-1]
 
 
 def test_a_kernel_that_passes_more_through_is_told_by_its_level() -> None:
@@ -68,7 +70,7 @@ def test_wide_names_keep_the_table_under_80_columns() -> None:
 def trial(kernel: str, value: float, **more: Any) -> dict[str, Any]:
     return {
         "outcome": "ok", "workload": "getattr-storm", "variant": "fd", "target": f"plain@{kernel}",
-        "kernel": kernel, "values": [value], "level": "rw",
+        "kernel": kernel, "values": [value], "level": "rw", "round": 0,
         "requests": {"ops": 10, "kernel": {"GETATTR": 10}}, **more,
     }  # fmt: skip
 
@@ -76,11 +78,12 @@ def trial(kernel: str, value: float, **more: Any) -> dict[str, Any]:
 def test_trials_of_two_boots_make_one_figure() -> None:
     """The median of the boots, how far they are apart, and requests; failed trials do not count."""
     records = [
-        trial("base", 100.0), trial("base", 102.0), trial("base", 900.0, outcome="failed"),
+        trial("base", 100.0), trial("base", 102.0, round=1),
+        trial("base", 900.0, round=2, outcome="failed"),
         trial("new", 50.0, requests=None),
     ]  # fmt: skip
     found = kernel_diff.summarize(records)
-    assert found["getattr-storm/fd", "plain", "base"] == Figure(101.0, 2 / 101, 1.0, "rw")
+    assert found["getattr-storm/fd", "plain", "base"] == figure(100.0, 102.0)
     assert found["getattr-storm/fd", "plain", "new"].requests is None
 
 
@@ -90,7 +93,7 @@ def test_the_object_for_programs_says_what_the_table_says(tmp_path: Any) -> None
     (row,) = json.loads(json.dumps(found))["rows"]
     assert found["regressed"] is row["regressed"] is True
     assert row["change_percent"] == pytest.approx(20)
-    assert (row["old"]["instructions"], row["new"]["instructions"]) == (100, 120)
+    assert (row["old"]["by_round"], row["new"]["by_round"]) == ({"0": 100}, {"0": 120})
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from pathlib import Path
 
@@ -12,16 +11,9 @@ from bench import console, kernel, vm
 from bench.model import UserError
 
 from .conftest import lab_image
+from .running import qemus_sharing
 
 pytestmark = pytest.mark.vm
-
-
-def qemus_sharing(directory: Path) -> str:
-    """Command lines of qemu processes that share this directory."""
-    run = subprocess.run(
-        ["pgrep", "-af", f"qemu.*path={directory}"], capture_output=True, text=True
-    )
-    return run.stdout
 
 
 @pytest.fixture
