@@ -144,7 +144,6 @@ def one_round(run: Run, guest: Guest, number: int) -> None:
         if listener.finished:
             tidy(share)
             return
-        run.view.warn(f"kernel {guest.label}, round {number + 1}: {reason}")
         if not listener.lost(reason):
             raise UserError(
                 f"kernel {guest.label} does not get as far as a trial: {reason}; its console is in "
@@ -212,7 +211,6 @@ def command(share: Path) -> list[str]:
 
 def ending(result: vm.GuestResult) -> str:
     """How a boot ended, in a line: with the last words of what ran in it, where it got that far."""
-    words = ""
-    if result.outcome == EXITED:
-        words = last_line(result.stdout.read_text(errors="replace"))
-    return f"guest {result.outcome}: {result.reason}{words and f': {words}'}"
+    told = f"guest {result.outcome}: {result.reason}"
+    words = result.stdout.read_text(errors="replace").strip()
+    return f"{told}: {last_line(words)}" if words and result.outcome == EXITED else told

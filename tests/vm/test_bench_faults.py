@@ -34,19 +34,45 @@ def run(output: Path, *options: str, parameters: tuple[str, ...] = ()) -> list[s
     ]  # fmt: skip
 
 
+def mirror(name: str) -> dict[str, str]:
+    """The environment in which the C mirror is one that goes wrong."""
+    return {**os.environ, "FUSE_BENCH_MIRROR": str(ROOT / "tests" / "vm" / name)}
+
+
 def test_a_panic_costs_one_trial_and_the_run_goes_on(tmp_path: Path) -> None:
     """A server that brings the kernel down: the trial before it is kept, the one after it is done."""
     output = tmp_path / "run"
-    mirror = ROOT / "tests" / "vm" / "crashing_mirror.sh"
-    done = bench(*run(output, *ROWS), env={**os.environ, "FUSE_BENCH_MIRROR": str(mirror)})
+    done = bench(*run(output, *ROWS), env=mirror("mirror_that_panics.sh"))
     assert done.returncode == Exit.PROOF_FAILED, done.stderr
     assert [trial["outcome"] for trial in trials(output)] == ["ok", "failed", "ok"]
     reason = trials(output)[1]["reason"]
     assert reason == "guest panicked: Kernel panic - not syncing: sysrq triggered crash"
-    assert len({trial["workload"] + trial["variant"] for trial in trials(output)}) == 3
-    (console,) = (output / "boots" / "00-lab-0").glob("guest.console")
+    assert len({trial["series"] for trial in trials(output)}) == 3
+    console = output / "boots" / "00-lab-0" / "guest.console"
     assert "Kernel panic" in console.read_text(errors="replace")
     assert json.loads((output / "run.json").read_text())["finished"]
+    assert not qemus_sharing(tmp_path)
+
+
+def test_a_guest_out_of_memory_costs_one_trial_and_names_the_option(tmp_path: Path) -> None:
+    """A server that takes it all: killed by its kernel, which the guest survives."""
+    output = tmp_path / "run"
+    done = bench(*run(output, *ROWS, "--memory", "512"), env=mirror("mirror_that_hogs.sh"))
+    assert done.returncode == Exit.PROOF_FAILED, done.stderr
+    assert [trial["outcome"] for trial in trials(output)] == ["ok", "failed", "ok"]
+    reason = trials(output)[1]["reason"]
+    assert "guest out of memory: Out of memory: Killed process" in reason
+    assert reason.endswith("give the guest more with --memory")
+    assert [path.name for path in (output / "boots").iterdir()] == ["00-lab-0"]
+
+
+def test_too_little_memory_to_boot_names_the_option(tmp_path: Path) -> None:
+    """Exit 3, one line."""
+    done = bench(*run(tmp_path / "run", *ROWS, "--memory", "48"))
+    assert done.returncode == Exit.NOTHING
+    last = done.stderr.splitlines()[-1]
+    assert "guest out of memory" in last
+    assert "give the guest more with --memory" in last
     assert not qemus_sharing(tmp_path)
 
 
