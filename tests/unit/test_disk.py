@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
+from test_cli import refused
 
 from bench import disk
-from bench.cli import main, parser, settings_from
+from bench.cli import parser, settings_from
 from bench.model import Exit, UserError
 from bench.plan import Settings
 
@@ -27,14 +28,7 @@ def test_what_cannot_be_meant_is_refused(
     capsys: pytest.CaptureFixture[str], options: list[str], words: str
 ) -> None:
     """One line and exit 2, before anything boots."""
-    try:
-        code = main(["run", *options])
-    except SystemExit as exit:
-        code = int(exit.code or 0)
-    told = capsys.readouterr().err.strip()
-    assert code == Exit.USAGE
-    assert words in told
-    assert "\n" not in told
+    assert words in refused(capsys, "run", *options)
 
 
 def test_the_file_system_is_a_setting_of_the_run() -> None:

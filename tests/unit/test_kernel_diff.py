@@ -6,11 +6,10 @@ import json
 from typing import Any
 
 import pytest
+from test_cli import refused
 
 from bench import kernel_diff
-from bench.cli import main
 from bench.kernel_diff import Comparison, Figure
-from bench.model import Exit
 
 
 def figure(*instructions: float, level: str = "rw") -> Figure:
@@ -109,11 +108,4 @@ def test_bad_values_are_refused_before_anything_boots(
     capsys: pytest.CaptureFixture[str], options: list[str], words: str
 ) -> None:
     """One line, exit 2."""
-    try:
-        code = main(["kernel", "diff", "a=lab", "b=lab", *options])
-    except SystemExit as exit:
-        code = int(exit.code or 0)
-    told = capsys.readouterr().err.strip()
-    assert code == Exit.USAGE
-    assert words in told
-    assert "\n" not in told
+    assert words in refused(capsys, "kernel", "diff", "a=lab", "b=lab", *options)
