@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from test_cli import refused
 
-from bench import disk
+from bench import cleanup, disk
 from bench.cli import parser, settings_from
 from bench.model import Exit, UserError
 from bench.plan import Settings
@@ -59,6 +59,14 @@ def test_an_image_is_sparse_and_gone_after_the_boot(filesystem: str, tmp_path: P
         assert path.stat().st_blocks * 512 < disk.SIZE_BYTES / 100
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_image_of_a_killed_run_is_something_to_clean(tmp_path: Path) -> None:
+    """SIGKILL leaves it where it was; `bench clean` finds it there."""
+    left = tmp_path / "results" / "local" / "run" / "boots" / "00-lab-0" / disk.IMAGE
+    left.parent.mkdir(parents=True)
+    left.touch()
+    assert cleanup.leftovers(tmp_path / "results", tmp_path / "backing", trees=False) == [left]
 
 
 def test_two_images_are_alike(tmp_path: Path) -> None:
