@@ -25,6 +25,7 @@ EXAMPLES = """examples:
       boot it and say what it passes through, variant by variant
   python -m bench kernel diff base=lab,fuse.iops=mainline lab --threshold 2
       instructions and requests per op side by side; exit 1 on a regression over 2 %
+  python -m bench kernel diff old/bzImage new/bzImage --daemon passthrough-c --only --json
 """
 DRAW_EVERY_S = 0.5
 

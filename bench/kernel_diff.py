@@ -90,7 +90,7 @@ def run(wish: Wish, output: Path | None, argv: list[str], *, as_json: bool = Fal
         workloads=wish.workloads,
         **GUEST,
         trials=ROUNDS,
-        kernels=(wish.base, wish.patched),
+        kernels=(labelled(wish.base, "base"), labelled(wish.patched, "patched")),
         clock=Clock.INSTRUCTIONS.value,
     )
     result = guests.start(settings, output or runner.default_output(), argv, View())
@@ -103,6 +103,11 @@ def run(wish: Wish, output: Path | None, argv: list[str], *, as_json: bool = Fal
     else:
         print("\n".join([*table(rows, base, patched), "", f"run: {result.run.path}"]))
     return SLOWER if any(row.regressed for row in rows) else result.exit
+
+
+def labelled(kernel: str, label: str) -> str:
+    """A kernel as --kernel takes it, called ``label`` unless it has one: two bzImages are alike."""
+    return kernel if "=" in kernel.partition(",")[0] else f"{label}={kernel}"
 
 
 def summarize(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], Figure]:

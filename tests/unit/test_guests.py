@@ -12,7 +12,7 @@ import pytest
 
 from bench import guests, kernel, runner
 from bench.guest import EVENTS
-from bench.listener import Listener
+from bench.listener import Hung, Listener
 from bench.model import Exit, UserError
 from bench.plan import Settings
 from bench.store import RunDirectory
@@ -115,6 +115,17 @@ def test_a_guest_that_dies_before_its_first_trial_is_no_trials_fault(tmp_path: P
     """Booting again would not help: the run says so instead."""
     _run, listener, _events = a_run(tmp_path)
     assert not listener.lost("guest hung")
+
+
+def test_a_trial_without_an_end_is_hung(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time counts from its beginning, and only while one is under way."""
+    _run, listener, events = a_run(tmp_path)
+    monkeypatch.setattr("bench.listener.TRIAL_TIMEOUT_S", -1.0)
+    listener.watch()
+    put(events, "begin", record=record(1))
+    with pytest.raises(Hung, match="no end of the trial"):
+        listener.watch()
+    assert listener.lost("guest hung")
 
 
 def test_what_the_guest_refuses_is_told_as_its_own_line(tmp_path: Path) -> None:

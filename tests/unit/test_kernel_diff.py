@@ -96,6 +96,19 @@ def test_the_object_for_programs_says_what_the_table_says(tmp_path: Any) -> None
 
 
 @pytest.mark.parametrize(
+    ("given", "taken"),
+    [
+        ("a/bzImage", "base=a/bzImage"),
+        ("old=a/bzImage", "old=a/bzImage"),
+        ("lab,fuse.iops=mainline", "base=lab,fuse.iops=mainline"),
+    ],
+)
+def test_a_kernel_without_a_label_is_called_by_its_part(given: str, taken: str) -> None:
+    """Two trees' images are both called bzImage."""
+    assert kernel_diff.labelled(given, "base") == taken
+
+
+@pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--daemon", "plian"], "did you mean 'plain'"),
