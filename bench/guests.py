@@ -6,6 +6,7 @@ seed. A guest that panics or hangs costs the trial it was in; the rest of the ro
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -133,9 +134,8 @@ def rounds(run: Run) -> runner.Result:
 
 def one_round(run: Run, guest: Guest, number: int) -> None:
     """Boot until every trial of the round has its line, or a boot brought none."""
-    attempt = 0
     while True:
-        share = run.directory.path / "boots" / f"{number:02}-{guest.label}-{attempt}"
+        share = fresh_folder(run.directory.path / "boots", f"{number:02}-{guest.label}")
         listener = Listener(run, guest, share)
         with run.timer("boots"):
             reason = boot(run, guest, number, share, listener)
@@ -150,7 +150,12 @@ def one_round(run: Run, guest: Guest, number: int) -> None:
                 f"{share}",
                 listener.stopped,
             )
-        attempt += 1
+
+
+def fresh_folder(boots: Path, name: str) -> Path:
+    """A folder that no boot has used: what one before the resume told must not be heard again."""
+    candidates = (boots / f"{name}-{attempt}" for attempt in itertools.count())
+    return next(path for path in candidates if not path.exists())
 
 
 def boot(run: Run, guest: Guest, number: int, share: Path, listener: Listener) -> str:

@@ -86,6 +86,13 @@ def test_trials_are_written_down_as_they_end(tmp_path: Path) -> None:
     assert header["skipped"] == [{"what": "x", "reason": "y"}]
 
 
+def test_every_boot_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    """A resumed run must not hear again what the interrupted boot told."""
+    first = guests.fresh_folder(tmp_path, "00-lab")
+    first.mkdir()
+    assert guests.fresh_folder(tmp_path, "00-lab") != first
+
+
 def test_half_a_line_waits_for_its_end(tmp_path: Path) -> None:
     """The host may read while the guest writes."""
     run, listener, events = a_run(tmp_path)
