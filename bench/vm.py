@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import isolate
-from bench.console import EXITED, judge, oom_line, splats_in
+from bench.console import DIED, EXITED, judge, splats_in
 from bench.kernel import Image, kill_group
 from bench.model import Exit, UserError
 
@@ -44,8 +44,8 @@ class GuestResult:
 
     `exit_code` is the command's, None unless it ran to its end.  `reason` is one
     line: the panic's first, or where it stopped.  `splats` are the first lines of
-    everything the kernel complained about, `oom` the first that says its memory
-    did not suffice.
+    everything the kernel complained about; `came_up` says whether it reached user
+    space.
     """
 
     outcome: str
@@ -56,7 +56,7 @@ class GuestResult:
     elapsed_s: float
     accelerator: str
     splats: tuple[str, ...] = ()
-    oom: str | None = None
+    came_up: bool = True
 
     @property
     def ok(self) -> bool:
@@ -117,15 +117,19 @@ class _Watch:
     """Decides when a running guest has to be given up."""
 
     state: Path
-    console: Path
     timeout_s: float
     boot_timeout_s: float
+    tick: Callable[[], None]
+
+    @property
+    def came_up(self) -> bool:
+        return (self.state / "started").exists()
 
     def verdict(self, elapsed_s: float) -> str | None:
         """Why to kill it now, None to go on."""
         if elapsed_s > self.timeout_s:
             return f"no end after {self.timeout_s:.0f} s"
-        if elapsed_s > self.boot_timeout_s and not (self.state / "started").exists():
+        if elapsed_s > self.boot_timeout_s and not self.came_up:
             return f"no user space after {self.boot_timeout_s:.0f} s"
         return None
 
@@ -136,7 +140,7 @@ def _environment() -> dict[str, str]:
     return {"PATH": f"{here}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
 
 
-def _wait(process: subprocess.Popen[bytes], watch: _Watch, tick: Callable[[], None]) -> str | None:
+def _wait(process: subprocess.Popen[bytes], watch: _Watch) -> str | None:
     """Wait for the end of qemu; the reason if it had to be killed."""
     begin = time.monotonic()
     while True:
@@ -144,7 +148,7 @@ def _wait(process: subprocess.Popen[bytes], watch: _Watch, tick: Callable[[], No
             process.wait(0.2)
             return None
         except subprocess.TimeoutExpired:
-            tick()
+            watch.tick()
             reason = watch.verdict(time.monotonic() - begin)
             if reason:
                 return reason
@@ -190,25 +194,36 @@ def boot(
         image, _script(command, state), share, accelerator, memory_mb, cpus, clock,
         kernel_args, disks,
     )  # fmt: skip
-    shutil.rmtree(state, ignore_errors=True)
-    state.mkdir(parents=True)
+    watch = _Watch(state, timeout_s, boot_timeout_s, tick)
+    result = _boot_once(argv, watch, console, stdout, accelerator)
+    if result.outcome == DIED and not result.came_up:
+        # qemu's own doing: 7.2 was seen to crash under TCG while it sets up PCI, rarely.
+        result = _boot_once(argv, watch, console, stdout, accelerator)
+    return result
+
+
+def _boot_once(
+    argv: Sequence[str], watch: _Watch, console: Path, stdout: Path, accelerator: str
+) -> GuestResult:
+    shutil.rmtree(watch.state, ignore_errors=True)
+    watch.state.mkdir(parents=True)
     begin = time.monotonic()
     with console.open("wb") as err, stdout.open("wb") as out:
         process = isolate.start(
             [*_CAGE, *argv], cpus=(), stdout=out, stderr=err, environment=_environment(), cwd="/"
         )
         try:
-            killed = _wait(process, _Watch(state, console, timeout_s, boot_timeout_s), tick)
+            killed = _wait(process, watch)
         finally:
             # also after a normal end: nothing of its session may stay behind
             kill_group(process)
     text = console.read_text(errors="replace")
-    outcome, code, reason = judge(killed, _read_status(state), text)
-    shutil.rmtree(state, ignore_errors=True)
+    outcome, code, reason = judge(killed, _read_status(watch.state), text)
+    came_up = watch.came_up
+    shutil.rmtree(watch.state, ignore_errors=True)
     return GuestResult(
         outcome, code, reason, console, stdout,
-        round(time.monotonic() - begin, 2), accelerator, splats_in(text),
-        oom_line(text),
+        round(time.monotonic() - begin, 2), accelerator, splats_in(text), came_up,
     )  # fmt: skip
 
 

@@ -100,6 +100,28 @@ def test_missing_programs_are_named(
     assert caught.value.code is Exit.NOTHING
 
 
+@pytest.mark.parametrize(
+    ("script", "outcome", "boots"),
+    [
+        ("test -e $again && echo 7 > $state/status", console.EXITED, 2),
+        ("true", console.DIED, 2),
+        ("touch $state/started", console.DIED, 1),
+        ("echo Kernel panic - not syncing: no >&2", console.PANICKED, 1),
+    ],
+)
+def test_a_qemu_that_dies_before_user_space_gets_one_more_boot(
+    script: str, outcome: str, boots: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And no guest that came up, or said why not."""
+    here = f"state={tmp_path}/.guest.state; again={tmp_path}/again; boots={tmp_path}/boots;"
+    words = ["sh", "-c", f"{here} echo >> $boots; {script}; touch $again"]
+    monkeypatch.setattr(vm, "_argv", lambda *_arguments: words)
+    monkeypatch.setattr(vm, "_CAGE", ())
+    result = vm.boot(Image("x", tmp_path / "x"), [], share=tmp_path, accelerator=vm.TCG)
+    assert result.outcome == outcome
+    assert len((tmp_path / "boots").read_text().splitlines()) == boots
+
+
 def test_unknown_clock(tmp_path) -> None:
     with pytest.raises(UserError, match="no clock 'sundial'"):
         vm.boot(Image("x", tmp_path / "x"), ["true"], share=tmp_path, clock="sundial")
