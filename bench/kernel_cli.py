@@ -72,9 +72,19 @@ def add_diff(below: argparse._SubParsersAction[Parser]) -> None:
         metavar="PERCENT",
         help="exit 1 when a row needs more instructions by more than this (default: 1)",
     )
+    diff.add_argument(
+        "--trials", type=boots, default=2, metavar="N", help="boots of each kernel (default: 2)"
+    )
     diff.add_argument("--output", type=Path, metavar="DIR", help="run directory")
     diff.add_argument("--json", action="store_true", help="as one JSON object")
     diff.set_defaults(command=command_diff)
+
+
+def boots(text: str) -> int:
+    """A number of boots, 1 or more."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return int(text)
 
 
 def percent(text: str) -> float:
@@ -182,6 +192,7 @@ def command_diff(arguments: argparse.Namespace, argv: list[str]) -> int:
             daemon=arguments.daemon,
             only=arguments.only,
             workloads=workloads,
+            trials=arguments.trials,
             threshold=arguments.threshold,
         ),
         arguments.output,

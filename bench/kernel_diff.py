@@ -14,8 +14,6 @@ from bench.model import Clock, Exit, Outcome
 from bench.plan import GUEST, Settings
 from bench.view import View
 
-ROUNDS = 2
-"""Boots of each kernel: what only one of them shows is no regression."""
 SLOWER = 1
 """Exit code for a regression, as comparison tools have it."""
 _TARGET_COLUMNS = 18
@@ -31,6 +29,8 @@ class Wish:
     daemon: str
     only: bool
     workloads: tuple[str, ...]
+    trials: int
+    """Boots of each kernel: what only one of several shows is no regression."""
     threshold: float
     """Percent more instructions per operation that count as a regression."""
 
@@ -89,7 +89,7 @@ def run(wish: Wish, output: Path | None, argv: list[str], *, as_json: bool = Fal
         only=wish.only,
         workloads=wish.workloads,
         **GUEST,
-        trials=ROUNDS,
+        trials=wish.trials,
         kernels=(labelled(wish.base, "base"), labelled(wish.patched, "patched")),
         clock=Clock.INSTRUCTIONS.value,
     )

@@ -115,6 +115,7 @@ def test_a_kernel_without_a_label_is_called_by_its_part(given: str, taken: str) 
         (["--workload", "readdri"], "did you mean 'readdir'"),
         (["--threshold", "-1"], "not a percentage"),
         (["--threshold", "two"], "not a percentage"),
+        (["--trials", "0"], "above 0"),
     ],
 )
 def test_bad_values_are_refused_before_anything_boots(

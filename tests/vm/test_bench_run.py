@@ -126,7 +126,7 @@ def test_kernel_diff_is_a_verdict(tmp_path: Path, parameter: str, code: int) -> 
     """A kernel beside itself: 0; one that passes nothing through beside one that does: 1."""
     image = lab_image().path
     done = bench(
-        "kernel", "diff", f"a={image}", f"b={image}{parameter}", "--only", "--json",
+        "kernel", "diff", f"a={image}", f"b={image}{parameter}", "--only", "--json", "--trials", "1",
         "--daemon", "passthrough-c", "--workload", "getattr-storm/fd", "--workload", "readdir",
         "--output", str(tmp_path / "run"),
     )  # fmt: skip
