@@ -57,6 +57,8 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def add_diff(below: argparse._SubParsersAction[Parser]) -> None:
     """``bench kernel diff``."""
+    from bench.cli import positive  # which imports this module
+
     diff = below.add_parser("diff", help="instructions and requests per op of two kernels")
     diff.add_argument("base", metavar="BASE", help="[LABEL=]IMAGE[,PARAMETER]")
     diff.add_argument("patched", metavar="PATCHED", help="[LABEL=]IMAGE[,PARAMETER]")
@@ -73,18 +75,11 @@ def add_diff(below: argparse._SubParsersAction[Parser]) -> None:
         help="exit 1 when a row needs more instructions by more than this (default: 1)",
     )
     diff.add_argument(
-        "--trials", type=boots, default=2, metavar="N", help="boots of each kernel (default: 2)"
+        "--trials", type=positive, default=2, metavar="N", help="boots of each kernel (default: 2)"
     )
     diff.add_argument("--output", type=Path, metavar="DIR", help="run directory")
     diff.add_argument("--json", action="store_true", help="as one JSON object")
     diff.set_defaults(command=command_diff)
-
-
-def boots(text: str) -> int:
-    """A number of boots, 1 or more."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
-    return int(text)
 
 
 def percent(text: str) -> float:
