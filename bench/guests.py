@@ -16,9 +16,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench import disk, kernel, runner, vm
+from bench import disk, kernel, runner, tune, vm
 from bench.console import EXITED, last_line
 from bench.guest import JOB
+from bench.knobs import KNOBS
 from bench.listener import Hung, Listener, tidy
 from bench.model import Clock, UserError
 from bench.plan import Settings
@@ -100,7 +101,9 @@ def start(settings: Settings, output: Path, argv: list[str], view: View) -> runn
     guests = find(settings)
     header = runner.make_header(settings, argv, {"targets": [], "kernels": []}, ())
     run = Run(settings, RunDirectory.create(output, header), view, guests)
-    return rounds(run)
+    with tune.applied(KNOBS if settings.tune else ()) as tuned:
+        run.directory.update_header(tuned=tuned)
+        return rounds(run)
 
 
 def resume(directory: RunDirectory, settings: Settings, view: View) -> runner.Result:
@@ -119,9 +122,11 @@ def rounds(run: Run) -> runner.Result:
         )
     try:
         for number in range(run.settings.trials):
-            chance = random.Random(f"{run.settings.seed}/boots/{number}")
-            for guest in chance.sample(run.guests, len(run.guests)):
-                one_round(run, guest, number)
+            boots(run, number)
+        if run.settings.precision is not None:
+            runner.until_precise(
+                run.settings, run.directory, run.view, lambda number, _wide: boots(run, number)
+            )
     except KeyboardInterrupt:
         interrupted = True
         run.view.warn(
@@ -130,6 +135,14 @@ def rounds(run: Run) -> runner.Result:
     finished = None if interrupted else runner.now()
     run.directory.update_header(finished=finished, phases=run.timer.summary())
     return runner.Result(run.directory, dict(run.counts), interrupted)
+
+
+def boots(run: Run, number: int) -> bool:
+    """One round on every kernel, in an order drawn from the seed; always more where there is time."""
+    chance = random.Random(f"{run.settings.seed}/boots/{number}")
+    for guest in chance.sample(run.guests, len(run.guests)):
+        one_round(run, guest, number)
+    return True
 
 
 def one_round(run: Run, guest: Guest, number: int) -> None:
@@ -194,7 +207,9 @@ def job(run: Run, guest: Guest, number: int) -> dict[str, Any]:
     """What a boot is to do: see bench.guest."""
     label = run.label_in_tables(guest)
     return {
-        "settings": replace(run.settings, kernels=()).to_json(),
+        "settings": replace(
+            run.settings, kernels=(), tune=False, trials=max(number + 1, run.settings.trials)
+        ).to_json(),
         "kernel": label,
         "round": number,
         "done": [
@@ -202,6 +217,7 @@ def job(run: Run, guest: Guest, number: int) -> dict[str, Any]:
             for record in run.directory.trials()
             if record["round"] == number and record["kernel"] == label
         ],
+        "costed": [record["target"] for record in run.directory.costs()],
         "conformance": guest.label not in run.broken,
         "broken": run.broken.get(guest.label, {}),
     }

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.model import Exit, UserError
+from bench.run_cli import positive
 
 if TYPE_CHECKING:
     from bench.cli import Parser
@@ -57,8 +58,6 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def add_diff(below: argparse._SubParsersAction[Parser]) -> None:
     """``bench kernel diff``."""
-    from bench.cli import positive  # which imports this module
-
     diff = below.add_parser("diff", help="instructions and requests per op of two kernels")
     diff.add_argument("base", metavar="BASE", help="[LABEL=]IMAGE[,PARAMETER]")
     diff.add_argument("patched", metavar="PATCHED", help="[LABEL=]IMAGE[,PARAMETER]")

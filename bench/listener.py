@@ -96,7 +96,11 @@ class Listener:
         if self.run.settings.backing_fs != disk.TMPFS:
             facts["backing"]["device"] = disk.HOW
         self.run.directory.update_header(
-            **{key: header.get(key, value) for key, value in facts.items() if key != "targets"},
+            **{
+                key: header.get(key, value)
+                for key, value in facts.items()
+                if key not in ("targets", "tuned")
+            },
             targets=[*known, *facts["targets"]],
             kernels=[*header["kernels"], entry],
             skipped=[*header["skipped"], *skipped],
@@ -116,6 +120,10 @@ class Listener:
     def on_broken(self, targets: dict[str, str]) -> None:
         """Conformance is done."""
         self.run.broken[self.guest.label] = targets
+
+    def on_cost(self, record: dict[str, Any]) -> None:
+        """A target's line of the cost sheet."""
+        self.run.directory.append_cost(record)
 
     def on_begin(self, record: dict[str, Any]) -> None:
         """A trial begins: if the guest dies now, this is the one it costs."""

@@ -148,6 +148,28 @@ class Verdict(enum.StrEnum):
     """No level of passthrough touches what this workload does: a control row."""
 
 
+class ReaddirMode(enum.StrEnum):
+    """Which listing requests a server has the kernel send (FUSE_DO_READDIRPLUS, FUSE_READDIRPLUS_AUTO)."""
+
+    READDIRPLUS = "readdirplus"
+    READDIR = "readdir"
+    AUTO = "auto"
+    """READDIRPLUS for the first buffer of a directory, READDIR where nobody looked names up since."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How a server goes about its work, apart from passthrough: the axes a server can be run at.
+
+    ``threads`` is how many it answers with, 0 as many as it has CPUs; ``clone_fd`` gives each a
+    /dev/fuse descriptor of its own (FUSE_DEV_IOC_CLONE).
+    """
+
+    mode: ReaddirMode = ReaddirMode.READDIRPLUS
+    threads: int = 0
+    clone_fd: bool = False
+
+
 @dataclass(frozen=True)
 class DaemonOptions:
     """What the runner asks of a daemon for one mount.
@@ -162,6 +184,7 @@ class DaemonOptions:
     level: Level = Level.NONE
     readdir: bool = True
     counters: Path | None = None
+    serving: Serving = Serving()
 
 
 class Exemption(enum.StrEnum):
@@ -198,6 +221,10 @@ class Daemon:
     in_kernel: bool = False
     """Mounts something other than FUSE (overlayfs, a bind mount): there are no requests to count."""
     exempt: frozenset[Exemption] = frozenset()
+    modes: tuple[ReaddirMode, ...] = (ReaddirMode.READDIRPLUS,)
+    """The listing requests it can be run with, its usual ones first."""
+    threaded: bool = False
+    """Whether the number of its threads, and clone_fd, can be chosen."""
 
     @property
     def is_fuse(self) -> bool:
@@ -233,6 +260,8 @@ class Context:
     entry_timeout: float
     names: int
     """Different names a storm goes round, at most."""
+    entries: int
+    """Entries of the directories a ``sized`` workload lists; 0 for every other."""
     windows: int
     """How many windows the worker will ask for on this mount, the counted one included."""
     histogram: bool = False
@@ -333,6 +362,8 @@ class Workload:
     before it is asked to open it, by a LOOKUP: such a cold row does not claim that none arrives."""
     needs: tuple[str, ...] = ()
     """Programs that must be on PATH, for rows that run real programs."""
+    sized: bool = False
+    """Whether directory size is an axis of it: it lists flat directories made for each size."""
 
 
 class Clock(enum.StrEnum):
@@ -355,6 +386,7 @@ class Target:
     daemon: str
     asked: Level
     readdir: bool = True
+    serving: Serving = Serving()
 
 
 @dataclass(frozen=True)
@@ -379,6 +411,9 @@ class Series:
     readdir: bool
     kernel: str = ""
     """Label of the kernel it ran on; empty for the one the runner runs on."""
+    serving: Serving = Serving()
+    entries: int = 0
+    """Directory size, for workloads that have that axis; else 0."""
 
     @property
     def row(self) -> str:
@@ -388,18 +423,34 @@ class Series:
     @property
     def label(self) -> str:
         """File name (without suffix) of the series, and name of its pyperf benchmark."""
-        parts = [self.workload, self.variant, self.cache.value, f"t{self.threads}", self.target]
+        return f"{self.comparison}--{self.target}"
+
+    @property
+    def comparison(self) -> str:
+        """What series that are compared with one another share: the label without the target."""
+        parts = [
+            self.workload,
+            self.variant,
+            self.cache.value,
+            f"t{self.threads}",
+            f"to{self.attr_timeout:g}-{self.entry_timeout:g}",
+            f"n{self.entries}" if self.entries else "",
+        ]
         return "--".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One line of the plan: which series, which round, and when in the round it comes."""
+    """One line of the plan: which series, which round, and when in the round it comes.
+
+    ``attempt`` is 1 for what is measured again because something else disturbed the first.
+    """
 
     series: Series
     round: int
     position: int
     seed: int
+    attempt: int = 0
 
 
 @dataclass(frozen=True)

@@ -198,14 +198,21 @@ def abort_connection(connection: int) -> None:
         os.close(control)
 
 
+def cpu_times(pid: int) -> tuple[float, float]:
+    """User and system seconds of all threads of a process, in ticks of its clock (proc_pid_stat(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    tick = os.sysconf("SC_CLK_TCK")
+    return int(fields[11]) / tick, int(fields[12]) / tick
+
+
 def server_usage(pid: int) -> tuple[int, float]:
     """Resident KiB and CPU seconds of a process, from /proc; zeros when it is gone."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        cpu_s = sum(cpu_times(pid))
     except OSError:
         return 0, 0.0
     rss = next(
         (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), 0
     )
-    return rss, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return rss, cpu_s

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from bench import registry
@@ -16,7 +17,9 @@ from bench.model import (
     DaemonOptions,
     Level,
     Placement,
+    ReaddirMode,
     Series,
+    Serving,
     Shape,
     Sync,
     Target,
@@ -63,8 +66,22 @@ class Settings:
     levels: tuple[str, ...] = (Level.ATTACH_LOOKUP.value,)
     readdir: tuple[bool, ...] = (True,)
     threads: tuple[int, ...] = (1,)
+    entries: tuple[int, ...] = (1000,)
+    """Directory sizes of workloads that have them as an axis."""
+    modes: tuple[str, ...] = (ReaddirMode.READDIRPLUS.value,)
+    """Listing requests of servers that can be run with several."""
+    server_threads: tuple[int, ...] = (0,)
+    clone_fd: tuple[bool, ...] = (False,)
     sync: str = Sync.AS_STAT.value
     histogram: bool = False
+    precision: float | None = None
+    """Relative half width that every interval of a ratio shall have; None: ``trials`` rounds."""
+    max_time_s: float = 3600.0
+    """After this long no round is added for the sake of precision."""
+    tune: bool = False
+    """Whether the machine's knobs are set for the run (bench.tune)."""
+    cost: bool = False
+    """Whether to make the cost sheet, ahead of the trials."""
     seed: int = 0
     quick: bool = False
     kernels: tuple[str, ...] = ()
@@ -123,18 +140,37 @@ def targets(settings: Settings) -> list[Target]:
 
 
 def _targets_of(daemon: Daemon, settings: Settings) -> list[Target]:
-    if len(daemon.levels) == 1:
-        return [Target(daemon.name, daemon.name, daemon.levels[0])]
     asked = [Level(level) for level in settings.levels]
+    single = len(daemon.levels) == 1
+    levels = [daemon.levels[0]] if single else sorted(asked, key=lambda level: level.rank)
+    ways = _servings(daemon, settings)
     found = []
-    for level in sorted(asked, key=lambda level: level.rank):
+    for level in levels:
         listing = settings.readdir if level.rank >= Level.ATTACH_GETATTR.rank else (True,)
-        for readdir in listing:
+        for readdir, serving in itertools.product(listing, ways):
             parts = [daemon.name]
-            parts += [level.value] if len(asked) > 1 else []
+            parts += [level.value] if len(levels) > 1 else []
             parts += ["no-readdir"] if not readdir else []
-            found.append(Target(":".join(parts), daemon.name, level, readdir))
+            parts += _serving_words(serving)
+            found.append(Target(":".join(parts), daemon.name, level, readdir, serving))
     return found
+
+
+def _servings(daemon: Daemon, settings: Settings) -> list[Serving]:
+    """The ways a daemon is to be run: of the axes asked for, those it has."""
+    asked = [ReaddirMode(mode) for mode in settings.modes]
+    modes = [mode for mode in asked if mode in daemon.modes] or [daemon.modes[0]]
+    threads = settings.server_threads if daemon.threaded else (0,)
+    clone_fd = settings.clone_fd if daemon.threaded else (False,)
+    return [Serving(*axes) for axes in itertools.product(modes, threads, clone_fd)]
+
+
+def _serving_words(serving: Serving) -> list[str]:
+    """What of a target's name tells it from the usual way of its daemon."""
+    usual = Serving()
+    words = [serving.mode.value] if serving.mode is not usual.mode else []
+    words += [f"{serving.threads}-threads"] if serving.threads else []
+    return words + (["clone-fd"] if serving.clone_fd else [])
 
 
 def level_in_force(daemon: Daemon, kernel: Level, asked: Level) -> Level:
@@ -166,14 +202,27 @@ def make(settings: Settings, ground: Ground) -> Plan:
     level alone is lowered to what there is.
     """
     skipped: list[Skipped] = []
-    rows = [
-        row for row in _rows(settings, ground.refusals, skipped) if _programs_there(row[0], skipped)
-    ]
-    chosen = [target for target in targets(settings) if _given(target, settings, ground, skipped)]
+    rows, chosen = _table(settings, ground, skipped)
     trials: list[Trial] = []
     for number in range(settings.trials):
         trials += _round(settings, ground, rows, chosen, number)
     return Plan(tuple(trials), tuple(skipped), tuple(chosen))
+
+
+def one_round(settings: Settings, ground: Ground, number: int) -> list[Trial]:
+    """The trials of round ``number``, which may lie beyond the rounds of the plan."""
+    return _round(settings, ground, *_table(settings, ground, []), number)
+
+
+def _table(
+    settings: Settings, ground: Ground, skipped: list[Skipped]
+) -> tuple[list[Row], list[Target]]:
+    """Rows and targets; what is left out is added to ``skipped``."""
+    rows = [
+        row for row in _rows(settings, ground.refusals, skipped) if _programs_there(row[0], skipped)
+    ]
+    chosen = [target for target in targets(settings) if _given(target, settings, ground, skipped)]
+    return rows, chosen
 
 
 def _given(target: Target, settings: Settings, ground: Ground, skipped: list[Skipped]) -> bool:
@@ -205,10 +254,17 @@ def timeouts(workload: Workload, settings: Settings) -> tuple[float, float]:
 
 def options(series: Series) -> DaemonOptions:
     """What the daemon of a series is asked for (without its counters file)."""
-    return DaemonOptions(series.attr_timeout, series.entry_timeout, series.level, series.readdir)
+    return DaemonOptions(
+        series.attr_timeout,
+        series.entry_timeout,
+        series.level,
+        series.readdir,
+        serving=series.serving,
+    )
 
 
-Row = tuple[Workload, str, Cache, int]
+Row = tuple[Workload, str, Cache, int, int]
+"""Workload, variant, cache state, client threads, directory size (0: no axis of the workload)."""
 
 
 def _rows(
@@ -226,7 +282,12 @@ def _rows(
         elif cache in cache_refusals:
             skipped.append(Skipped(name, cache_refusals[cache]))
         else:
-            rows += [(workload, variant, cache, count) for count in _threads(workload, settings)]
+            sizes = settings.entries if workload.sized else (0,)
+            rows += [
+                (workload, variant, cache, count, size)
+                for count in _threads(workload, settings)
+                for size in sizes
+            ]
     return rows
 
 
@@ -256,7 +317,7 @@ def _round(
 
 
 def _series(settings: Settings, ground: Ground, row: Row, target: Target) -> Series:
-    workload, variant, cache, threads = row
+    workload, variant, cache, threads, entries = row
     attr, entry = timeouts(workload, settings)
     return Series(
         target=display_name(target, ground),
@@ -272,4 +333,32 @@ def _series(settings: Settings, ground: Ground, row: Row, target: Target) -> Ser
         asked=target.asked,
         readdir=target.readdir,
         kernel=ground.kernel,
+        serving=target.serving,
+        entries=entries,
+    )
+
+
+def repeats(trials: Sequence[Trial], records: Iterable[Mapping[str, Any]]) -> tuple[Trial, ...]:
+    """What to measure again at the end: every comparison of a round in which a trial was disturbed.
+
+    All of its targets, side by side: a repeat beside old measurements of the others would pair what
+    was not measured together. Nothing when more than half of the trials were disturbed (the machine
+    is not quiet, and would disturb the repeats too), and nothing twice.
+    """
+    known = {(one.series.label, one.round): one for one in trials}
+    lines = [line for line in records if (line["series"], line["round"]) in known]
+    first = [line for line in lines if not line["attempt"]]
+    disturbed = [line for line in first if line["disturbed"]]
+    if 2 * len(disturbed) > len(first):
+        return ()
+    done = {(line["series"], line["round"]) for line in lines if line["attempt"]}
+    blocks = {
+        (known[line["series"], line["round"]].series.comparison, line["round"])
+        for line in disturbed
+    }
+    return tuple(
+        replace(one, attempt=1)
+        for one in trials
+        if (one.series.comparison, one.round) in blocks
+        and (one.series.label, one.round) not in done
     )

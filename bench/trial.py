@@ -9,12 +9,12 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from bench import conformance, isolate, placement, proof, registry
+from bench import conformance, disturbance, isolate, placement, proof, registry
 from bench.backing import Backing
 from bench.model import (
     Bound,
@@ -63,6 +63,8 @@ class Bench:
     """Called after every unmount, before the next mount."""
     tick: Callable[[], None] = lambda: None
     warm_backing: Callable[[], None] = lambda: None
+    tuned: list[dict[str, Any]] = field(default_factory=list)
+    """What was changed of the machine for the run (bench.tune)."""
 
     patience: float = 1.0
     """Factor on every timeout. Infinite where this clock says nothing of waiting: see bench.guest."""
@@ -129,12 +131,17 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "placement": series.placement.value,
         "level": series.level.value,
         "readdir": series.readdir,
+        "readdir_mode": series.serving.mode.value,
+        "server_threads": series.serving.threads,
+        "clone_fd": series.serving.clone_fd,
+        "entries": series.entries,
         "clock": bench.settings.clock,
         "attr_timeout": series.attr_timeout,
         "entry_timeout": series.entry_timeout,
         "round": trial.round,
         "position": trial.position,
         "seed": trial.seed,
+        "attempt": trial.attempt,
         "started": datetime.now(UTC).astimezone().isoformat(timespec="milliseconds"),
         "outcome": Outcome.OK.value,
         "reason": "",
@@ -152,6 +159,8 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "cache_how": "",
         "cpus": {"client": sorted(bench.cpus.client), "daemon": sorted(bench.cpus.daemon)},
         "server": None,
+        "noise": None,
+        "disturbed": "",
         "phases": {},
     }
 
@@ -185,10 +194,14 @@ def _on_mount(
     try:
         with phases("mount"):
             mount.up(bench.cpus.daemon, log, bench.tick)
+        before = look(bench, mount)
         with phases("worker"):
             answer, pyperf_json = run_worker(
                 bench, _job(bench, trial, mount, count, measure), log, mount
             )
+        if before is not None and (after := look(bench, mount)) is not None:
+            seen = disturbance.between(before, after, len(watched(bench)) or os.cpu_count() or 1)
+            answer |= {"noise": seen, "disturbed": disturbance.causes(seen)}
         for name, seconds in answer.pop("phases", {}).items():
             phases.seconds[name] = phases.seconds.get(name, 0.0) + seconds
             phases.seconds["worker"] -= seconds
@@ -226,6 +239,7 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         attr_timeout=series.attr_timeout,
         entry_timeout=series.entry_timeout,
         names=settings.names,
+        entries=series.entries,
         windows=settings.values + 1,
         histogram=settings.histogram,
     )
@@ -243,6 +257,18 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         pipe=-1,
         result=-1,
     )
+
+
+def watched(bench: Bench) -> set[int]:
+    """The CPUs a trial is on; empty where it may be on any."""
+    return {*bench.cpus.client, *bench.cpus.daemon}
+
+
+def look(bench: Bench, mount: Mount) -> disturbance.Reading | None:
+    """What else goes on; None on the instruction clock, which nothing else can disturb."""
+    if bench.settings.clock == Clock.INSTRUCTIONS:
+        return None
+    return disturbance.take(watched(bench), mount.process.pid if mount.process else None)
 
 
 def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[str, Any], str]:

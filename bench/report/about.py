@@ -43,6 +43,8 @@ def facts(run: Run, rows: Sequence[Row]) -> list[Fact]:
         Fact("timeouts", f"attr/entry {_timeouts(rows)}"),
         Fact("command", command(run)),
         Fact("method", method()),
+        Fact("noise", noise(run)),
+        *([Fact("tuned", tuned(run))] if run.about.get("tuned") else []),
         *(Fact("skipped", text) for text in skipped(run, rows)),
         *(Fact("failed", text) for text in failed(rows)),
         *(Fact("problem", text) for text in run.problems),
@@ -161,6 +163,33 @@ def method() -> str:
         f"{middle}ratios are paired by round; 95 % intervals by block bootstrap over rounds, "
         f"{RESAMPLES} resamples, seed {SEED}, not corrected for the number of rows"
     )
+
+
+def noise(run: Run) -> str:
+    """How many trials something else disturbed, what, and what was made again."""
+    trials = run.trials
+    if units.quantity() is units.INSTRUCTIONS:
+        return "the instruction clock does not see it"
+    disturbed = trials[trials["disturbed"] != ""]
+    again = int((trials["attempt"] > 0).sum())
+    if not len(disturbed):
+        return f"none of {units.times(len(trials), 'trial')} was disturbed by other load"
+    worst = disturbed["disturbed"].value_counts().index[0]
+    counted = int((~disturbed["superseded"]).sum())
+    return (
+        f"{len(disturbed)} of {units.times(len(trials), 'trial')} disturbed (e.g. {worst}); "
+        f"{again} made again; {counted} disturbed ones count, as nothing better was had"
+    )
+
+
+def tuned(run: Run) -> str:
+    """What was changed of the machine for the run, and put back after it."""
+    said = dict.fromkeys(
+        f"{entry['knob']} {entry['before']} -> {entry['after']}"
+        + (f" refused: {entry['refused']}" if entry.get("refused") else "")
+        for entry in run.about["tuned"]
+    )
+    return "; ".join(said)
 
 
 def skipped(run: Run, rows: Sequence[Row]) -> list[str]:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from bench.frame import Run
 from bench.model import Exit, UserError
-from bench.report import about, units, words
+from bench.report import about, costs, units, words
 from bench.report.draw import OVERVIEW
 from bench.report.rows import Line, Row, baselines, targets
 from bench.report.summary import sentences
@@ -62,6 +62,9 @@ def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
         overview=Markup(charts.get(OVERVIEW, "")),
         overview_head=_overview_head(run, against),
         overview_rows=[(row, _overview_cells(row, against)) for row in rows],
+        costs=[costs.cells(cost) for cost in costs.costs(run)],
+        cost_heads=costs.HEADS,
+        cost_words=[costs.legend(run), *costs.troubles(run), *costs.prices(run)] if run.costs else [],
         sections=[_section(row, against, charts) for row in rows],
         environment=_flat(run.about.get("environment") or {}),
         phases=[(name, _seconds(value)) for name, value in _phases(run).items()],

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.frame import Run
 from bench.model import Verdict
-from bench.report import units, words
+from bench.report import costs, units, words
 from bench.report.about import facts
 from bench.report.rows import Line, Row, baselines
 from bench.report.summary import sentences
@@ -34,6 +34,8 @@ def table(run: Run, rows: Sequence[Row]) -> str:
         "-" * WIDTH,
         *(body or ["no trial was recorded", ""]),
         *notes.lines(),
+        "",
+        *costs.lines(run),
     ]
     return units.ascii_only("\n".join(lines).rstrip() + "\n")
 
