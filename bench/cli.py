@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
-from bench import kernel_cli
+from bench import kernel_cli, selftest_cli
 from bench.model import Exit, UserError
 from bench.run_cli import CODES, RESULTS, RUN_EXAMPLES, add_run, report
 
@@ -78,12 +78,13 @@ def parser() -> Parser:
     add_show(commands)
     add_clean(commands)
     kernel_cli.add(commands)
+    selftest_cli.add(commands)
     return top
 
 
 def add_list(commands: argparse._SubParsersAction[Parser]) -> None:
     """``bench list``."""
-    command = commands.add_parser("list", help="daemons, workloads and trees there are")
+    command = commands.add_parser("list", help="daemons, workloads, matrices and trees there are")
     command.add_argument("--json", action="store_true", help="as one JSON object")
     command.set_defaults(command=command_list)
 
@@ -131,8 +132,8 @@ def add_clean(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def command_list(arguments: argparse.Namespace, _argv: list[str]) -> int:
-    """Daemons, workloads and trees, by name."""
-    from bench import registry
+    """Daemons, workloads, matrices and trees, by name."""
+    from bench import matrix, registry
     from workloads import tree
 
     found = {
@@ -144,6 +145,7 @@ def command_list(arguments: argparse.Namespace, _argv: list[str]) -> int:
             for workload in registry.workloads().values()
             for variant in workload.variants
         },
+        "matrices": {file.stem: matrix.load(file).summary for file in matrix.files()},
         "trees": {
             name: f"{spec.file_count} files in {spec.dir_count} directories"
             for name, spec in tree.PRESETS.items()

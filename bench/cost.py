@@ -42,7 +42,9 @@ class Holding:
         if server is None:
             return cls(caches, None, None, None)
         rss_kib, _ = server_usage(server)
-        return cls(caches, rss_kib, len(list(Path(f"/proc/{server}/fd").iterdir())), cpu_times(server))
+        return cls(
+            caches, rss_kib, len(list(Path(f"/proc/{server}/fd").iterdir())), cpu_times(server)
+        )
 
 
 def measure(bench: Bench, series: Series) -> dict[str, Any]:
@@ -109,7 +111,9 @@ def start_clean(bench: Bench) -> None:
     try:
         Path("/proc/sys/vm/drop_caches").write_text("2")
     except OSError as error:
-        raise UserError(f"cannot drop caches: {error.strerror}; run as root", Exit.NOTHING) from None
+        raise UserError(
+            f"cannot drop caches: {error.strerror}; run as root", Exit.NOTHING
+        ) from None
     bench.warm_backing()
 
 

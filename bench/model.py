@@ -14,6 +14,8 @@ from typing import Protocol
 
 SCHEMA = 1
 """Number of the layout of run.json, trials.jsonl and series/*.json; see results/README.md."""
+TWIN = ":twin"
+"""Ends the second name of a target in an A/A run."""
 
 
 class Exit(enum.IntEnum):
@@ -168,6 +170,8 @@ class Serving:
     mode: ReaddirMode = ReaddirMode.READDIRPLUS
     threads: int = 0
     clone_fd: bool = False
+    twin: bool = False
+    """The second of two that are alike, in a run that has to find no difference."""
 
 
 @dataclass(frozen=True)
@@ -216,6 +220,8 @@ class Daemon:
         frozenset()
     )
     has_counters: bool = False
+    python: bool = False
+    """Whether the server is written in Python: its requests cost several times what others' do."""
     companions: tuple[str, ...] = ()
     """Targets that a run brings along as comparison unless --only is given."""
     in_kernel: bool = False
@@ -223,6 +229,8 @@ class Daemon:
     exempt: frozenset[Exemption] = frozenset()
     modes: tuple[ReaddirMode, ...] = (ReaddirMode.READDIRPLUS,)
     """The listing requests it can be run with, its usual ones first."""
+    modes_why: str = "its listing requests cannot be chosen"
+    """Why it has no others."""
     threaded: bool = False
     """Whether the number of its threads, and clone_fd, can be chosen."""
 
@@ -375,6 +383,10 @@ class Clock(enum.StrEnum):
     """Executed instructions: a guest's time under qemu's icount. Never mixed with wall time."""
 
 
+Way = tuple[str, Level, bool, Serving]
+"""Daemon, level asked of it, whether listings are to be passed through, how it serves."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A daemon as a run uses it: the level asked of it and whether readdir is to be passed through.
@@ -387,6 +399,11 @@ class Target:
     asked: Level
     readdir: bool = True
     serving: Serving = Serving()
+
+    @property
+    def way(self) -> Way:
+        """What makes the target, apart from its name."""
+        return self.daemon, self.asked, self.readdir, self.serving
 
 
 @dataclass(frozen=True)
@@ -414,6 +431,11 @@ class Series:
     serving: Serving = Serving()
     entries: int = 0
     """Directory size, for workloads that have that axis; else 0."""
+
+    @property
+    def way(self) -> Way:
+        """What makes its target, apart from the name."""
+        return self.daemon, self.asked, self.readdir, self.serving
 
     @property
     def row(self) -> str:

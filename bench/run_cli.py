@@ -6,18 +6,24 @@ import argparse
 import random
 import subprocess
 import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import disk
-from bench.model import Cache, Clock, Exit, Level, Placement, Sync, UserError
+from bench.model import Cache, Clock, Exit, Level, Placement, ReaddirMode, Sync, UserError
 
 if TYPE_CHECKING:
     from bench.cli import Parser
     from bench.plan import Settings
 
 RESULTS = Path("results")
-READDIR = {"on": (True,), "off": (False,), "both": (True, False)}
+SWITCH = ("on", "off", "both")
+AXES = (
+    "daemon", "only", "workload", "level", "readdir", "cache", "readdir_mode", "server_threads",
+    "clone_fd", "timeouts", "attr_timeout", "entry_timeout", "nocache", "threads", "entries",
+)  # fmt: skip
+"""What a matrix says in the place of the command line."""
 GUEST_ROUNDS = {Clock.WALL.value: 3, Clock.INSTRUCTIONS.value: 2}
 """Two boots suffice where they agree to 0.1 %."""
 QUICK = {"quick": True, "tree": "tiny", "trials": 2, "values": 3, "window_s": 0.01}
@@ -29,6 +35,10 @@ RUN_EXAMPLES = """examples:
       the same in a minute: tiny tree, two rounds; for trying things, not for posting
   python -m bench run --daemon plain --workload readdir --workload getattr-storm/fd --trials 20
   python -m bench run --daemon passthrough --tree medium --backing /mnt/ext4 --cache cold-all
+  python -m bench run --daemon passthrough-c --readdir-mode readdirplus,readdir,auto \
+          --timeouts own,1,forever --workload walk-du --workload getattr-storm/path
+  python -m bench run --matrix patch-posting --dry-run
+      what to run before posting: first how much it is, then without --dry-run
   python -m bench run --daemon passthrough --kernel lab --clock instructions
       on the lab kernel, in a virtual machine, counting instructions (see: kernel build)
   python -m bench run --kernel base=old/bzImage --kernel patched=new/bzImage
@@ -78,9 +88,15 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     what.add_argument(
         "--readdir",
-        choices=list(READDIR),
+        choices=SWITCH,
         help="readdir passthrough, without it, or both (default: on)",
     )
+    what.add_argument(
+        "--matrix",
+        metavar="NAME",
+        help="a matrix of `list`, or a TOML file: says all of this group and of the axes",
+    )
+    add_axes(command)
     where = command.add_argument_group("on what")
     where.add_argument(
         "--tree",
@@ -146,12 +162,6 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         help="both timeouts 0 for every workload, the 2025 demo's setting",
     )
     how.add_argument(
-        "--threads",
-        type=thread_counts,
-        metavar="N[,N]",
-        help="client threads of storms (default: 1)",
-    )
-    how.add_argument(
         "--sync",
         choices=[sync.value for sync in Sync],
         help="AT_STATX_SYNC_* flag of statx (default: as-stat)",
@@ -205,7 +215,54 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         "--json", action="store_true", help="every trial's record on stdout, one JSON object a line"
     )
     result.add_argument("--quiet", action="store_true", help="no progress, no news")
+    result.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say what would be measured, how long it takes and what is left out; measure nothing",
+    )
     command.set_defaults(command=command_run)
+
+
+def add_axes(command: Parser) -> None:
+    """What can be multiplied; every combination is measured, or skipped with its reason."""
+    axes = command.add_argument_group(
+        "axes", "of each, several values make several targets or rows, all in one run"
+    )
+    axes.add_argument(
+        "--readdir-mode",
+        action="extend",
+        type=readdir_modes,
+        metavar="MODE[,MODE]",
+        help="readdirplus, readdir or auto: listing requests of the server (default: readdirplus)",
+    )
+    axes.add_argument(
+        "--server-threads",
+        type=counts_or_0,
+        metavar="N[,N]",
+        help="threads the server answers with, 0: one per CPU it has (default: 0)",
+    )
+    axes.add_argument(
+        "--clone-fd", choices=SWITCH, help="a /dev/fuse descriptor for each of them (default: off)"
+    )
+    axes.add_argument(
+        "--timeouts",
+        action="extend",
+        type=timeout_pairs,
+        metavar="T[,T]",
+        help="cache timeouts: own (each workload's), seconds, forever, or ATTR/ENTRY (default: own)",
+    )
+    axes.add_argument(
+        "--threads",
+        type=counts,
+        metavar="N[,N]",
+        help="client threads of storms (default: 1)",
+    )
+    axes.add_argument(
+        "--entries",
+        type=counts,
+        metavar="N[,N]",
+        help="entries of a directory, of workloads that are about its size (default: 1000)",
+    )
 
 
 def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
@@ -219,6 +276,10 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     if arguments.resume:
         refuse_with_resume(arguments)
         result = runner.resume(RunDirectory.open(find_run(arguments.resume, RESULTS)), view)
+    elif arguments.dry_run:
+        from bench import forecast
+
+        return forecast.show(settings_from(arguments), as_json=arguments.json)
     else:
         result = runner.start(settings_from(arguments), arguments.output, command, view)
     code = result.exit
@@ -232,28 +293,31 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
 
 def settings_from(arguments: argparse.Namespace) -> Settings:
     """Settings of a new run; raises UserError for names that do not exist."""
-    from bench import plan, registry
+    from bench import matrix, plan, registry
     from workloads import tree
 
-    refuse_contradictions(arguments)
-    asked: dict[str, Any] = dict(QUICK) if arguments.quick else {}
-    if arguments.kernel:
-        asked = plan.GUEST | {"trials": GUEST_ROUNDS[arguments.clock or Clock.WALL.value]} | asked
-    for name in ("tree", "backing", "cache", "trials", "values", "placement", "threads"):
+    if arguments.timeouts and (
+        arguments.nocache or (arguments.attr_timeout, arguments.entry_timeout) != (None, None)
+    ):
+        raise UserError("--timeouts leaves no room for --attr-timeout, --entry-timeout, --nocache")
+    asked = defaults(arguments)
+    for name in ("tree", "backing", "backing_fs", "cache", "trials", "values", "placement"):
         asked[name] = getattr(arguments, name) or asked.get(name)
+    refuse_contradictions(asked)
+    asked |= {name: getattr(arguments, name) for name in ("threads", "entries", "server_threads")}
     asked |= {
+        "modes": tuple(arguments.readdir_mode or ()) or None,
+        "timeouts": tuple(arguments.timeouts or ()) or None,
+        "clone_fd": matrix.CLONE_FD[arguments.clone_fd] if arguments.clone_fd else None,
         "daemons": tuple(arguments.daemon or ()) or None,
         "workloads": tuple(arguments.workload or ()) or None,
         "attr_timeout": 0.0 if arguments.nocache else arguments.attr_timeout,
         "entry_timeout": 0.0 if arguments.nocache else arguments.entry_timeout,
         "sync": arguments.sync,
-        "clock": arguments.clock,
-        "kernels": tuple(arguments.kernel or ()) or None,
         "memory_mb": arguments.memory,
-        "backing_fs": arguments.backing_fs,
         "only": arguments.only,
         "levels": tuple(arguments.level or ()) or None,
-        "readdir": READDIR[arguments.readdir] if arguments.readdir else None,
+        "readdir": matrix.READDIR[arguments.readdir] if arguments.readdir else None,
         "histogram": arguments.histogram,
         "cost": arguments.cost,
         "precision": arguments.precision,
@@ -269,23 +333,41 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     return chosen
 
 
-def refuse_contradictions(arguments: argparse.Namespace) -> None:
+def refuse_contradictions(asked: Mapping[str, Any]) -> None:
     """Raises UserError for what only a guest has, and for wishes that exclude one another."""
-    counting = arguments.clock == Clock.INSTRUCTIONS.value
-    if arguments.backing and arguments.backing_fs:
+    counting = asked.get("clock") == Clock.INSTRUCTIONS.value
+    if asked.get("backing") and asked.get("backing_fs"):
         raise UserError("--backing and --backing-fs both say where the backing lies: leave out one")
-    if counting and arguments.cache == Cache.COLD_ALL.value:
+    if counting and asked.get("cache") == Cache.COLD_ALL.value:
         raise UserError(
             "--cache cold-all waits for the disk, and while a guest waits its instruction clock "
             "leaps: use --clock wall"
         )
-    if counting and not arguments.kernel:
+    if counting and not asked.get("kernels"):
         raise UserError("--clock instructions needs a guest: name one with --kernel")
-    if arguments.backing_fs and not arguments.kernel:
+    if asked.get("backing_fs") and not asked.get("kernels"):
         raise UserError(
             "--backing-fs makes a disk for a guest: name its kernel with --kernel, or without one "
             "give --backing a directory on such a file system"
         )
+
+
+def defaults(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What goes for this kind of run before single options are looked at: guest, matrix, quick."""
+    from bench import matrix, plan
+
+    asked: dict[str, Any] = {}
+    if arguments.matrix:
+        refuse(arguments, AXES, "--matrix says what is measured")
+        found = matrix.load(matrix.find(arguments.matrix))
+        asked = {**found.settings, "matrix": found.name, "parts": found.parts}
+    kernels = tuple(arguments.kernel or ()) or asked.get("kernels")
+    clock = arguments.clock or asked.get("clock", Clock.WALL.value)
+    if kernels:
+        guest = plan.GUEST | {"trials": GUEST_ROUNDS[clock]}
+        # Where a matrix names its own kernels it knows what they take.
+        asked = asked | guest if arguments.kernel else guest | asked
+    return asked | (QUICK if arguments.quick else {}) | {"kernels": kernels, "clock": clock}
 
 
 def drawn_seed() -> int:
@@ -296,14 +378,18 @@ def drawn_seed() -> int:
 def refuse_with_resume(arguments: argparse.Namespace) -> None:
     """A resumed run keeps its settings; raises UserError for options that would change them."""
     free = {"command", "resume", "no_report", "json", "quiet"}
+    others = [name for name in vars(arguments) if name not in free]
+    refuse(arguments, others, "--resume keeps the run's own settings")
+
+
+def refuse(arguments: argparse.Namespace, names: Iterable[str], why: str) -> None:
+    """Raises UserError if any of these options was given."""
     given = [
-        name
-        for name, value in vars(arguments).items()
-        if name not in free and value not in (None, False)
+        name for name in names if not any(getattr(arguments, name) is no for no in (None, False))
     ]
     if given:
         options = ", ".join("--" + name.replace("_", "-") for name in given)
-        raise UserError(f"--resume keeps the run's own settings: leave out {options}")
+        raise UserError(f"{why}: leave out {options}")
 
 
 def report(run: Path, *options: str, quiet_stdout: bool = False) -> int:
@@ -347,6 +433,31 @@ def percentage(text: str) -> float:
     return number
 
 
-def thread_counts(text: str) -> tuple[int, ...]:
+def counts(text: str) -> tuple[int, ...]:
     """``1,2,4`` as numbers."""
-    return tuple(positive(part) for part in text.split(","))
+    return tuple(dict.fromkeys(positive(part) for part in text.split(",")))
+
+
+def counts_or_0(text: str) -> tuple[int, ...]:
+    """``0,1,2`` as numbers."""
+    return tuple(dict.fromkeys(0 if part == "0" else positive(part) for part in text.split(",")))
+
+
+def readdir_modes(text: str) -> tuple[str, ...]:
+    """``readdir,auto``; each the value of a ReaddirMode."""
+    modes = text.split(",")
+    for mode in modes:
+        if mode not in list(ReaddirMode):
+            known = ", ".join(ReaddirMode)
+            raise argparse.ArgumentTypeError(f"unknown mode {mode!r}: there is {known}")
+    return tuple(modes)
+
+
+def timeout_pairs(text: str) -> tuple[str, ...]:
+    """``own,0,1/60,forever``, checked."""
+    from bench import matrix
+
+    try:
+        return tuple(matrix.timeouts(part) for part in text.split(","))
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -34,6 +34,7 @@ from bench import (
     trial,
     tune,
 )
+from bench.axes import Skipped
 from bench.knobs import KNOBS
 from bench.model import (
     Daemon,
@@ -199,7 +200,7 @@ def prepared(
         latency = stack.enter_context(placement.hold_cpu_dma_latency())
         cpus = place(settings)
         stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
-        placement.pin(0, cpus.runner)
+        placement.pin(0, cpus[1].runner)
         bench = make_bench(settings, filled, cpus, ability, latency, view)
         bench.tuned = tuned
         why = "; ".join(ability.reasons)
@@ -208,21 +209,28 @@ def prepared(
 
 def wants_git(settings: Settings) -> bool:
     """Whether a workload of the run needs the generated repository."""
-    return any("git" in workload.needs for workload, _ in registry.rows(settings.workloads))
+    wanted = [row for part in settings.each() for row in registry.rows(part.workloads)]
+    return any("git" in workload.needs for workload, _ in wanted)
 
 
-def place(settings: Settings) -> placement.Plan:
-    """CPUs for client, daemon and runner, among those this process may use."""
+def place(settings: Settings) -> dict[int, placement.Plan]:
+    """CPUs for client, daemon and runner, among those this process may use, by client threads."""
     usable = placement.usable_cpus()
-    return placement.choose(
-        Placement(settings.placement), usable, max(settings.threads), placement.smt_siblings(usable)
-    )
+    siblings = placement.smt_siblings(usable)
+    parts = settings.each()
+    servers = max(1, *(count for part in parts for count in part.server_threads))
+    return {
+        threads: placement.choose(
+            Placement(settings.placement), usable, threads, siblings, servers=servers
+        )
+        for threads in sorted({1, *(count for part in parts for count in part.threads)})
+    }
 
 
 def make_bench(
     settings: Settings,
     filled: backing.Backing,
-    cpus: placement.Plan,
+    cpus: dict[int, placement.Plan],
     ability: probe.KernelAbility,
     latency: str,
     view: Voice,
@@ -241,7 +249,8 @@ def make_bench(
         tree=spec.as_mapping(),
         paths=paths,
         logs=Path(),
-        cpus=cpus,
+        cpus=cpus[1],
+        crowds={threads: plan for threads, plan in cpus.items() if threads > 1},
         ability=ability,
         filled=filled,
         latency=latency,
@@ -499,12 +508,13 @@ def facts(bench: trial.Bench, planned: Plan) -> dict[str, Any]:
         "cpu_dma_latency": bench.latency,
         "knobs": knobs.as_json(knobs.states()),
         "tuned": bench.tuned,
-        "placement": bench.cpus.as_json(),
+        "placement": bench.cpus.as_json()
+        | {"threads": {str(n): cpus.as_json() for n, cpus in bench.crowds.items()}},
     }
 
 
 def make_header(
-    settings: Settings, argv: list[str], found: dict[str, Any], skipped: tuple[plan.Skipped, ...]
+    settings: Settings, argv: list[str], found: dict[str, Any], skipped: tuple[Skipped, ...]
 ) -> dict[str, Any]:
     """run.json as it stands before the first trial."""
     return {
@@ -522,14 +532,7 @@ def make_header(
 def target_record(target: Target, planned: Plan, bench: trial.Bench) -> dict[str, Any]:
     """One entry of run.json's ``targets``."""
     daemon = registry.daemon(target.daemon)
-    series = next(
-        one.series
-        for one in planned.trials
-        if one.series.daemon == daemon.name
-        and one.series.asked is target.asked
-        and one.series.readdir == target.readdir
-        and one.series.serving == target.serving
-    )
+    series = next(one.series for one in planned.trials if one.series.way == target.way)
     lower = series.level.rank < target.asked.rank
     return {
         "name": series.target,
@@ -537,6 +540,7 @@ def target_record(target: Target, planned: Plan, bench: trial.Bench) -> dict[str
         "kernel": series.kernel,
         "summary": daemon.summary,
         "kind": kind(daemon),
+        "python": daemon.python,
         "level_asked": target.asked.value,
         "level": series.level.value,
         "level_reason": "; ".join(bench.ability.reasons) if lower else "",

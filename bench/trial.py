@@ -51,6 +51,7 @@ class Bench:
     """(count, seed) -> that many paths of files of the tree, for spot checks."""
     logs: Path
     cpus: placement.Plan
+    """Who runs where, with one client thread."""
     ability: KernelAbility
     """What the kernel was found to pass through."""
     filled: Backing
@@ -65,9 +66,14 @@ class Bench:
     warm_backing: Callable[[], None] = lambda: None
     tuned: list[dict[str, Any]] = field(default_factory=list)
     """What was changed of the machine for the run (bench.tune)."""
-
+    crowds: Mapping[int, placement.Plan] = field(default_factory=dict)
+    """Who runs where with more client threads, by their number."""
     patience: float = 1.0
     """Factor on every timeout. Infinite where this clock says nothing of waiting: see bench.guest."""
+
+    def cpus_for(self, threads: int) -> placement.Plan:
+        """Who runs where with so many client threads."""
+        return self.crowds.get(threads, self.cpus)
 
     @property
     def trial_timeout_s(self) -> float:
@@ -119,6 +125,7 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
     """A trial's record before anything was done."""
     series = trial.series
     workload = registry.workloads()[series.workload]
+    cpus = bench.cpus_for(series.threads)
     return {
         "series": series.label,
         "target": series.target,
@@ -157,7 +164,7 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "verdict_reason": "",
         "histogram": None,
         "cache_how": "",
-        "cpus": {"client": sorted(bench.cpus.client), "daemon": sorted(bench.cpus.daemon)},
+        "cpus": {"client": sorted(cpus.client), "daemon": sorted(cpus.daemon)},
         "server": None,
         "noise": None,
         "disturbed": "",
@@ -186,6 +193,8 @@ def _on_mount(
     series = trial.series
     daemon = registry.daemon(series.daemon)
     log = bench.logs / f"{trial.round:02}-{series.label}.log"
+    cpus = bench.cpus_for(series.threads)
+    watched = {*cpus.client, *cpus.daemon}
     with phases("cache"):
         how = make_cache_state(bench, series.cache)
     mountpoint = isolate.runtime() / series.target
@@ -193,14 +202,14 @@ def _on_mount(
     mount.start, mount.patience = bench.start_daemon, bench.patience
     try:
         with phases("mount"):
-            mount.up(bench.cpus.daemon, log, bench.tick)
-        before = look(bench, mount)
+            mount.up(cpus.daemon, log, bench.tick)
+        before = look(bench, mount, watched)
         with phases("worker"):
             answer, pyperf_json = run_worker(
                 bench, _job(bench, trial, mount, count, measure), log, mount
             )
-        if before is not None and (after := look(bench, mount)) is not None:
-            seen = disturbance.between(before, after, len(watched(bench)) or os.cpu_count() or 1)
+        if before is not None and (after := look(bench, mount, watched)) is not None:
+            seen = disturbance.between(before, after, len(watched) or os.cpu_count() or 1)
             answer |= {"noise": seen, "disturbed": disturbance.causes(seen)}
         for name, seconds in answer.pop("phases", {}).items():
             phases.seconds[name] = phases.seconds.get(name, 0.0) + seconds
@@ -259,16 +268,11 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
     )
 
 
-def watched(bench: Bench) -> set[int]:
-    """The CPUs a trial is on; empty where it may be on any."""
-    return {*bench.cpus.client, *bench.cpus.daemon}
-
-
-def look(bench: Bench, mount: Mount) -> disturbance.Reading | None:
+def look(bench: Bench, mount: Mount, watched: Collection[int]) -> disturbance.Reading | None:
     """What else goes on; None on the instruction clock, which nothing else can disturb."""
     if bench.settings.clock == Clock.INSTRUCTIONS:
         return None
-    return disturbance.take(watched(bench), mount.process.pid if mount.process else None)
+    return disturbance.take(watched, mount.process.pid if mount.process else None)
 
 
 def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[str, Any], str]:
@@ -280,7 +284,7 @@ def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[st
     pipe_read, pipe_write = os.pipe()
     job = replace(job, pipe=pipe_write, result=result_write)
     with log.open("ab") as stderr:
-        process = bench.start_worker(job, bench.cpus.client, stderr)
+        process = bench.start_worker(job, bench.cpus_for(job.context.threads).client, stderr)
     os.close(result_write)
     os.close(pipe_write)
     with os.fdopen(result_read, "rb") as result, os.fdopen(pipe_read, "rb") as pipe:

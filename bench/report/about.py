@@ -15,7 +15,6 @@ from bench.frame import Run
 from bench.model import Level
 from bench.report import units
 from bench.report.rows import Row, targets
-from bench.stats import RESAMPLES, SEED
 
 
 @dataclass(frozen=True)
@@ -126,14 +125,21 @@ def placement(run: Run) -> str:
     """Where client and daemon ran, and whether idle states were kept out."""
     where = run.about.get("placement") or {}
     mode = str(where.get("mode") or "not recorded")
-    cpus = [
+    note = [str(where["note"])] if where.get("note") else []
+    note += [
+        f"{threads} threads: {', '.join([*_cpus(other), *filter(None, [other.get('note')])])}"
+        for threads, other in (where.get("threads") or {}).items()
+    ]
+    dma = str(run.about.get("cpu_dma_latency") or "not recorded")
+    return f"{'; '.join([', '.join([mode, *_cpus(where)]), *note])}; cpu_dma_latency {dma}"
+
+
+def _cpus(where: Mapping[str, Any]) -> list[str]:
+    return [
         f"{who} on CPU {','.join(str(cpu) for cpu in where[who])}"
         for who in ("client", "daemon")
         if where.get(who)
     ]
-    note = [str(where["note"])] if where.get("note") else []
-    dma = str(run.about.get("cpu_dma_latency") or "not recorded")
-    return f"{'; '.join([', '.join([mode, *cpus]), *note])}; cpu_dma_latency {dma}"
 
 
 def tree(run: Run) -> str:
@@ -160,8 +166,8 @@ def method() -> str:
     if what is units.INSTRUCTIONS:
         return f"{middle}ratios are paired by boot, beside them their range over the boots"
     return (
-        f"{middle}ratios are paired by round; 95 % intervals by block bootstrap over rounds, "
-        f"{RESAMPLES} resamples, seed {SEED}, not corrected for the number of rows"
+        f"{middle}ratios are paired by round; 95 % intervals over rounds, their autocorrelation "
+        "averaged over (bench/intervals.py), each for its own row alone"
     )
 
 

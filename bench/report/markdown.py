@@ -27,14 +27,14 @@ def table(run: Run, rows: Sequence[Row]) -> str:
 
 
 def _row(row: Row, against: Sequence[str]) -> Iterator[str]:
-    yield f"## {_cell(row.name)}, {_cell(row.cache)}"
+    yield f"## {_cell(row.name)}, {_cell(row.state)}"
     yield ""
     yield f"{_cell(row.op or row.name)}; {_cell(row.setting)}"
     yield ""
     heads = [
         "target",
         f"{units.quantity().noun} per {row.unit}",
-        *(f"target / {name}" for name in against),
+        *(f"target / {words.against(name)}" for name in against),
     ]
     heads += ["requests per op", "expected of a plain server", "passthrough", "trouble"]
     yield _line(heads)
@@ -42,6 +42,10 @@ def _row(row: Row, against: Sequence[str]) -> Iterator[str]:
     for line in row.lines:
         yield _line(_cells(line, against))
     yield ""
+    for text in words.asides(row):
+        yield f"- {_cell(text)}"
+    if any(line.asides for line in row.lines):
+        yield ""
 
 
 def _cells(line: Line, against: Sequence[str]) -> list[str]:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from bench.frame import Run
 from bench.model import Verdict
-from bench.report import units
+from bench.report import units, words
 from bench.report.rows import Line, Row, Target, baselines, targets
 
 
 def sentences(run: Run, rows: Sequence[Row]) -> list[str]:
     """One sentence for each target that is not a baseline; none where nothing can be compared."""
     against = baselines(run)
-    compared = [target for target in targets(run) if target.name not in against]
+    compared = [target for target in targets(run) if target.base not in against]
     return [_sentence(target, against[-1], rows) for target in compared if against and rows]
 
 
@@ -26,8 +26,8 @@ def _sentence(target: Target, baseline: str, rows: Sequence[Row]) -> str:
     unsure = len(ratios) - len(sure)
     what = units.quantity()
     return (
-        f"{target.name} / {baseline}: of {units.times(len(rows), 'row')}, the {what.interval} of "
-        f"the ratio of {what.noun} lies below 1 ({what.below}) in {below}, above 1 "
+        f"{target.name} / {words.against(baseline)}: of {units.times(len(lines), 'row')}, the "
+        f"{what.interval} of the ratio of {what.noun} lies below 1 ({what.below}) in {below}, above 1 "
         f"({what.above}) in {above}, "
         f"holds 1 in {len(sure) - below - above}"
         f"{f'; {unsure} without interval' if unsure else ''}; "

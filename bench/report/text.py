@@ -65,7 +65,8 @@ def _facts(run: Run, rows: Sequence[Row]) -> list[str]:
 
 def _legend(against: Sequence[str]) -> list[str]:
     ratios = [
-        f"'/ {name}' is {units.quantity().noun} per op divided by {name}'s" for name in against
+        f"'/ {words.against(name)}' is {units.quantity().noun} per op divided by {name}'s"
+        for name in against
     ]
     said = (
         f"{units.quantity().column} is {units.quantity().said} per operation, "
@@ -84,7 +85,7 @@ def _told() -> str:
 
 
 def _heading(against: Sequence[str]) -> str:
-    ratios = [f"/ {name}"[:RATIO] for name in against]
+    ratios = [f"/ {words.against(name)}"[:RATIO] for name in against]
     return _cells("target", units.quantity().column, "+-", ratios, "req/op")
 
 
@@ -129,6 +130,7 @@ def _remarks(row: Row, notes: Notes) -> Iterator[str]:
     if expected:
         bounds = [f"{op} {units.bound(*limits)}" for op, limits in expected.items()]
         yield f"expected req/op of a plain server: {', '.join(bounds)}"
+    yield from words.asides(row)
     for line in row.lines:
         name, requests = line.target.name, line.requests
         if line.verdict not in ("", Verdict.BASELINE):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.model import Verdict
 from bench.report import units
-from bench.report.rows import Line
+from bench.report.rows import TWIN, Line, Row
 from bench.stats import Estimate
 
 RATIO_WIDTH = 19
@@ -44,9 +44,23 @@ def ratio_text(ratio: Estimate, baseline: str) -> str:
 
 def ratio_cell(line: Line, baseline: str) -> str:
     """A ratio to a baseline; a baseline to itself is 1 by definition."""
-    if line.target.name == baseline:
+    if line.target.base == baseline:
         return "1"
     return ratio_text(line.ratios[baseline], baseline)
+
+
+def against(baseline: str) -> str:
+    """A baseline as headings name it: one in Python, which flatters, says that it is."""
+    return f"{baseline} (Python)" if baseline == TWIN else baseline
+
+
+def asides(row: Row) -> list[str]:
+    """``passthrough / plain (both Python): 0.99 [0.98,1.01]``: ratios that are no headline."""
+    return [
+        f"{line.target.name} / {label}: {ratio_text(ratio, label)}"
+        for line in row.lines
+        for label, ratio in line.asides.items()
+    ]
 
 
 def requests_text(line: Line) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench import plan, registry
-from bench.model import Cache, Level, UserError
+from bench import axes, plan, registry
+from bench.model import Cache, Level, Timeouts, UserError
 from bench.plan import Settings
 
 RW = plan.Ground(Level.RW, "mainline")
@@ -109,9 +109,9 @@ def test_a_users_timeout_wins_except_where_a_workload_is_about_its_own() -> None
     """--attr-timeout applies to every row but those that would lose their meaning."""
     settings = Settings(attr_timeout=5.0)
     known = registry.workloads()
-    assert plan.timeouts(known["getattr-storm"], settings) == (5.0, 0.0)
-    assert plan.timeouts(known["walk-find"], settings)[0] == 5.0
-    assert plan.timeouts(known["getattr-cached"], settings)[0] == 3600.0
+    assert axes.timeouts(known["getattr-storm"], settings) == [Timeouts(5.0, 0.0)]
+    assert axes.timeouts(known["walk-find"], settings)[0].attr == 5.0
+    assert axes.timeouts(known["getattr-cached"], settings)[0].attr == 3600.0
 
 
 def test_settings_survive_json() -> None:
