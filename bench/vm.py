@@ -96,11 +96,15 @@ def _argv(
     return [*argv, "--exec", script]
 
 
-def _script(command: Sequence[str], state: Path) -> str:
-    """The command, between two files that tell how far the guest came."""
+def _script(command: Sequence[str], state: Path, stdout: Path) -> str:
+    """The command, between two files that tell how far the guest came.
+
+    Its output goes to the shared folder at once: on a busy host virtme-ng does not find the ports
+    it would pass it through in time, and lets it go to the console.
+    """
     return (
         f"touch {shlex.quote(str(state / 'started'))}; "
-        f"{shlex.join(command)}; "
+        f"{shlex.join(command)} > {shlex.quote(str(stdout))}; "
         f"echo $? > {shlex.quote(str(state / 'status'))}; sync"
     )
 
@@ -191,7 +195,7 @@ def boot(
     state = share / f".{label}.state"
     console, stdout = share / f"{label}.console", share / f"{label}.stdout"
     argv = _argv(
-        image, _script(command, state), share, accelerator, memory_mb, cpus, clock,
+        image, _script(command, state, stdout), share, accelerator, memory_mb, cpus, clock,
         kernel_args, disks,
     )  # fmt: skip
     watch = _Watch(state, timeout_s, boot_timeout_s, tick)
@@ -208,9 +212,10 @@ def _boot_once(
     shutil.rmtree(watch.state, ignore_errors=True)
     watch.state.mkdir(parents=True)
     begin = time.monotonic()
-    with console.open("wb") as err, stdout.open("wb") as out:
+    stdout.write_bytes(b"")
+    with console.open("wb") as log:
         process = isolate.start(
-            [*_CAGE, *argv], cpus=(), stdout=out, stderr=err, environment=_environment(), cwd="/"
+            [*_CAGE, *argv], cpus=(), stdout=log, stderr=log, environment=_environment(), cwd="/"
         )
         try:
             killed = _wait(process, watch)
