@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.model import Exit, UserError
-from bench.run_cli import positive
+from bench.run_cli import percentage, positive
 
 if TYPE_CHECKING:
     from bench.cli import Parser
@@ -68,8 +68,8 @@ def add_diff(below: argparse._SubParsersAction[Parser]) -> None:
     diff.add_argument("--workload", action="append", metavar="NAME", help="default: all")
     diff.add_argument(
         "--threshold",
-        type=percent,
-        default=1.0,
+        type=percentage,
+        default=0.01,
         metavar="PERCENT",
         help="exit 1 when a row needs more instructions by more than this (default: 1)",
     )
@@ -79,17 +79,6 @@ def add_diff(below: argparse._SubParsersAction[Parser]) -> None:
     diff.add_argument("--output", type=Path, metavar="DIR", help="run directory")
     diff.add_argument("--json", action="store_true", help="as one JSON object")
     diff.set_defaults(command=command_diff)
-
-
-def percent(text: str) -> float:
-    """A percentage, 0 or more."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage, 0 or more")
-    return number
 
 
 def command_build(arguments: argparse.Namespace, _argv: list[str]) -> int:
@@ -187,7 +176,7 @@ def command_diff(arguments: argparse.Namespace, argv: list[str]) -> int:
             only=arguments.only,
             workloads=workloads,
             trials=arguments.trials,
-            threshold=arguments.threshold,
+            threshold=100 * arguments.threshold,
         ),
         arguments.output,
         ["python", "-m", "bench", *argv],
