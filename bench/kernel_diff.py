@@ -62,10 +62,7 @@ class Comparison:
 
     @property
     def changes(self) -> list[float]:
-        """Percent by which the instructions rose, in every round that both kernels did.
-
-        Within a round both visit the same names in the same order; between rounds these differ.
-        """
+        """Percent by which the instructions rose, in every round that both kernels did."""
         if self.old is None or self.new is None:
             return []
         old, new = self.old.by_round, self.new.by_round

@@ -1,12 +1,10 @@
 """How far boots of one kernel are apart on the instruction clock, warm row by warm row; bar 0.1 %.
 
-    python -m bench run --daemon passthrough-c --kernel a=lab --kernel b=lab \\
-        --clock instructions --output RUN
     python results/self/icount.py RUN
 
-Boots that did the same work are compared: the same round (names and their order) of one image under
-two labels. Between rounds the work differs, as names are drawn anew. Writes icount.txt and
-icount.json beside this file; exit 1 when the bar is missed.
+RUN is a run of two or more boots: ``bench run --kernel lab --clock instructions``, whose rounds do
+the same work, or one image under two labels (``--kernel a=lab --kernel b=lab``). Writes icount.txt
+and icount.json beside this file; exit 1 when the bar is missed.
 """
 
 from __future__ import annotations
@@ -21,38 +19,36 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 BAR_PERCENT = 0.1
 
-Boots = dict[str, float]
-"""Kernel label -> instructions per operation, the median of a boot's windows."""
+Boots = list[float]
+"""Instructions per operation, by boot: the median of its windows."""
 
 
 def same_work(trials: list[dict[str, Any]]) -> dict[tuple[str, str, int], Boots]:
-    """(row, target, round) -> what every boot made of it, warm rows that are ok only."""
-    found: dict[tuple[str, str, int], Boots] = defaultdict(dict)
+    """(row, target, seed of names) -> what every boot made of it, warm rows that are ok only."""
+    found: dict[tuple[str, str, int], Boots] = defaultdict(list)
     for trial in trials:
         if (trial["outcome"], trial["cache"]) == ("ok", "warm"):
             row = trial["workload"] + (f"/{trial['variant']}" if trial["variant"] else "")
             target = trial["target"].partition("@")[0]
-            value = statistics.median(trial["values"])
-            found[row, target, trial["round"]][trial["kernel"]] = value
+            found[row, target, trial["seed"]].append(statistics.median(trial["values"]))
     return {key: boots for key, boots in found.items() if len(boots) > 1}
 
 
 def apart_percent(boots: Boots) -> float:
     """Distance between the farthest boots, in percent of the least."""
-    least = min(boots.values())
-    return 100 * (max(boots.values()) - least) / least
+    return 100 * (max(boots) - min(boots)) / min(boots)
 
 
 def worst_by_row(
     compared: dict[tuple[str, str, int], Boots],
 ) -> list[tuple[str, str, float, float]]:
-    """(row, target, instructions per operation, percent apart in the worst round), worst row last."""
-    rounds: dict[tuple[str, str], list[Boots]] = defaultdict(list)
+    """(row, target, instructions per operation, percent apart at worst), worst row last."""
+    rows: dict[tuple[str, str], list[Boots]] = defaultdict(list)
     for (row, target, _), boots in compared.items():
-        rounds[row, target].append(boots)
+        rows[row, target].append(boots)
     worst = [
-        (row, target, min(boots[0].values()), max(apart_percent(one) for one in boots))
-        for (row, target), boots in rounds.items()
+        (row, target, min(boots[0]), max(apart_percent(one) for one in boots))
+        for (row, target), boots in rows.items()
     ]
     return sorted(worst, key=lambda entry: entry[3])
 
@@ -68,10 +64,9 @@ def main() -> int:
         print(f"{run}: no two boots of one image did the same work on the instruction clock")
         return 2
     missed = sum(percent > BAR_PERCENT for *_, percent in rows)
-    labels = ", ".join(kernel["label"] for kernel in header["kernels"])
     verdict = "met" if not missed else f"missed by {missed}"
     text = f"$ python results/self/icount.py RUN\nLinux {header['kernels'][0]['release']}, "
-    text += f"boots {labels} of one image, {header['settings']['trials']} rounds\n\n"
+    text += f"{header['settings']['trials'] * len(header['kernels'])} boots of one image\n\n"
     text += f"{'warm row':<20}{'target':<41}{'insn/op':>9}{'apart':>9}\n"
     for row, target, instructions, percent in rows:
         text += f"{row:<20}{target:<41}{instructions:>9.0f}{percent:>8.3f}%\n"
