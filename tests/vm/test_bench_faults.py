@@ -55,9 +55,9 @@ def test_a_panic_costs_one_trial_and_the_run_goes_on(tmp_path: Path) -> None:
 
 
 def test_a_guest_out_of_memory_costs_one_trial_and_names_the_option(tmp_path: Path) -> None:
-    """A server that takes it all: killed by its kernel, which the guest survives."""
+    """A server killed by its kernel for want of memory, which the guest survives."""
     output = tmp_path / "run"
-    done = bench(*run(output, *ROWS, "--memory", "320"), env=mirror("mirror_that_hogs.sh"))
+    done = bench(*run(output, *ROWS), env=mirror("mirror_out_of_memory.sh"))
     assert done.returncode == Exit.PROOF_FAILED, done.stderr
     assert [trial["outcome"] for trial in trials(output)] == ["ok", "failed", "ok"]
     reason = trials(output)[1]["reason"]
