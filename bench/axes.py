@@ -37,6 +37,7 @@ LEAPS = (
 )
 
 
+NOT_QUICK = "real programs are not among the rows of --quick: name it with --workload"
 UNTHREADED = "neither its threads nor clone_fd can be chosen: it is run as it is"
 
 
@@ -111,9 +112,11 @@ def _of_daemon(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> It
 def _servings(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> list[Serving]:
     """The ways a daemon is to be run: of the axes asked for, those it has."""
     twins = (False, True) if settings.twins else (False,)
-    if not daemon.is_fuse:
+    if not daemon.is_fuse or not daemon.modes:
         return [Serving(twin=twin) for twin in twins]
     asked = [ReaddirMode(mode) for mode in settings.modes]
+    if asked == [Serving().mode]:  # as good as nothing asked: each its usual one
+        asked = [asked[0] if asked[0] in daemon.modes else daemon.modes[0]]
     for mode in asked:
         if mode not in daemon.modes:
             skipped.append(Skipped(daemon.name, f"{daemon.modes_why}: no mode {mode}"))
@@ -127,14 +130,23 @@ def _servings(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> lis
 
 
 def _name(target: Target, with_level: bool) -> str:
-    usual, serving = Serving(), target.serving
+    modes, serving = registry.daemon(target.daemon).modes, target.serving
     words = [target.daemon]
     words += [target.asked.value] if with_level else []
     words += ["no-readdir"] if not target.readdir else []
-    words += [serving.mode.value] if serving.mode is not usual.mode else []
+    words += [serving.mode.value] if modes and serving.mode is not modes[0] else []
     words += [f"{serving.threads}-threads"] if serving.threads else []
     words += ["clone-fd"] if serving.clone_fd else []
     return ":".join(words) + (TWIN if serving.twin else "")
+
+
+NOT_HELD = "the row is about timeouts, and the server gives its own"
+
+
+def held(row: Row, target: Target) -> bool:
+    """Whether a row says of a target what it is about: a server may give timeouts of its own."""
+    control = registry.daemon(target.daemon).timeouts
+    return not row.workload.timeouts_fixed or control.holds(row.timeouts.attr, row.timeouts.entry)
 
 
 def rows(
@@ -164,6 +176,8 @@ def _refusal(
 ) -> str:
     if settings.clock == Clock.INSTRUCTIONS and workload.needs:
         return LEAPS
+    if settings.quick and workload.needs and not settings.workloads:
+        return NOT_QUICK
     if missing := [program for program in workload.needs if shutil.which(program) is None]:
         return f"not installed: {', '.join(missing)}"
     if cache not in workload.caches:

@@ -138,6 +138,11 @@ def command_list(arguments: argparse.Namespace, _argv: list[str]) -> int:
 
     found = {
         "daemons": {daemon.name: daemon.summary for daemon in registry.daemons().values()},
+        "not available": {
+            daemon.name: reason
+            for daemon in registry.daemons().values()
+            if (reason := daemon.missing())
+        },
         "workloads": {
             registry.row_name(
                 workload, variant
@@ -157,7 +162,7 @@ def command_list(arguments: argparse.Namespace, _argv: list[str]) -> int:
     for title, names in found.items():
         print(title)
         for name, summary in names.items():
-            print(f"  {name:<20} {summary}")
+            print(f"  {name:<20} {summary}" if len(name) <= 20 else f"  {name}\n{'':<23}{summary}")
     return Exit.MEASURED
 
 

@@ -64,7 +64,7 @@ def measure(bench: Bench, series: Series) -> dict[str, Any]:
 
 
 def _visit(bench: Bench, mount: Mount) -> dict[str, Any]:
-    server = mount.process.pid if mount.process is not None and mount.daemon.is_fuse else None
+    server = (mount.server or None) if mount.daemon.is_fuse else None
     start_clean(bench)
     counted = counters.read(mount.options.counters) if mount.options.counters else None
     before = Holding.now(server)

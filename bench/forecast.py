@@ -55,7 +55,7 @@ def facts(settings: Settings, planned: Plan) -> dict[str, Any]:
         "matrix": settings.matrix,
         "kernels": list(settings.kernels),
         "targets": [target.name for target in planned.targets],
-        "rows": len({_row(one) for one in series.values()}),
+        "rows": len({one.comparison for one in series.values()}),
         "workloads": list(dict.fromkeys(sorted(one.row for one in series.values()))),
         "series": len(series) * kernels,
         "trials": len(planned.trials) * kernels,
@@ -63,10 +63,6 @@ def facts(settings: Settings, planned: Plan) -> dict[str, Any]:
         "minutes": round(seconds / 60, 1),
         "skipped": [asdict(item) for item in planned.skipped],
     }
-
-
-def _row(series: Series) -> str:
-    return series.label.removesuffix(series.target)
 
 
 def _seconds(series: Series, settings: Settings) -> float:

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.model import SCHEMA, Cache, Exit, Outcome, Placement, UserError
 
@@ -34,6 +35,7 @@ TRIAL_DEFAULTS: Mapping[str, Any] = {
     "entries": 0,
     "attr_timeout": math.nan,
     "entry_timeout": math.nan,
+    "timeouts": "as asked",
     "round": 0,
     "position": 0,
     "attempt": 0,
@@ -216,22 +218,26 @@ def _superseded(trials: pd.DataFrame) -> list[bool]:
 def _samples(trials: pd.DataFrame, name: str) -> pd.DataFrame:
     """One row per timed window of every trial that ended well: the trial's row, repeated."""
     values = [
-        [_positive(value) for value in trial] if outcome == Outcome.OK and not old else []
+        _times(trial) if outcome == Outcome.OK and not old else np.empty(0)
         for outcome, old, trial in zip(
-            trials["outcome"], trials["superseded"], trials["values"], strict=True
+            trials["outcome"].tolist(), trials["superseded"].tolist(), trials["values"], strict=True
         )
     ]
-    counts = [len(trial) for trial in values]
+    counts = np.array([trial.size for trial in values], dtype=np.intp)
     shared = [column for column in SAMPLE_COLUMNS if column in trials.columns]
     frame = trials[shared].iloc[np.repeat(np.arange(len(trials)), counts)].reset_index(drop=True)
-    frame["run"] = name
-    frame["window"] = [window for count in counts for window in range(count)]
-    frame["seconds"] = np.array([value for trial in values for value in trial], dtype=np.float64)
-    frame["ns"] = frame["seconds"] * 1e9
+    seconds = np.concatenate([*values, np.empty(0)])
+    windows = np.concatenate([np.arange(count) for count in (*counts, 0)])
+    frame = frame.assign(run=name, window=windows, seconds=seconds, ns=seconds * 1e9)
     return frame[list(SAMPLE_COLUMNS)]
 
 
-def _positive(value: object) -> float:
-    """The value if it is a time that can have been measured, else NaN."""
-    number = float(value) if isinstance(value, (int, float)) else math.nan
-    return number if number > 0 and math.isfinite(number) else math.nan
+def _times(values: list[object]) -> NDArray[np.float64]:
+    """Values as seconds; NaN for one that is no time that can have been measured."""
+    try:
+        seconds = np.array(values, dtype=np.float64)
+    except (ValueError, TypeError):
+        numbers = [value if isinstance(value, (int, float)) else math.nan for value in values]
+        seconds = np.array(numbers, dtype=np.float64)
+    seconds[~((seconds > 0) & np.isfinite(seconds))] = math.nan
+    return seconds

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats as scipy_stats
+from scipy.special import ndtr
 
 from bench.intervals import far_out
 from bench.stats import Estimate, unpaired_ratio
@@ -108,11 +108,11 @@ def moved_controls(
 
 
 def cold_faster_than_warm(
-    samples: pd.DataFrame, medians: Mapping[SeriesKey, Mapping[int, float]]
+    trials: pd.DataFrame, medians: Mapping[SeriesKey, Mapping[int, float]]
 ) -> dict[SeriesKey, list[Flag]]:
-    """Cold series that beat the warm one of the same work on the same target."""
+    """Cold series that beat the warm one of the same work on the same target: frame of trials."""
     same = ["row", "threads", "placement", "target"]
-    known = samples.drop_duplicates(["group", "target"])
+    known = trials.drop_duplicates(["group", "target"])
     warm = {
         tuple(row[same]): (str(row["group"]), str(row["target"]))
         for _, row in known[known["cache"] == "warm"].iterrows()
@@ -169,7 +169,7 @@ def _steady(logs: Array) -> Iterator[Flag]:
     """
     trials, windows = logs.shape
     before = np.arange(1, windows)
-    ranks = scipy_stats.rankdata(logs, axis=1).sum(axis=0)
+    ranks = pd.DataFrame(logs).rank(axis=1).to_numpy().sum(axis=0)
     sums = 2 * np.cumsum(ranks)[:-1] - trials * before * (windows + 1)
     z = sums / np.sqrt(trials * before * (windows - before) * (windows + 1) / 3)
     at = int(np.argmax(np.abs(z)))
@@ -202,14 +202,22 @@ def _rounds(medians: Mapping[int, float]) -> Iterator[Flag]:
     modes = list(_modes(logs, "trials"))
     yield from modes
     if logs.size >= FEWEST_FOR_DRIFT and np.ptp(logs) > 0:
-        drift = scipy_stats.kendalltau(np.arange(logs.size), logs)
-        slope = scipy_stats.theilslopes(logs).slope * (logs.size - 1)
-        if drift.pvalue < DRIFT_P:
-            sign = "more" if slope > 0 else "less"
-            last = percent(abs(math.expm1(slope)))
-            yield Flag("drift", f"drifts: the last round takes {last} {sign} than the first")
+        yield from _drift(logs)
     if not modes:
         yield from _outliers(logs, sorted(medians))
+
+
+def _drift(logs: Array) -> Iterator[Flag]:
+    """Mann's test for trend (Econometrica 13, 1945), and the median of all slopes as its size."""
+    n = logs.size
+    first, second = np.triu_indices(n, 1)
+    rises = logs[second] - logs[first]
+    z = abs(float(np.sign(rises).sum())) / math.sqrt(n * (n - 1) * (2 * n + 5) / 18)
+    if 2 * ndtr(-z) < DRIFT_P:
+        slope = float(np.median(rises / (second - first))) * (n - 1)
+        sign = "more" if slope > 0 else "less"
+        last = percent(abs(math.expm1(slope)))
+        yield Flag("drift", f"drifts: the last round takes {last} {sign} than the first")
 
 
 def _outliers(logs: Array, rounds: list[int]) -> Iterator[Flag]:

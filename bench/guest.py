@@ -19,7 +19,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any
 
-from bench import disk, isolate, plan, registry, runner, trial
+from bench import disk, foreign, isolate, plan, registry, runner, trial
 from bench.model import Clock, Outcome, Trial, UserError
 from bench.mount import spawn
 
@@ -73,7 +73,7 @@ def main() -> int:
     """Do the job found in the shared folder named on the command line."""
     share = Path(sys.argv[1])
     job = json.loads((share / JOB).read_text())
-    settings = plan.Settings.from_json(job["settings"])
+    settings = foreign.introduce(plan.Settings.from_json(job["settings"]))
     events = Events(share)
     preload()
     try:

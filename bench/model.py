@@ -18,6 +18,10 @@ TWIN = ":twin"
 """Ends the second name of a target in an A/A run."""
 
 
+LIBFUSE_EXAMPLES = "FUSE_BENCH_LIBFUSE_EXAMPLES"
+"""Environment variable with the folder of libfuse's built examples; --libfuse-examples sets it."""
+
+
 class Exit(enum.IntEnum):
     """Exit codes of ``python -m bench`` and ``report.py``; documented in the README."""
 
@@ -197,6 +201,32 @@ class Exemption(enum.StrEnum):
     DIRECTORY_INO = "directory-ino"
     """st_ino of directories: overlayfs numbers them itself where its layers are on different file
     systems (Documentation/filesystems/overlayfs.rst, "Inode properties")."""
+    DIRECTORY_ATIME = "directory-atime"
+    """Access time of directories: fuse-overlayfs reads a directory to count its links before it
+    answers for it (fuse-overlayfs(1), static_nlink), and its answer shows that reading."""
+
+
+class TimeoutControl(enum.StrEnum):
+    """Which attribute and entry timeouts a server can be told to give.
+
+    Told others, it gives its own, which are not known here: a row must not claim ours.
+    """
+
+    EACH = "each"
+    ONE = "one"
+    """One setting serves for both."""
+    ZERO = "zero"
+    """Both can be switched off, and nothing else."""
+    NONE = "none"
+
+    def holds(self, attr: float, entry: float) -> bool:
+        """Whether a server of this kind gives these timeouts, in seconds."""
+        return {
+            TimeoutControl.EACH: True,
+            TimeoutControl.ONE: attr == entry,
+            TimeoutControl.ZERO: attr == entry == 0,
+            TimeoutControl.NONE: False,
+        }[self]
 
 
 @dataclass(frozen=True)
@@ -228,16 +258,28 @@ class Daemon:
     """Mounts something other than FUSE (overlayfs, a bind mount): there are no requests to count."""
     exempt: frozenset[Exemption] = frozenset()
     modes: tuple[ReaddirMode, ...] = (ReaddirMode.READDIRPLUS,)
-    """The listing requests it can be run with, its usual ones first."""
+    """The listing requests it can be run with, its usual ones first; none: not known."""
     modes_why: str = "its listing requests cannot be chosen"
     """Why it has no others."""
     threaded: bool = False
     """Whether the number of its threads, and clone_fd, can be chosen."""
+    timeouts: TimeoutControl = TimeoutControl.EACH
+    foreground: bool = True
+    """Whether the command is the server. Where that is not known it runs under bench/keeper.py,
+    which stays in the foreground in the place of what the command leaves in the background."""
+    missing: Callable[[], str] = lambda: ""
+    """What keeps it from being started here, and what supplies it; empty when nothing does."""
+    foreign: bool = False
+    """Made of a command line: nothing is known of what it answers."""
 
     @property
     def is_fuse(self) -> bool:
         """Whether its operations can become requests to a server."""
         return self.argv is not None and not self.in_kernel
+
+    def mode(self, serving: Serving) -> str:
+        """The listing requests of a mount in a word, for records."""
+        return serving.mode.value if self.modes else "not known"
 
 
 class Sync(enum.StrEnum):

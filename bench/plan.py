@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -38,6 +39,10 @@ class Settings:
     """
 
     daemons: tuple[str, ...] = ("passthrough",)
+    foreign: tuple[str, ...] = ()
+    """``NAME[:LEVEL]=COMMAND`` of daemons that have no file (bench.foreign)."""
+    libfuse_examples: str = ""
+    """Folder of libfuse's built examples, where they are not on PATH."""
     only: bool = False
     workloads: tuple[str, ...] = ()
     tree: str = "small"
@@ -179,19 +184,34 @@ def one_round(settings: Settings, ground: Ground, number: int) -> list[Trial]:
 Grid = tuple[Settings, Sequence[Row], Sequence[Target]]
 
 
-def _table(
-    settings: Settings, ground: Ground
-) -> tuple[list[Grid], list[Target], list[Skipped]]:
+def _table(settings: Settings, ground: Ground) -> tuple[list[Grid], list[Target], list[Skipped]]:
     """Rows and targets of every part, all targets that this kernel gives, and what is left out."""
     parts = settings.each()
     named, skipped = axes.targets(parts)
     every = axes.union(named)
-    given = [target for target in every if _given(target, every, ground, skipped)]
+    given = [
+        target
+        for target in every
+        if _startable(target, ground, skipped) and _given(target, every, ground, skipped)
+    ]
     grids: list[Grid] = [
         (part, axes.rows(part, ground.refusals, skipped), [one for one in own if one in given])
         for part, own in zip(parts, named, strict=True)
     ]
+    for _, rows, own in grids:
+        skipped += [
+            Skipped(f"{row.workload.name} on {display_name(target, ground)}", axes.NOT_HELD)
+            for row, target in itertools.product(rows, own)
+            if not axes.held(row, target)
+        ]
     return grids, given, skipped
+
+
+def _startable(target: Target, ground: Ground, skipped: list[Skipped]) -> bool:
+    reason = registry.daemon(target.daemon).missing()
+    if reason:
+        skipped.append(Skipped(display_name(target, ground), reason))
+    return not reason
 
 
 def _together(grids: Sequence[Grid], number: int) -> dict[Row, list[Target]]:
@@ -200,18 +220,27 @@ def _together(grids: Sequence[Grid], number: int) -> dict[Row, list[Target]]:
     for part, rows, chosen in grids:
         if number < part.trials:
             for row in rows:
-                cells[row] = axes.union([cells.get(row, []), chosen])
+                able = [target for target in chosen if axes.held(row, target)]
+                cells[row] = axes.union([cells.get(row, []), able])
     return cells
 
 
 def _given(target: Target, every: Sequence[Target], ground: Ground, skipped: list[Skipped]) -> bool:
-    in_force = level_in_force(registry.daemon(target.daemon), ground.level, target.asked)
+    reason = why_lower(registry.daemon(target.daemon), target.asked, ground)
     alone = len({one.asked for one in every if one.daemon == target.daemon}) == 1
-    if in_force is target.asked or alone:
+    if not reason or alone:
         return True
-    reason = f"this kernel gives {ground.level}"
-    skipped.append(Skipped(display_name(target, ground), f"{reason}: {ground.why}"))
+    skipped.append(Skipped(display_name(target, ground), reason))
     return False
+
+
+def why_lower(daemon: Daemon, asked: Level, ground: Ground) -> str:
+    """Why a daemon works at a lower level than was asked for; empty when it does not."""
+    if level_in_force(daemon, ground.level, asked) is asked:
+        return ""
+    if asked.rank > ground.level.rank:
+        return f"this kernel gives {ground.level}: {ground.why}"
+    return f"{daemon.name} passes nothing through above level {daemon.levels[-1]}"
 
 
 def display_name(target: Target, ground: Ground) -> str:

@@ -32,7 +32,7 @@ RUN_EXAMPLES = """examples:
   python -m bench run --daemon passthrough
       the main comparison: native, overlayfs, plain-c, plain and passthrough, every workload
   python -m bench run --daemon passthrough --quick
-      the same in a minute: tiny tree, two rounds; for trying things, not for posting
+      the same in a minute: tiny tree, two rounds, no macro-*; for trying things, not for posting
   python -m bench run --daemon plain --workload readdir --workload getattr-storm/fd --trials 20
   python -m bench run --daemon passthrough --tree medium --backing /mnt/ext4 --cache cold-all
   python -m bench run --daemon passthrough-c --readdir-mode readdirplus,readdir,auto \
@@ -41,6 +41,8 @@ RUN_EXAMPLES = """examples:
       what to run before posting: first how much it is, then without --dry-run
   python -m bench run --daemon passthrough --kernel lab --clock instructions
       on the lab kernel, in a virtual machine, counting instructions (see: kernel build)
+  python -m bench run --daemon bindfs --daemon mine='./server -f {backing} {mountpoint}'
+      a packaged server, and one of your own; braces also: {attr_timeout} {entry_timeout}
   python -m bench run --kernel base=old/bzImage --kernel patched=new/bzImage
   python -m bench run --kernel lab --backing-fs ext4 --cache cold-all
       on ext4 on a virtio disk, the guest's caches dropped before every mount
@@ -67,7 +69,13 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         "--daemon",
         action="append",
         metavar="NAME",
-        help="target to measure; repeatable (default: passthrough)",
+        help="target to measure, or NAME[:LEVEL]='COMMAND {backing} {mountpoint}' for a server of "
+        "your own; repeatable (default: passthrough)",
+    )
+    what.add_argument(
+        "--libfuse-examples",
+        metavar="DIR",
+        help="where passthrough_ll and passthrough_hp were built (default: on PATH)",
     )
     what.add_argument(
         "--only",
@@ -203,7 +211,8 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     how.add_argument(
         "--quick",
         action="store_true",
-        help="tiny tree, few and short trials: a minute, not a result to post",
+        help="tiny tree, few and short trials, no real programs (macro-*) unless named: a minute, "
+        "not a result to post",
     )
     result = command.add_argument_group("results")
     result.add_argument(
@@ -293,7 +302,7 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
 
 def settings_from(arguments: argparse.Namespace) -> Settings:
     """Settings of a new run; raises UserError for names that do not exist."""
-    from bench import matrix, plan, registry
+    from bench import foreign, matrix, plan, registry
     from workloads import tree
 
     if arguments.timeouts and (
@@ -310,6 +319,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         "timeouts": tuple(arguments.timeouts or ()) or None,
         "clone_fd": matrix.CLONE_FD[arguments.clone_fd] if arguments.clone_fd else None,
         "daemons": tuple(arguments.daemon or ()) or None,
+        "libfuse_examples": examples_folder(arguments.libfuse_examples),
         "workloads": tuple(arguments.workload or ()) or None,
         "attr_timeout": 0.0 if arguments.nocache else arguments.attr_timeout,
         "entry_timeout": 0.0 if arguments.nocache else arguments.entry_timeout,
@@ -326,8 +336,9 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         "seed": drawn_seed() if arguments.seed is None else arguments.seed,
     }
     chosen = plan.Settings.from_json({k: v for k, v in asked.items() if v is not None})
-    for name in chosen.daemons:
-        registry.daemon(name)
+    chosen = foreign.introduce(chosen)
+    for name in chosen.daemons:  # what a guest's kernel lacks is for the guest to say
+        registry.daemon(name) if chosen.kernels else registry.startable(name)
     registry.rows(chosen.workloads)
     tree.parse_tree(chosen.tree)
     return chosen
@@ -368,6 +379,13 @@ def defaults(arguments: argparse.Namespace) -> dict[str, Any]:
         # Where a matrix names its own kernels it knows what they take.
         asked = asked | guest if arguments.kernel else guest | asked
     return asked | (QUICK if arguments.quick else {}) | {"kernels": kernels, "clock": clock}
+
+
+def examples_folder(folder: str | None) -> str | None:
+    """An absolute path; raises UserError for what is no directory."""
+    if folder is not None and not Path(folder).is_dir():
+        raise UserError(f"--libfuse-examples {folder}: no such directory")
+    return str(Path(folder).resolve()) if folder is not None else None
 
 
 def drawn_seed() -> int:

@@ -23,6 +23,7 @@ from bench import (
     conformance,
     cost,
     environment,
+    foreign,
     isolate,
     knobs,
     labkernel,
@@ -133,6 +134,8 @@ def start(settings: Settings, output: Path | None, argv: list[str], view: View) 
     with prepared(settings, view, clock) as (bench, ground):
         planned = plan.make(settings, ground)
         refuse_empty(planned)
+        for item in planned.skipped:
+            view.say(f"skipped {item.what}: {item.reason}")
         header = make_header(settings, argv, facts(bench, planned), planned.skipped)
         run = RunDirectory.create(output or default_output(), header)
         return go(run, ground, planned, bench, view, clock)
@@ -141,7 +144,7 @@ def start(settings: Settings, output: Path | None, argv: list[str], view: View) 
 def resume(run: RunDirectory, view: View) -> Result:
     """Finish a run: do the trials of its plan that have no line yet."""
     header = run.header()
-    settings = Settings.from_json(header["settings"])
+    settings = foreign.introduce(Settings.from_json(header["settings"]))
     if settings.kernels:
         from bench import guests
 
@@ -474,7 +477,8 @@ def check_target(bench: trial.Bench, series: Series, view: Voice) -> str:
     with aside.mounted(bench, series, "conformance", 0.0) as mount:
         paths = bench.paths(min(CONFORMANCE_SAMPLE, bench.settings.names), bench.settings.seed)
         sample = conformance.spot_check(bench.backing, mount.root, paths * 2, exempt=daemon.exempt)
-    view.say(f"{series.target}: {whole}")
+    spared = f"; left aside: {', '.join(sorted(daemon.exempt))}" if daemon.exempt else ""
+    view.say(f"{series.target}: {whole}{spared}")
     different = (*whole.differences, *sample.differences)
     return f"answers differ from the backing: {different[0]}" if different else ""
 
@@ -533,19 +537,20 @@ def target_record(target: Target, planned: Plan, bench: trial.Bench) -> dict[str
     """One entry of run.json's ``targets``."""
     daemon = registry.daemon(target.daemon)
     series = next(one.series for one in planned.trials if one.series.way == target.way)
-    lower = series.level.rank < target.asked.rank
+    ground = plan.Ground(bench.ability.level, "; ".join(bench.ability.reasons))
     return {
         "name": series.target,
         "daemon": daemon.name,
         "kernel": series.kernel,
         "summary": daemon.summary,
         "kind": kind(daemon),
+        "exempt": sorted(daemon.exempt),
         "python": daemon.python,
         "level_asked": target.asked.value,
         "level": series.level.value,
-        "level_reason": "; ".join(bench.ability.reasons) if lower else "",
+        "level_reason": plan.why_lower(daemon, target.asked, ground),
         "readdir": series.readdir,
-        "readdir_mode": series.serving.mode.value,
+        "readdir_mode": daemon.mode(series.serving),
         "server_threads": series.serving.threads,
         "clone_fd": series.serving.clone_fd,
     }

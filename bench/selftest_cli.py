@@ -24,14 +24,15 @@ EXAMPLES = """examples:
   python -m bench selftest --quick
       the same with fewer replicates, deterministic: seconds, for a CI job
   python -m bench selftest --aa
-      and every workload on the same target under two names: ten minutes. Stores the noise floor,
-      which every report of this machine then shows, as results/local/selftest.json
+      and every workload on the same target under two names: ten minutes. Stores
+      the noise floor, which reports of this machine go by, in results/local
   python -m bench selftest --from results/epyc-6.18/aa --save results/epyc-6.18
       look at recorded runs again
   python -m bench selftest --only no-flip --runs RUN1 RUN2
       two full runs in a row: did a verdict flip?
 exit codes:
-  0 every bar that was tried is met   2 usage   3 the A/A run measured nothing   4 a bar was missed
+  0 every bar that was tried is met   2 usage   3 the A/A run measured nothing
+  4 a bar was missed
 """
 AA: dict[str, Any] = {
     "daemons": ("native", "overlayfs", "plain-c"),
@@ -77,6 +78,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--rounds", type=int, metavar="N", help="of that run (default: 20; 5 with --quick)"
     )
     command.add_argument(
+        "--backing", metavar="DIR", help="directory beneath its mounts (default: a tmpfs)"
+    )
+    command.add_argument(
         "--from",
         dest="recorded",
         action="append",
@@ -100,10 +104,11 @@ def command_selftest(arguments: argparse.Namespace, argv: list[str]) -> int:
     asked = argv[1:]
     if arguments.aa:
         asked += ["--from", str(fresh_run(arguments, argv))]
-        if not arguments.save:
+        # A quick run's noise is that of a few short trials, not the machine's.
+        if not arguments.save and not arguments.quick:
             asked += ["--save", str(LOCAL)]
-    elif arguments.rounds:
-        raise UserError("--rounds is of a fresh run: give --aa as well")
+    elif arguments.rounds or arguments.backing:
+        raise UserError("--rounds and --backing are of a fresh run: give --aa as well")
     return subprocess.run([sys.executable, "-m", "bench.selftest", *asked]).returncode
 
 
@@ -134,4 +139,4 @@ def settings(arguments: argparse.Namespace) -> Settings:
         asked["trials"] = arguments.rounds
     if asked["trials"] < 1:
         raise UserError(f"--rounds {asked['trials']}: at least 1 is needed")
-    return plan.Settings(seed=run_cli.drawn_seed(), **asked)
+    return plan.Settings(seed=run_cli.drawn_seed(), backing=arguments.backing or "", **asked)

@@ -26,6 +26,7 @@ from bench.model import (
     Level,
     Opcode,
     Outcome,
+    Series,
     Shape,
     Sync,
     Trial,
@@ -36,6 +37,8 @@ from bench.plan import Settings, options
 from bench.probe import KernelAbility
 from bench.worker import Job, serve
 
+AS_ASKED, THE_SERVERS_OWN = "as asked", "the server's own"
+"""Whose timeouts held during a trial."""
 SPOT_CHECKS = 16
 """Entries compared with the backing after every trial's last window."""
 
@@ -125,6 +128,7 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
     """A trial's record before anything was done."""
     series = trial.series
     workload = registry.workloads()[series.workload]
+    daemon = registry.daemon(series.daemon)
     cpus = bench.cpus_for(series.threads)
     return {
         "series": series.label,
@@ -138,13 +142,14 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "placement": series.placement.value,
         "level": series.level.value,
         "readdir": series.readdir,
-        "readdir_mode": series.serving.mode.value,
+        "readdir_mode": daemon.mode(series.serving),
         "server_threads": series.serving.threads,
         "clone_fd": series.serving.clone_fd,
         "entries": series.entries,
         "clock": bench.settings.clock,
         "attr_timeout": series.attr_timeout,
         "entry_timeout": series.entry_timeout,
+        "timeouts": AS_ASKED if timeouts_held(series) else THE_SERVERS_OWN,
         "round": trial.round,
         "position": trial.position,
         "seed": trial.seed,
@@ -170,6 +175,12 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "disturbed": "",
         "phases": {},
     }
+
+
+def timeouts_held(series: Series) -> bool:
+    """Whether the server gives the timeouts the series names, or its own."""
+    control = registry.daemon(series.daemon).timeouts
+    return control.holds(series.attr_timeout, series.entry_timeout)
 
 
 def _measure(
@@ -272,7 +283,7 @@ def look(bench: Bench, mount: Mount, watched: Collection[int]) -> disturbance.Re
     """What else goes on; None on the instruction clock, which nothing else can disturb."""
     if bench.settings.clock == Clock.INSTRUCTIONS:
         return None
-    return disturbance.take(watched, mount.process.pid if mount.process else None)
+    return disturbance.take(watched, mount.server or None)
 
 
 def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[str, Any], str]:
@@ -383,6 +394,8 @@ def _judge(bench: Bench, trial: Trial, record: dict[str, Any]) -> None:
     if requests is None:
         record["expected"] = None
         return
+    if daemon.foreign or not timeouts_held(series):
+        plain = {}  # of a server that is not known, or answers for longer than it was told
     counts = _best_counts(requests)
     claims = claims_by_level(daemon, options(series), series.cache)
     if workload.introduces and series.cache is not Cache.WARM:

@@ -28,7 +28,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtrit
 
-from bench.stats import CONFIDENCE, FEWEST, Estimate
+from bench.stats import CONFIDENCE, Estimate
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -227,16 +227,17 @@ def more_rounds(ratio: Estimate, resolution: float) -> int | None:
     with Student's t.
     """
     half = math.log(ratio.high / ratio.low) / 2
-    unit = half * math.sqrt(ratio.n) / _t(ratio.n)
-    wanted = np.arange(max(ratio.n, FEWEST), MOST_ROUNDS)
-    enough = unit * _t(wanted) / np.sqrt(wanted) <= math.log1p(resolution)
-    if not enough.any():
-        return None
-    return max(int(wanted[np.argmax(enough)]) - ratio.n, 1)
+    reach = _reach()
+    wanted = reach[min(ratio.n, MOST_ROUNDS)] * math.log1p(resolution) / half
+    enough = np.flatnonzero(reach[ratio.n + 1 :] <= wanted)
+    return int(enough[0]) + 1 if enough.size else None
 
 
-def _t(n: int | NDArray[np.int_]) -> NDArray[np.float64]:
-    return np.asarray(stdtrit(np.maximum(np.asarray(n) - 1, 1), 1 - ALPHA / 2))
+@lru_cache(maxsize=1)
+def _reach() -> NDArray[np.float64]:
+    """Half the width of an interval by its number of rounds, in standard deviations of a round."""
+    n = np.arange(MOST_ROUNDS + 1)
+    return np.asarray(stdtrit(np.maximum(n - 1, 1), 1 - ALPHA / 2) / np.sqrt(np.maximum(n, 1)))
 
 
 def percent(share: float) -> str:

@@ -27,18 +27,17 @@ class Fact:
 
 def facts(run: Run, rows: Sequence[Row]) -> list[Fact]:
     """Everything a table, a page or a file of samples has to name."""
-    about = run.about
     return [
         Fact("run", _run(run)),
         Fact("kernel", kernel(run)),
         *(Fact("guest", text) for text in guests(run)),
         *([Fact("clock", clock(run))] if units.quantity() is not units.WALL else []),
-        Fact("machine", _machine(_environment(run))),
+        Fact("machine", machine(run)),
         Fact("passthrough", level(run)),
         Fact("placement", placement(run)),
         Fact("cache", units.listing(dict.fromkeys(row.cache for row in rows) or ["none"])),
         Fact("tree", tree(run)),
-        Fact("backing", _backing(about.get("backing") or {})),
+        Fact("backing", backing(run)),
         Fact("timeouts", f"attr/entry {_timeouts(rows)}"),
         Fact("command", command(run)),
         Fact("method", method()),
@@ -240,13 +239,17 @@ def _environment(run: Run) -> Mapping[str, Any]:
     return environment if isinstance(environment, Mapping) else {}
 
 
-def _machine(environment: Mapping[str, Any]) -> str:
+def machine(run: Run) -> str:
+    """CPU model and count."""
+    environment = _environment(run)
     model = _pick(environment, "cpu_model", "cpu", "cpu_model_name") or "CPU not recorded"
     count = _pick(environment, "cpu_count", "cpus")
     return f"{model}, {count} CPUs" if count else str(model)
 
 
-def _backing(backing: Mapping[str, Any]) -> str:
+def backing(run: Run) -> str:
+    """File system and mount options beneath the mounts."""
+    backing = run.about.get("backing") or {}
     filesystem, options = backing.get("filesystem") or "not recorded", backing.get("options")
     return f"{filesystem} ({options})" if options else str(filesystem)
 

@@ -15,7 +15,7 @@ from bench.stats import Estimate
 from bench.verdicts import Judgement, judge_table
 
 RatioKey = tuple[str, str, str]
-"""(group, target, baseline)."""
+"""(group, target, baseline); a baseline is named without its kernel, which is the target's."""
 
 NO_PASSTHROUGH = (Verdict.NOT_ENGAGED, Verdict.NOT_AVAILABLE)
 INSTRUCTIONS_FLOOR = 0.001
@@ -33,6 +33,7 @@ class Table:
     """The native target; empty where it was not measured."""
     twins: Collection[tuple[str, str]]
     """(target, baseline) that are the same server with passthrough on and off."""
+    trials: pd.DataFrame
     samples: pd.DataFrame
     medians: Mapping[SeriesKey, Mapping[int, float]]
     timed: bool
@@ -59,7 +60,7 @@ def flags_of(table: Table) -> dict[SeriesKey, list[Flag]]:
         found.append(guards.moved_controls(ratios, controls, baseline))
     if table.timed:
         found.append(guards.series_flags(table.samples, table.medians))
-        found.append(guards.cold_faster_than_warm(table.samples, table.medians))
+        found.append(guards.cold_faster_than_warm(table.trials, table.medians))
     merged: dict[SeriesKey, list[Flag]] = {}
     for part in found:
         for key, flags in part.items():
@@ -90,7 +91,8 @@ def _floor(table: Table, key: RatioKey, ratio: Estimate) -> float:
 def _guard(key: RatioKey, flags: Mapping[SeriesKey, Sequence[Flag]]) -> str:
     """Why this ratio cannot be right: something about its target, or about its baseline."""
     group, target, baseline = key
-    for name in (target, baseline):
+    _, at, kernel = target.partition("@")
+    for name in (target, f"{baseline}{at}{kernel}"):
         for flag in flags.get((group, name), ()):
             if flag.implausible and flag.against in ("", baseline):
                 return flag.said if name == target else f"{name}: {flag.said}"

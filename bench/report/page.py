@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from bench.frame import Run
 from bench.model import Exit, UserError
-from bench.report import about, costs, units, words
+from bench.report import about, cells, costs, units, words
 from bench.report.draw import OVERVIEW
-from bench.report.rows import Line, Row, Target, baselines, targets
+from bench.report.rows import Row, Target, baselines, targets
 from bench.report.summary import sentences
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -76,30 +76,15 @@ def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
 
 
 def _section(row: Row, against: Sequence[str], charts: Mapping[str, str]) -> Section:
-    head = (
-        "target",
-        f"{units.quantity().noun} per {row.unit}",
-        *(f"target / {words.against(name)}" for name in against),
-    )
     return Section(
         row=row,
-        head=(*head, "requests per op", "expected of a plain server", "passthrough"),
-        cells=tuple(_cells(line, against) for line in row.lines),
+        head=tuple(cells.heads(row, against)),
+        cells=tuple(
+            tuple(_typeset(cell) for cell in cells.cells(line, against)) for line in row.lines
+        ),
         charts=tuple(Markup(svg) for name, svg in charts.items() if name.startswith(f"{row.key}/")),
         asides=tuple(_typeset(text) for text in words.asides(row)),
         troubled=any(line.trouble for line in row.lines),
-    )
-
-
-def _cells(line: Line, against: Sequence[str]) -> tuple[str, ...]:
-    mark = " ! not as expected" if line.requests and line.requests.outside else ""
-    return (
-        line.target.name,
-        _typeset(f"{words.time_text(line.time)}, n={line.time.n}"),
-        *(_typeset(words.ratio_cell(line, baseline)) for baseline in against),
-        words.requests_text(line) + mark,
-        words.expected_text(line) or "-",
-        words.verdict_text(line),
     )
 
 

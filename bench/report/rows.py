@@ -144,7 +144,7 @@ def targets(run: Run) -> tuple[Target, ...]:
     """The targets in table order; one that only a trial names comes last."""
     listed = [_target(entry) for entry in run.about.get("targets") or () if "name" in entry]
     names = {target.name for target in listed}
-    stray = sorted({str(name) for name in run.trials["target"]} - names)
+    stray = sorted({str(name) for name in run.trials["target"].unique()} - names)
     return (*listed, *(_target({"name": name}) for name in stray))
 
 
@@ -165,13 +165,15 @@ def baselines(run: Run) -> tuple[str, ...]:
 def rows(run: Run) -> list[Row]:
     """Every row of the run, in the order the run was asked for."""
     medians = trial_medians(run.samples)
-    against = baselines(run)
+    against, known = baselines(run), targets(run)
     groups: dict[str, list[Record]] = {}
     for record in run.trials.to_dict("records"):
         groups.setdefault(str(record["group"]), []).append(
             {str(key): value for key, value in record.items()}
         )
-    made = [_row(key, records, run, medians, against) for key, records in groups.items()]
+    # Not every part of a matrix measures every target; elsewhere one that is missing is trouble.
+    whole = not (run.about.get("settings") or {}).get("parts")
+    made = [_row(key, records, known, whole, medians, against) for key, records in groups.items()]
     made = _judged(made, run, medians)
     return _marked(sorted(made, key=lambda row: _order(row, _asked(run))))
 
@@ -190,8 +192,9 @@ def _judged(
             if not line.target.native
         },
         verdicts={(key, line.target.name): line.verdict for key, line in lines},
-        floor=next((target.name for target in known if target.native), ""),
-        twins=[(one.name, other.name) for one in known for other in known if _twins(one, other)],
+        floor=next((target.base for target in known if target.native), ""),
+        twins=[(one.name, other.base) for one in known for other in known if _twins(one, other)],
+        trials=run.trials,
         samples=run.samples,
         medians=medians,
         timed=units.quantity() is units.WALL,
@@ -270,16 +273,14 @@ def _target(entry: Mapping[str, Any]) -> Target:
 def _row(
     key: str,
     records: Sequence[Record],
-    run: Run,
+    known: Sequence[Target],
+    whole: bool,
     medians: Mapping[SeriesKey, Mapping[int, float]],
     against: Sequence[str],
 ) -> Row:
     first = records[0]
-    known = targets(run)
     series = {target.name: medians.get((key, target.name), {}) for target in known}
     own = {target.name: [r for r in records if r["target"] == target.name] for target in known}
-    # Not every part of a matrix measures every target; elsewhere one that is missing is trouble.
-    whole = not (run.about.get("settings") or {}).get("parts")
     lines = [
         _line(target, number, own[target.name], series, against, _asides(target, known, against))
         for number, target in enumerate(known)
@@ -423,7 +424,10 @@ def _timeouts(records: Sequence[Record]) -> str:
         f"{units.seconds(record['attr_timeout'])}/{units.seconds(record['entry_timeout'])}"
         for record in records
     )
-    return " or ".join(pairs)
+    own = dict.fromkeys(
+        str(record["target"]) for record in records if record["timeouts"] != "as asked"
+    )
+    return " or ".join(pairs) + (f" (of {units.listing(own)}: the server's own)" if own else "")
 
 
 def _first(texts: Iterable[object]) -> str:

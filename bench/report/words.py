@@ -6,6 +6,7 @@ from bench.model import Verdict
 from bench.report import units
 from bench.report.rows import TWIN, Line, Row
 from bench.stats import Estimate
+from bench.verdicts import Finding
 
 RATIO_WIDTH = 19
 """Characters a ratio with its interval may take in the mail table."""
@@ -85,3 +86,17 @@ def verdict_text(line: Line) -> str:
     if line.verdict_reason and line.verdict != Verdict.BASELINE:
         return f"{line.verdict}: {line.verdict_reason}"
     return line.verdict or "none recorded"
+
+
+def shown(finding: Finding) -> str:
+    """A finding in the words of the run's clock: fewer instructions are not faster."""
+    what = units.quantity()
+    return {Finding.FASTER: what.below, Finding.SLOWER: what.above}.get(finding, finding.value)
+
+
+def finding_text(line: Line, baseline: str) -> str:
+    """What the ratio to a baseline shows, with how much: ``faster: by 12% at least``; or nothing."""
+    judged = line.judgements.get(baseline)
+    if judged is None or judged.finding is Finding.NOT_ENGAGED:  # the proof's verdict says it
+        return ""
+    return f"{shown(judged.finding)}: {judged.reason}" if judged.reason else shown(judged.finding)

@@ -79,9 +79,7 @@ def told(check: Check, result: Result) -> list[str]:
     """A result as lines of at most 78 columns."""
     lines = [f"{check.name:<13}{result.held:<9}{check.bar}"]
     for line in result.lines:
-        lines += textwrap.wrap(
-            f"    {line}", WIDTH, subsequent_indent=" " * 6, drop_whitespace=False
-        )
+        lines += textwrap.wrap(f"    {line}", WIDTH, subsequent_indent=" " * 6)
     return [*lines, ""]
 
 

@@ -102,6 +102,20 @@ def test_directory_size_is_an_axis_of_sized_workloads_only(monkeypatch: pytest.M
     assert found == [("readdir", 10), ("readdir", 99), ("readdirplus", 0)]
 
 
+def test_quick_leaves_out_real_programs_and_says_so() -> None:
+    """Unless they are named: --quick is to take a minute."""
+    made = plan.make(Settings(daemons=("native",), quick=True), RW)
+    assert {item.what for item in made.skipped} == {
+        "macro-du",
+        "macro-find",
+        "macro-git",
+        "macro-ls",
+    }
+    assert {item.reason for item in made.skipped} == {axes.NOT_QUICK}
+    named = Settings(daemons=("native",), quick=True, workloads=("macro-du",))
+    assert plan.make(named, RW).trials
+
+
 def parts(*which: dict[str, object]) -> Settings:
     """Settings of a matrix."""
     return Settings(matrix="test", parts=which, trials=3)

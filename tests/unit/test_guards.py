@@ -168,3 +168,43 @@ def test_the_noise_of_the_machine_is_what_a_difference_must_exceed(tmp_path: Pat
     (path.parent / "selftest.json").write_text(json.dumps({"noise": noise}))
     found = lines(path)["read-random", "passthrough"].judgements["plain"]
     assert found.finding is Finding.NOISY and "noise floor" in found.reason
+
+
+@pytest.mark.parametrize(
+    "knobs",
+    [
+        {"trials": 1},
+        {"trials": 2},
+        {"trials": 1, "values": 1},
+        {"constant": True},
+        {"spoil": {"values": []}, "rows": 1},
+        {"spoil": {"values": [math.nan, None, "fast"]}, "rows": 1},
+        {"spoil": {"values": [0, -1e-6, math.inf]}, "rows": 1},
+    ],
+    ids=str,
+)
+def test_bad_input_is_too_few_and_no_interval(tmp_path: Path, knobs: dict[str, object]) -> None:
+    """One trial, two, one window, copies, nothing, NaN, clock steps: no verdict on a number."""
+    for line in lines(make_run(tmp_path, effect=0.5, troubles=False, **knobs)).values():
+        for baseline, judgement in line.judgements.items():
+            assert judgement.finding in (Finding.TOO_FEW, Finding.NOT_ENGAGED)
+            assert not line.ratios[baseline].has_interval
+            assert judgement.reason
+
+
+def test_a_truncated_run_is_judged_by_what_is_left(tmp_path: Path) -> None:
+    """Cut in the middle of a line in the second of five rounds: too few, and no traceback."""
+    path = make_run(tmp_path, troubles=False)
+    file = path / "trials.jsonl"
+    file.write_text(file.read_text()[: file.stat().st_size * 3 // 10])
+    found = lines(path)["read-random", "passthrough"].judgements["plain"]
+    assert found.finding is Finding.TOO_FEW
+
+
+def test_a_run_of_no_trials_has_no_rows_to_judge(tmp_path: Path) -> None:
+    """trials.jsonl is empty or missing."""
+    path = make_run(tmp_path)
+    (path / "trials.jsonl").write_text("")
+    assert lines(path) == {}
+    (path / "trials.jsonl").unlink()
+    assert lines(path) == {}
