@@ -10,8 +10,8 @@ APT_PACKAGES := gcc git libc6-dev libfuse3-dev fuse3 pkg-config python3 python3-
 # Other people's servers, which the tests serve from too; a run does without.
 SERVER_PACKAGES := bindfs fuse-overlayfs
 # To build and boot the lab kernel; its tests need them, a run on this machine's kernel does not.
-LAB_PACKAGES := bc bison cpio flex kmod libelf-dev libssl-dev linux-source-6.12 patch \
-    qemu-system-x86 xz-utils
+LAB_PACKAGES := bc bison btrfs-progs cpio e2fsprogs flex kmod libelf-dev libssl-dev \
+    linux-source-6.12 patch qemu-system-x86 xfsprogs xz-utils
 
 SOURCES := pyproject.toml setup.py constraints.txt $(wildcard */_native/*.[ch])
 

@@ -40,7 +40,7 @@ class Backing:
         if self.filesystem in MEMORY_BACKED:
             return {
                 Cache.COLD_ALL: f"the backing is {self.filesystem}, which drop_caches does not make "
-                "cold: use --backing on a disk file system"
+                "cold: use --backing on a disk file system, or in a guest --backing-fs"
             }
         return {}
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 NAME = "bisect"
 """Of the images it builds."""
+BOOTS = 2
+"""Of each kernel in a step: their spread says how sure the step can be."""
 EXAMPLES = """examples:
   python -m bench bisect --good v6.12 --bad my-series --source ~/linux
   python -m bench bisect --good HEAD~20 --bad HEAD --source ~/linux \\
@@ -111,14 +113,19 @@ def build(job: Job) -> str:
 
 def measure(job: Job, image: str, run: Path) -> Figures:
     """Boot the good kernel and this one, twice each, in turn."""
-    from dataclasses import replace
-
     from bench import bisect, guests, kernel_diff
     from bench.view import View
 
-    kernels = (f"{bisect.BASE}={job.base}", f"{bisect.TRIED}={image}")
-    settings = replace(kernel_diff.settings(kernels, job.daemon, job.workloads), only=True)
-    result = guests.start(settings, run, [*bisect.command(), bisect.JOB], View())
+    wish = kernel_diff.Wish(
+        base=f"{bisect.BASE}={job.base}",
+        patched=f"{bisect.TRIED}={image}",
+        daemon=job.daemon,
+        only=True,
+        workloads=job.workloads,
+        trials=BOOTS,
+        threshold=job.threshold,
+    )
+    result = guests.start(kernel_diff.settings_of(wish), run, [*bisect.command(), bisect.JOB], View())
     if result.interrupted:
         raise KeyboardInterrupt
     return kernel_diff.summarize(result.run.trials())

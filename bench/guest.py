@@ -19,7 +19,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any
 
-from bench import foreign, isolate, plan, registry, runner, trial
+from bench import disk, foreign, isolate, plan, registry, runner, trial
 from bench.model import Clock, Outcome, Trial, UserError
 from bench.mount import spawn
 
@@ -77,9 +77,14 @@ def main() -> int:
     events = Events(share)
     preload()
     try:
-        with runner.prepared(settings, Voice(events), runner.Timer(), job["kernel"]) as (
-            bench,
-            ground,
+        with (
+            disk.mounted(settings.backing_fs) as folder,
+            runner.prepared(
+                replace(settings, backing=folder or settings.backing),
+                Voice(events),
+                runner.Timer(),
+                job["kernel"],
+            ) as (bench, ground),
         ):
             bench.logs = share
             bench.start_worker = trial.fork_worker

@@ -6,32 +6,29 @@ seed. A guest that panics or hangs costs the trial it was in; the rest of the ro
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
 import random
-import shutil
 import sys
-import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench import kernel, runner, tune, vm
-from bench.guest import EVENTS, JOB
+from bench import disk, kernel, runner, tune, vm
+from bench.console import EXITED, last_line
+from bench.guest import JOB
 from bench.knobs import KNOBS
-from bench.model import Clock, Exit, Outcome, UserError
+from bench.listener import Hung, Listener, tidy
+from bench.model import Clock, UserError
 from bench.plan import Settings
 from bench.store import RunDirectory
 from bench.view import View
 
 GUEST_TIMEOUT_S = 3 * 3600.0
-TRIAL_TIMEOUT_S = 420.0
-"""After this long without its end a trial counts as hung, and costs its guest."""
-
-
-class Hung(Exception):
-    """The guest is alive, but a trial in it does not end."""
+PASSED_ON = ("FUSE_BENCH_MIRROR",)
+"""Environment variables that mean in a guest what they mean here."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +54,8 @@ class Run:
     broken: dict[str, dict[str, str]] = field(default_factory=dict)
     """By kernel: targets whose answers differ from the backing, and how."""
     greeted: set[str] = field(default_factory=set)
+    told: set[str] = field(default_factory=set)
+    """Warnings said once: every boot of a kernel has the same."""
     counts: Counter[str] = field(default_factory=Counter)
 
     def label_in_tables(self, guest: Guest) -> str:
@@ -76,7 +75,12 @@ def parse(text: str) -> tuple[str, str, tuple[str, ...]]:
 
 
 def find(settings: Settings) -> list[Guest]:
-    """The kernels of a run, each with the accelerator it boots with; raises UserError."""
+    """The kernels of a run, each with the accelerator it boots with.
+
+    Raises UserError for a kernel that is not there, and for programs that a boot will need.
+    """
+    vm.vng()
+    disk.require(settings.backing_fs)
     found = []
     for text in settings.kernels:
         label, name, parameters = parse(text)
@@ -143,31 +147,66 @@ def boots(run: Run, number: int) -> bool:
 
 def one_round(run: Run, guest: Guest, number: int) -> None:
     """Boot until every trial of the round has its line, or a boot brought none."""
-    attempt = 0
     while True:
-        share = run.directory.path / "boots" / f"{number:02}-{guest.label}-{attempt}"
+        share = fresh_folder(run.directory.path / "boots", f"{number:02}-{guest.label}")
         listener = Listener(run, guest, share)
         with run.timer("boots"):
             reason = boot(run, guest, number, share, listener)
         listener.listen()
+        listener.refuse_full()
         if listener.finished:
             tidy(share)
             return
-        run.view.warn(f"kernel {guest.label}, round {number + 1}: {reason}")
         if not listener.lost(reason):
             raise UserError(
                 f"kernel {guest.label} does not get as far as a trial: {reason}; its console is in "
                 f"{share}",
-                Exit.NOTHING,
+                listener.stopped,
             )
-        attempt += 1
+
+
+def fresh_folder(boots: Path, name: str) -> Path:
+    """A folder that no boot has used: what one before the resume told must not be heard again."""
+    candidates = (boots / f"{name}-{attempt}" for attempt in itertools.count())
+    return next(path for path in candidates if not path.exists())
 
 
 def boot(run: Run, guest: Guest, number: int, share: Path, listener: Listener) -> str:
-    """One boot that does what is left of a round; how it ended, in a line."""
-    share.mkdir(parents=True, exist_ok=True)
+    """One boot that does what is left of a round; how it ended, in a line.
+
+    Raises UserError when the run's directory cannot be written.
+    """
+    instructions = run.settings.clock == Clock.INSTRUCTIONS
+    run.view.status(f"booting kernel {guest.label}, round {number + 1} of {run.settings.trials}")
+    try:
+        share.mkdir(parents=True, exist_ok=True)
+        (share / JOB).write_text(json.dumps(job(run, guest, number)))
+        with disk.image(run.settings.backing_fs, share) as disks:
+            result = vm.boot(
+                guest.image,
+                command(share),
+                share=share,
+                timeout_s=GUEST_TIMEOUT_S,
+                memory_mb=run.settings.memory_mb,
+                cpus=1 if instructions else 2,
+                clock=vm.INSTRUCTIONS if instructions else vm.WALL,
+                # On the instruction clock two boots shall differ in nothing: no random layout.
+                kernel_args=(*guest.parameters, *(["norandmaps"] if instructions else [])),
+                disks=disks,
+                accelerator=guest.accelerator,
+                tick=listener.watch,
+            )
+    except Hung as hung:
+        return str(hung)
+    except OSError as error:
+        raise listener.cannot_write(error.strerror or str(error)) from None
+    return ending(result)
+
+
+def job(run: Run, guest: Guest, number: int) -> dict[str, Any]:
+    """What a boot is to do: see bench.guest."""
     label = run.label_in_tables(guest)
-    job = {
+    return {
         "settings": replace(
             run.settings, kernels=(), tune=False, trials=max(number + 1, run.settings.trials)
         ).to_json(),
@@ -182,149 +221,17 @@ def boot(run: Run, guest: Guest, number: int, share: Path, listener: Listener) -
         "conformance": guest.label not in run.broken,
         "broken": run.broken.get(guest.label, {}),
     }
-    (share / JOB).write_text(json.dumps(job))
-    run.view.status(f"booting kernel {guest.label}, round {number + 1} of {run.settings.trials}")
-    instructions = run.settings.clock == Clock.INSTRUCTIONS
-    try:
-        result = vm.boot(
-            guest.image,
-            ["env", "PYTHONHASHSEED=0", sys.executable, "-m", "bench.guest", str(share.resolve())],
-            share=share,
-            timeout_s=GUEST_TIMEOUT_S,
-            memory_mb=run.settings.memory_mb,
-            cpus=1 if instructions else 2,
-            clock=vm.INSTRUCTIONS if instructions else vm.WALL,
-            # On the instruction clock two boots shall differ in nothing: no random layout either.
-            kernel_args=(*guest.parameters, *(["norandmaps"] if instructions else [])),
-            accelerator=guest.accelerator,
-            tick=listener.watch,
-        )
-    except Hung as hung:
-        return str(hung)
-    words = last_line(result.stdout) if result.outcome == vm.EXITED else ""
-    return f"guest {result.outcome}: {result.reason}{words and f': {words}'}"
 
 
-def last_line(path: Path) -> str:
-    """What a program said last, where it went wrong."""
-    lines = path.read_text(errors="replace").strip().splitlines()
-    return lines[-1].strip() if lines else ""
+def command(share: Path) -> list[str]:
+    """What the guest runs: the job in ``share``, with the variables it is to know of."""
+    passed = [f"{name}={os.environ[name]}" for name in PASSED_ON if name in os.environ]
+    python = [sys.executable, "-m", "bench.guest", str(share.resolve())]
+    return ["env", "PYTHONHASHSEED=0", *passed, *python]
 
 
-class Listener:
-    """Reads a guest's events as they come, and writes its trials down on the host."""
-
-    def __init__(self, run: Run, guest: Guest, share: Path) -> None:
-        self.run, self.guest = run, guest
-        self.path = share / EVENTS
-        self.position = 0
-        self.begun: dict[str, Any] | None = None
-        self.finished = False
-        self.since = time.monotonic()
-
-    def watch(self) -> None:
-        """Listen, and raise Hung when the trial under way takes too long."""
-        self.listen()
-        if self.begun is not None and time.monotonic() - self.since > TRIAL_TIMEOUT_S:
-            raise Hung(f"guest hung: no end of the trial after {TRIAL_TIMEOUT_S:.0f} s")
-
-    def listen(self) -> None:
-        """Take in what has been written since the last time; a half line waits for its end."""
-        self.run.view.tick()
-        for event in self._new():
-            getattr(self, f"on_{event.pop('event')}")(**event)
-
-    def lost(self, reason: str) -> bool:
-        """The guest is gone: fail the trial it was in. False when it was in none."""
-        if self.begun is None:
-            return False
-        self._keep(self.begun | {"outcome": Outcome.FAILED.value, "reason": reason}, "")
-        return True
-
-    def on_hello(self, facts: dict[str, Any], skipped: list[dict[str, str]]) -> None:
-        """The guest is up: what kernel and targets it has."""
-        if self.guest.label in self.run.greeted:
-            return
-        self.run.greeted.add(self.guest.label)
-        header = self.run.directory.header()
-        entry = {
-            "label": self.guest.label,
-            "image": self.guest.image.key or self.guest.image.path.name,
-            "parameters": list(self.guest.parameters),
-            "accelerator": f"{self.guest.accelerator} ({self.guest.why})",
-            "release": facts["environment"].get("kernel_release"),
-            "level": facts["kernel_level"],
-        }
-        known = [target for target in header["targets"] if target not in facts["targets"]]
-        self.run.directory.update_header(
-            **{
-                key: header.get(key, value)
-                for key, value in facts.items()
-                if key not in ("targets", "tuned")
-            },
-            targets=[*known, *facts["targets"]],
-            kernels=[*header["kernels"], entry],
-            skipped=[*header["skipped"], *skipped],
-        )
-
-    def on_say(self, text: str) -> None:
-        """News."""
-        self.run.view.say(f"{self.guest.label}: {text}")
-
-    def on_warn(self, text: str) -> None:
-        """A warning."""
-        self.run.view.warn(f"{self.guest.label}: {text}")
-
-    def on_broken(self, targets: dict[str, str]) -> None:
-        """Conformance is done."""
-        self.run.broken[self.guest.label] = targets
-
-    def on_cost(self, record: dict[str, Any]) -> None:
-        """A target's line of the cost sheet."""
-        self.run.directory.append_cost(record)
-
-    def on_begin(self, record: dict[str, Any]) -> None:
-        """A trial begins: if the guest dies now, this is the one it costs."""
-        self.begun, self.since = record, time.monotonic()
-        self.run.view.status(
-            f"round {record['round'] + 1}: {record['series']} on {self.guest.label}"
-        )
-
-    def on_end(self, record: dict[str, Any], pyperf: str) -> None:
-        """A trial has ended."""
-        self._keep(record, pyperf)
-
-    def on_refused(self, reason: str, code: int) -> None:
-        """The guest cannot measure what was asked."""
-        raise UserError(f"kernel {self.guest.label}: {reason}", Exit(code))
-
-    def on_done(self) -> None:
-        """All of the round's trials were tried."""
-        self.finished = True
-
-    def _keep(self, record: dict[str, Any], pyperf_json: str) -> None:
-        self.begun = None
-        runner.keep(self.run.directory, record, pyperf_json)
-        self.run.counts[record["outcome"]] += 1
-        self.run.view.ended(record)
-
-    def _new(self) -> Iterator[dict[str, Any]]:
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self.position)
-                text = file.read()
-        except FileNotFoundError:
-            return
-        whole = text[: text.rfind(b"\n") + 1]
-        self.position += len(whole)
-        for line in whole.splitlines():
-            yield json.loads(line)
-
-
-def tidy(share: Path) -> None:
-    """Of a boot that went well only logs that say something are kept, and the console."""
-    for path in share.iterdir():
-        if path.name in (EVENTS, JOB) or (path.is_file() and path.stat().st_size == 0):
-            path.unlink()
-        elif path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
+def ending(result: vm.GuestResult) -> str:
+    """How a boot ended, in a line: with the last words of what ran in it, where it got that far."""
+    told = f"guest {result.outcome}: {result.reason}"
+    words = result.stdout.read_text(errors="replace").strip()
+    return f"{told}: {last_line(words)}" if words and result.outcome == EXITED else told

@@ -51,7 +51,7 @@ _REPRODUCIBLE = {
 
 _ERROR = re.compile(
     r"\b(?:fatal )?error: |undefined reference|^ERROR: |\*\*\* |hunks? FAILED|No such file|"
-    r"can't find file to patch|malformed patch|No space left|internal compiler error",
+    r"can't find file to patch|malformed patch|No space left|internal compiler error|^tar: ",
     re.IGNORECASE | re.MULTILINE,
 )
 _STEP = re.compile(r"^  (?:CC|AS|HOSTCC|LD|AR)\s", re.MULTILINE)
@@ -316,6 +316,8 @@ def _check_tools() -> None:
 
 def _prepare_source(what: Recipe, work: Path, log: _Log) -> Path:
     """The tree to build: one's own, or one extracted or copied to be patched."""
+    if what.source.is_dir():
+        _require_kernel_tree(what.source, what)
     if what.source.is_dir() and not what.patches:
         return what.source
     tree = work / "source"
@@ -328,12 +330,16 @@ def _prepare_source(what: Recipe, work: Path, log: _Log) -> Path:
             ["tar", "xf", str(what.source), "--strip-components=1"],
             tree,
         )
-    if not (tree / "Kbuild").exists():
-        raise UserError(f"not a kernel source tree: {what.source}")
+    _require_kernel_tree(tree, what)
     for patch in what.patches:
         argv = ["patch", "-p1", "--forward", "--batch", "--no-backup-if-mismatch", "-i"]
         log.run(f"apply {patch.name}", [*argv, str(patch)], tree)
     return tree
+
+
+def _require_kernel_tree(tree: Path, what: Recipe) -> None:
+    if not (tree / "Kbuild").exists():
+        raise UserError(f"not a kernel source tree: {what.source}")
 
 
 _OPTION = re.compile(r"^(CONFIG_\w+)=(.*)$", re.MULTILINE)
@@ -448,4 +454,5 @@ def build(
             finally:
                 log.close()
     except OSError as error:
-        raise UserError(f"build of {name}: {error.strerror}: {error.filename}") from error
+        where = error.filename or cache_dir()
+        raise UserError(f"cannot build {name}: {error.strerror}: {where}") from error

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.model import Exit, UserError
+from bench.run_cli import percentage, positive
 
 if TYPE_CHECKING:
     from bench.cli import Parser
@@ -25,6 +26,7 @@ EXAMPLES = """examples:
       boot it and say what it passes through, variant by variant
   python -m bench kernel diff base=lab,fuse.iops=mainline lab --threshold 2
       instructions and requests per op side by side; exit 1 on a regression over 2 %
+  python -m bench kernel diff old/bzImage new/bzImage --daemon passthrough-c --only --json
 """
 DRAW_EVERY_S = 0.5
 
@@ -51,13 +53,31 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     probe.add_argument("name", metavar="NAME", help="a name from `kernel list`, or a bzImage")
     probe.add_argument("--json", action="store_true", help="as one JSON object per variant")
     probe.set_defaults(command=command_probe)
+    add_diff(below)
+
+
+def add_diff(below: argparse._SubParsersAction[Parser]) -> None:
+    """``bench kernel diff``."""
     diff = below.add_parser("diff", help="instructions and requests per op of two kernels")
     diff.add_argument("base", metavar="BASE", help="[LABEL=]IMAGE[,PARAMETER]")
     diff.add_argument("patched", metavar="PATCHED", help="[LABEL=]IMAGE[,PARAMETER]")
     diff.add_argument("--daemon", default="plain", metavar="NAME", help="server (default: plain)")
+    diff.add_argument(
+        "--only", action="store_true", help="without the targets it brings along for comparison"
+    )
     diff.add_argument("--workload", action="append", metavar="NAME", help="default: all")
-    diff.add_argument("--threshold", type=float, default=1.0, metavar="PERCENT", help="default: 1")
+    diff.add_argument(
+        "--threshold",
+        type=percentage,
+        default=0.01,
+        metavar="PERCENT",
+        help="exit 1 when a row needs more instructions by more than this (default: 1)",
+    )
+    diff.add_argument(
+        "--trials", type=positive, default=2, metavar="N", help="boots of each kernel (default: 2)"
+    )
     diff.add_argument("--output", type=Path, metavar="DIR", help="run directory")
+    diff.add_argument("--json", action="store_true", help="as one JSON object")
     diff.set_defaults(command=command_diff)
 
 
@@ -143,13 +163,22 @@ def command_probe(arguments: argparse.Namespace, _argv: list[str]) -> int:
 
 def command_diff(arguments: argparse.Namespace, argv: list[str]) -> int:
     """A run of two kernels on the instruction clock, and its comparison."""
-    from bench import kernel_diff
+    from bench import kernel_diff, registry
 
+    registry.daemon(arguments.daemon)
+    workloads = tuple(arguments.workload or ())
+    registry.rows(workloads)
     return kernel_diff.run(
-        kernels=(arguments.base, arguments.patched),
-        daemon=arguments.daemon,
-        workloads=tuple(arguments.workload or ()),
-        threshold=arguments.threshold,
-        output=arguments.output,
-        argv=["python", "-m", "bench", *argv],
+        kernel_diff.Wish(
+            base=arguments.base,
+            patched=arguments.patched,
+            daemon=arguments.daemon,
+            only=arguments.only,
+            workloads=workloads,
+            trials=arguments.trials,
+            threshold=100 * arguments.threshold,
+        ),
+        arguments.output,
+        ["python", "-m", "bench", *argv],
+        as_json=arguments.json,
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import statistics
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,54 +14,107 @@ from bench.model import Clock, Exit, Outcome
 from bench.plan import GUEST, Settings
 from bench.view import View
 
-ROUNDS = 2
-"""Boots of each kernel: the second shows how far the first can be trusted."""
 SLOWER = 1
 """Exit code for a regression, as comparison tools have it."""
+_TARGET_COLUMNS = 18
+_NAME_COLUMNS = 10
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be compared: two kernels as --kernel names them, a server, workloads."""
+
+    base: str
+    patched: str
+    daemon: str
+    only: bool
+    workloads: tuple[str, ...]
+    trials: int
+    """Boots of each kernel: what only one of several shows is no regression."""
+    threshold: float
+    """Percent more instructions per operation that count as a regression."""
 
 
 @dataclass(frozen=True)
 class Figure:
     """One workload on one target of one kernel: instructions and requests per operation."""
 
-    instructions: float
-    spread: float
-    """Relative distance between the boots' medians."""
+    by_round: Mapping[int, float]
+    """Instructions: the median of each boot's windows."""
     requests: float | None
+    level: str
+
+    @property
+    def instructions(self) -> float:
+        """The median of the boots."""
+        return statistics.median(self.by_round.values())
+
+    @property
+    def spread(self) -> float:
+        """Relative distance between the boots."""
+        return (max(self.by_round.values()) - min(self.by_round.values())) / self.instructions
 
 
-def run(
-    *,
-    kernels: tuple[str, str],
-    daemon: str,
-    workloads: tuple[str, ...],
-    threshold: float,
-    output: Path | None,
-    argv: list[str],
-) -> int:
-    """Measure both kernels and print the comparison; SLOWER when a row regressed by ``threshold`` %."""
-    chosen = settings(kernels, daemon, workloads)
-    result = guests.start(chosen, output or runner.default_output(), argv, View())
-    if result.exit in (Exit.INTERRUPTED, Exit.NOTHING):
-        return result.exit
-    base, patched = (guests.parse(text)[0] for text in kernels)
-    figures = summarize(result.run.trials())
-    lines, regressed = compare(figures, base, patched, threshold)
-    print("\n".join(lines))
-    print(f"run: {result.run.path}")
-    return SLOWER if regressed else result.exit
+@dataclass(frozen=True)
+class Comparison:
+    """A workload on a target, on both kernels; ``old`` or ``new`` is None without a trial that is ok."""
+
+    row: str
+    target: str
+    old: Figure | None
+    new: Figure | None
+    threshold: float
+
+    @property
+    def changes(self) -> list[float]:
+        """Percent by which the instructions rose, in every round that both kernels did."""
+        if self.old is None or self.new is None:
+            return []
+        old, new = self.old.by_round, self.new.by_round
+        return [100 * (new[number] / old[number] - 1) for number in sorted(old.keys() & new.keys())]
+
+    @property
+    def change(self) -> float | None:
+        """The median of ``changes``; None where there is none."""
+        return statistics.median(self.changes) if self.changes else None
+
+    @property
+    def regressed(self) -> bool:
+        """Whether it rose by more than the threshold in every round."""
+        return min(self.changes, default=0.0) > self.threshold
 
 
-def settings(kernels: tuple[str, str], daemon: str, workloads: tuple[str, ...]) -> Settings:
-    """Two boots of each kernel on the instruction clock."""
+def settings_of(wish: Wish) -> Settings:
+    """Boots of each kernel in turn, on the instruction clock."""
     return Settings(
-        daemons=(daemon,),
-        workloads=workloads,
+        daemons=(wish.daemon,),
+        only=wish.only,
+        workloads=wish.workloads,
         **GUEST,
-        trials=ROUNDS,
-        kernels=kernels,
+        trials=wish.trials,
+        kernels=(labelled(wish.base, "base"), labelled(wish.patched, "patched")),
         clock=Clock.INSTRUCTIONS.value,
     )
+
+
+def run(wish: Wish, output: Path | None, argv: list[str], *, as_json: bool = False) -> int:
+    """Measure both kernels and print the comparison; SLOWER when a row regressed."""
+    settings = settings_of(wish)
+    result = guests.start(settings, output or runner.default_output(), argv, View())
+    if result.exit in (Exit.INTERRUPTED, Exit.NOTHING):
+        return result.exit
+    base, patched = (guests.parse(text)[0] for text in settings.kernels)
+    rows = compare(summarize(result.run.trials()), base, patched, wish.threshold)
+    if as_json:
+        print(json.dumps(as_object(rows, base, patched, result.run.path), indent=1))
+    else:
+        print("\n".join([*table(rows, base, patched), "", f"run: {result.run.path}"]))
+    return SLOWER if any(row.regressed for row in rows) else result.exit
+
+
+def labelled(kernel: str, label: str) -> str:
+    """A kernel as --kernel takes it, called ``label`` unless it has one: two bzImages are alike."""
+    return kernel if "=" in kernel.partition(",")[0] else f"{label}={kernel}"
 
 
 def summarize(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], Figure]:
@@ -75,38 +129,73 @@ def summarize(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str]
 
 
 def _figure(trials: list[Mapping[str, Any]]) -> Figure:
-    medians = [statistics.median(trial["values"]) for trial in trials]
-    middle = statistics.median(medians)
-    counted = [trial["requests"] for trial in trials if trial["requests"]]
+    by_round = {trial["round"]: statistics.median(trial["values"]) for trial in trials}
+    counted = trials[-1]["requests"]
     requests = None
-    if counted and counted[-1]["kernel"] is not None:
-        requests = sum(counted[-1]["kernel"].values()) / counted[-1]["ops"]
-    return Figure(middle, (max(medians) - min(medians)) / middle, requests)
+    if counted and counted["kernel"] is not None:
+        requests = sum(counted["kernel"].values()) / counted["ops"]
+    return Figure(by_round, requests, trials[-1]["level"])
 
 
 def compare(
     figures: Mapping[tuple[str, str, str], Figure], base: str, patched: str, threshold: float
-) -> tuple[list[str], bool]:
-    """Lines of a table of at most 78 columns, and whether a row regressed by ``threshold`` percent."""
-    lines = [f"instructions per op, {base} and {patched}; change in %; requests per op", ""]
-    lines.append(f"{'row':<19} {'target':<11} {base[:10]:>10} {patched[:10]:>10} {'change':>8} req")
-    regressed = False
-    for row, target in sorted({key[:2] for key in figures}):
-        old, new = figures.get((row, target, base)), figures.get((row, target, patched))
-        if old is None or new is None:
-            lines.append(f"{row:<19} {target:<11} {'one kernel has no trial that is ok':>30}")
-            continue
-        change = 100 * (new.instructions / old.instructions - 1)
-        noise = 100 * max(old.spread, new.spread)
-        slower = change > threshold and change > noise
-        regressed |= slower
-        mark = " slower" if slower else ""
-        lines.append(
-            f"{row:<19} {target:<11} {old.instructions:>10.0f} {new.instructions:>10.0f} "
-            f"{change:>+7.2f}% {_requests(old)}/{_requests(new)}{mark}"
+) -> list[Comparison]:
+    """Every row and target that either kernel has, side by side."""
+    return [
+        Comparison(
+            row,
+            target,
+            figures.get((row, target, base)),
+            figures.get((row, target, patched)),
+            threshold,
         )
-    return lines, regressed
+        for row, target in sorted({key[:2] for key in figures})
+    ]
+
+
+def table(rows: Sequence[Comparison], base: str, patched: str) -> list[str]:
+    """Lines of at most 79 columns: a heading for every workload, a line for every target."""
+    lines = ["instructions and requests per op, median of the boots", ""]
+    names = f"{base[:_NAME_COLUMNS]:>10} {patched[:_NAME_COLUMNS]:>10}"
+    lines.append(f"{'':<{_TARGET_COLUMNS + 2}} {names} {'change':>9} {'req/op':>12}")
+    heading = ""
+    for one in rows:
+        if one.row != heading:
+            lines.append(one.row)
+            heading = one.row
+        lines += _lines(one)
+    return lines
+
+
+def _lines(one: Comparison) -> Iterator[str]:
+    target = f"  {one.target:<{_TARGET_COLUMNS}}"
+    if len(one.target) > _TARGET_COLUMNS:
+        yield f"  {one.target}"
+        target = " " * (_TARGET_COLUMNS + 2)
+    if one.old is None or one.new is None or one.change is None:
+        yield f"{target} {'no round with a trial that is ok on both':>44}"
+        return
+    requests = f"{_requests(one.old)}/{_requests(one.new)}"
+    yield (
+        f"{target} {one.old.instructions:>10.0f} {one.new.instructions:>10.0f} "
+        f"{one.change:>+8.2f}% {requests:>12}{' slower' if one.regressed else ''}"
+    )
+    if one.old.level != one.new.level:
+        yield f"{'':<{_TARGET_COLUMNS + 2}} levels: {one.old.level} and {one.new.level}"
 
 
 def _requests(figure: Figure) -> str:
     return "-" if figure.requests is None else f"{figure.requests:.2f}"
+
+
+def as_object(rows: Sequence[Comparison], base: str, patched: str, run: Path) -> dict[str, Any]:
+    """The comparison for programs."""
+    return {
+        "base": base,
+        "patched": patched,
+        "run": str(run),
+        "regressed": any(row.regressed for row in rows),
+        "rows": [
+            asdict(row) | {"change_percent": row.change, "regressed": row.regressed} for row in rows
+        ],
+    }

@@ -10,6 +10,8 @@ SWITCH = Path("/sys/module/fuse/parameters/iops")
 """Patch 0003 of kernel/patches; no other kernel has it."""
 
 MAINLINE = "mainline"
+COMMAND_LINE = Path("/proc/cmdline")
+_PARAMETER = "fuse.iops="
 
 
 def variant() -> str:
@@ -26,10 +28,24 @@ def restore(before: str) -> None:
         SWITCH.write_text(before)
 
 
+def ceiling() -> Level:
+    """The highest level it may be switched to: what its command line names, else any.
+
+    A kernel booted with ``fuse.iops=mainline`` stands for an unpatched one, and stays one.
+    """
+    words = [w for w in COMMAND_LINE.read_text().split() if w.startswith(_PARAMETER)]
+    if not words:
+        return Level.LOOKUP
+    named = words[-1].removeprefix(_PARAMETER)
+    return Level(named) if named in list(Level) else Level.RW
+
+
 def select(level: Level) -> None:
     """Have the next mount see a kernel of this level; does nothing on any other kernel.
 
-    Below attach-getattr that is mainline, so that a plain server never meets the patches.
+    Never above ``ceiling()``; below attach-getattr that is mainline, so that a plain server never
+    meets the patches.
     """
     if variant():
-        SWITCH.write_text(level.value if level.rank >= Level.ATTACH_GETATTR.rank else MAINLINE)
+        chosen = min(level, ceiling(), key=lambda level: level.rank)
+        SWITCH.write_text(chosen.value if chosen.rank >= Level.ATTACH_GETATTR.rank else MAINLINE)

@@ -6,10 +6,11 @@ import argparse
 import random
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench import disk
 from bench.model import Cache, Clock, Exit, Level, Placement, ReaddirMode, Sync, UserError
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ RUN_EXAMPLES = """examples:
   python -m bench run --daemon plain-c --workload getattr-storm --attribution
       where the time of each op goes: requests, server, queue and switch, client's kernel
   python -m bench run --kernel base=old/bzImage --kernel patched=new/bzImage
+  python -m bench run --kernel lab --backing-fs ext4 --cache cold-all
+      on ext4 on a virtio disk, the guest's caches dropped before every mount
   python -m bench run --daemon passthrough-c --tune --precision 2% --max-time 1800
   python -m bench run --resume results/local/20260101-120000
 """
@@ -124,6 +127,11 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         metavar="[LABEL=]IMAGE[,PARAMETER]",
         help="boot this kernel in a virtual machine and measure there (a name from `kernel list`, "
         "or a bzImage); repeatable: kernels alternate boot by boot",
+    )
+    where.add_argument(
+        "--backing-fs",
+        choices=disk.CHOICES,
+        help="file system beneath a guest's mounts, any but tmpfs on a virtio disk (default: tmpfs)",
     )
     where.add_argument("--memory", type=positive, metavar="MIB", help="of a guest (default: 2048)")
     how = command.add_argument_group("how")
@@ -316,10 +324,9 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     ):
         raise UserError("--timeouts leaves no room for --attr-timeout, --entry-timeout, --nocache")
     asked = defaults(arguments)
-    for name in ("tree", "backing", "cache", "trials", "values", "placement"):
+    for name in ("tree", "backing", "backing_fs", "cache", "trials", "values", "placement"):
         asked[name] = getattr(arguments, name) or asked.get(name)
-    if asked.get("clock") == Clock.INSTRUCTIONS.value and not asked.get("kernels"):
-        raise UserError("--clock instructions needs a guest: name one with --kernel")
+    refuse_contradictions(asked)
     asked |= {name: getattr(arguments, name) for name in ("threads", "entries", "server_threads")}
     asked |= {
         "modes": tuple(arguments.readdir_mode or ()) or None,
@@ -353,6 +360,25 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         delay.parse(text)
     tree.parse_tree(chosen.tree)
     return chosen
+
+
+def refuse_contradictions(asked: Mapping[str, Any]) -> None:
+    """Raises UserError for what only a guest has, and for wishes that exclude one another."""
+    counting = asked.get("clock") == Clock.INSTRUCTIONS.value
+    if asked.get("backing") and asked.get("backing_fs"):
+        raise UserError("--backing and --backing-fs both say where the backing lies: leave out one")
+    if counting and asked.get("cache") == Cache.COLD_ALL.value:
+        raise UserError(
+            "--cache cold-all waits for the disk, and while a guest waits its instruction clock "
+            "leaps: use --clock wall"
+        )
+    if counting and not asked.get("kernels"):
+        raise UserError("--clock instructions needs a guest: name one with --kernel")
+    if asked.get("backing_fs") and not asked.get("kernels"):
+        raise UserError(
+            "--backing-fs makes a disk for a guest: name its kernel with --kernel, or without one "
+            "give --backing a directory on such a file system"
+        )
 
 
 def defaults(arguments: argparse.Namespace) -> dict[str, Any]:

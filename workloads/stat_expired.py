@@ -22,6 +22,16 @@ class Expired(Driven):
         super().__init__(driver, driver.size)
         self._wait_s = wait_s
 
+    def warm(self) -> None:
+        """Visit everything, and again when all has expired, as every window will.
+
+        The first visit finds directories just looked up. Only an expired one is asked for, to check
+        the right to search it, and that first GETATTR is what attaches it at attach-getattr.
+        """
+        super().warm()
+        self.before()
+        super().warm()
+
     def before(self) -> None:
         """Let both timeouts run out."""
         time.sleep(self._wait_s)

@@ -45,7 +45,8 @@ def measure(job: Job, image: str, _run: Path) -> Figures:
 def figure(key: str) -> Figure:
     """What a kernel costs."""
     cost, _, spread = key.partition("~")
-    return Figure(float(cost), float(spread or 0) / 100, 1.0)
+    half = float(cost) * float(spread or 0) / 200
+    return Figure({0: float(cost) - half, 1: float(cost) + half}, 1.0, "none")
 
 
 def job_of(output: Path) -> Job:

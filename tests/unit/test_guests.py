@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from bench import guests, kernel, kernel_diff, runner
+from bench import guests, kernel, runner
 from bench.guest import EVENTS
-from bench.model import UserError
+from bench.listener import Hung, Listener
+from bench.model import Exit, UserError
 from bench.plan import Settings
 from bench.store import RunDirectory
 from bench.view import View
@@ -44,7 +47,7 @@ def test_a_kernel_without_an_image_is_refused(text: str) -> None:
         guests.parse(text)
 
 
-def a_run(tmp_path: Path) -> tuple[guests.Run, guests.Listener, Path]:
+def a_run(tmp_path: Path) -> tuple[guests.Run, Listener, Path]:
     settings = Settings(kernels=("lab",))
     directory = RunDirectory.create(
         tmp_path / "run", runner.make_header(settings, [], {"targets": [], "kernels": []}, ())
@@ -53,7 +56,7 @@ def a_run(tmp_path: Path) -> tuple[guests.Run, guests.Listener, Path]:
     run = guests.Run(settings, directory, View(quiet=True), [guest])
     share = tmp_path / "share"
     share.mkdir()
-    return run, guests.Listener(run, guest, share), share / EVENTS
+    return run, Listener(run, guest, share), share / EVENTS
 
 
 def put(file: Path, event: str, **content: Any) -> None:
@@ -84,6 +87,13 @@ def test_trials_are_written_down_as_they_end(tmp_path: Path) -> None:
     assert header["environment"]["kernel_release"] == "6.12-lab"
     assert [entry["label"] for entry in header["kernels"]] == ["lab"]
     assert header["skipped"] == [{"what": "x", "reason": "y"}]
+
+
+def test_every_boot_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    """A resumed run must not hear again what the interrupted boot told."""
+    first = guests.fresh_folder(tmp_path, "00-lab")
+    first.mkdir()
+    assert guests.fresh_folder(tmp_path, "00-lab") != first
 
 
 def test_half_a_line_waits_for_its_end(tmp_path: Path) -> None:
@@ -117,6 +127,17 @@ def test_a_guest_that_dies_before_its_first_trial_is_no_trials_fault(tmp_path: P
     assert not listener.lost("guest hung")
 
 
+def test_a_trial_without_an_end_is_hung(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time counts from its beginning, and only while one is under way."""
+    _run, listener, events = a_run(tmp_path)
+    monkeypatch.setattr("bench.listener.TRIAL_TIMEOUT_S", -1.0)
+    listener.watch()
+    put(events, "begin", record=record(1))
+    with pytest.raises(Hung, match="no end of the trial"):
+        listener.watch()
+    assert listener.lost("guest hung")
+
+
 def test_what_the_guest_refuses_is_told_as_its_own_line(tmp_path: Path) -> None:
     """A UserError inside is one outside."""
     _run, listener, events = a_run(tmp_path)
@@ -126,34 +147,40 @@ def test_what_the_guest_refuses_is_told_as_its_own_line(tmp_path: Path) -> None:
     assert caught.value.code == 3
 
 
-def figure(instructions: float, spread: float = 0.0) -> kernel_diff.Figure:
-    return kernel_diff.Figure(instructions, spread, 1.0)
+def test_a_trial_killed_for_want_of_memory_says_so(tmp_path: Path) -> None:
+    """The guest sees a SIGKILL; its console knows whose."""
+    run, listener, events = a_run(tmp_path)
+    events.with_name("guest.console").write_text("Out of memory: Killed process 7 (mirror)\n")
+    put(events, "end", record=record(1) | {"outcome": "failed", "reason": "killed"}, pyperf="")
+    put(events, "end", record=record(2), pyperf="")
+    listener.listen()
+    failed, fine = run.directory.trials()
+    assert failed["reason"].startswith("killed; guest out of memory: Out of memory: Killed process")
+    assert failed["reason"].endswith("--memory")
+    assert fine["reason"] == ""
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "regressed"),
-    [
-        (figure(1000), figure(1005), False),
-        (figure(1000), figure(1030), True),
-        (figure(1000), figure(900), False),
-        (figure(1000, 0.05), figure(1030), False),  # the boots differ by more
-    ],
-)
-def test_a_regression_is_over_the_threshold_and_over_the_noise(
-    old: kernel_diff.Figure, new: kernel_diff.Figure, regressed: bool
+@pytest.mark.parametrize(("done", "code"), [(0, Exit.NOTHING), (1, Exit.PROOF_FAILED)])
+def test_a_full_disk_ends_the_run_with_a_line(
+    done: int, code: Exit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """kernel diff exits 1 on these and on no others."""
-    figures = {("readdir", "plain", "base"): old, ("readdir", "plain", "new"): new}
-    lines, found = kernel_diff.compare(figures, "base", "new", 1.0)
-    assert found is regressed
-    assert all(len(line) <= 80 for line in lines)
+    """Before a guest hangs on it; what has ended is taken in first."""
+    run, listener, events = a_run(tmp_path)
+    for number in range(done):
+        put(events, "end", record=record(number), pyperf="")
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=2048))
+    with pytest.raises(UserError, match=r"2 KiB left.*--resume") as caught:
+        listener.watch()
+    assert caught.value.code is code
+    assert len(list(run.directory.trials())) == done
 
 
-def test_a_row_one_kernel_lacks_is_said(tmp_path: Path) -> None:
-    """Not compared is not equal."""
-    del tmp_path
-    lines, found = kernel_diff.compare(
-        {("readdir", "plain", "base"): figure(1)}, "base", "new", 1.0
-    )
-    assert not found
-    assert "no trial" in lines[-1]
+def test_a_mirror_of_ones_own_is_known_in_the_guest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FUSE_BENCH_MIRROR (a sanitizer build, say) means the same there; nothing else is passed on."""
+    monkeypatch.setenv("FUSE_BENCH_MIRROR", "/opt/mirror")
+    words = guests.command(tmp_path)
+    assert words[:4] == ["env", "PYTHONHASHSEED=0", "FUSE_BENCH_MIRROR=/opt/mirror", sys.executable]
+    monkeypatch.delenv("FUSE_BENCH_MIRROR")
+    assert guests.command(tmp_path)[2] == sys.executable

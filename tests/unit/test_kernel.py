@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from bench import kernel
-from bench.model import UserError
+from bench.model import Exit, UserError
 
 MAKEFILE = """
 tinyconfig:
@@ -148,6 +148,42 @@ def test_first_real_error_of_a_compilation_is_shown(
     assert kernel.list_images() == []
 
 
+def test_a_disk_that_fills_up_while_compiling_is_the_error(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tree / "message").write_text("fs/a.c:7:3: fatal error: write a.o: No space left on device\n")
+    monkeypatch.setenv("COMMAND", "false")
+    with pytest.raises(UserError, match=r"compile: .*No space left on device; log: "):
+        build(tree)
+    assert leftovers() == []
+
+
+def test_a_log_that_cannot_be_written_ends_the_build_with_a_line(tree: Path) -> None:
+    what = kernel.recipe("fake", tree, tree.parent / "fragment", None)
+    log = kernel.cache_dir() / "logs" / f"fake-{kernel.key_of(what)}.log"
+    log.parent.mkdir(parents=True)
+    log.symlink_to("/dev/full")
+    with pytest.raises(UserError, match=r"cannot build fake: No space left on device: /"):
+        build(tree)
+    assert leftovers() == []
+
+
+@pytest.mark.parametrize("patched", [False, True])
+def test_a_directory_that_is_no_kernel_is_refused(tree: Path, patched: bool) -> None:
+    (tree / "Kbuild").unlink()
+    options = {"patches": patches_of(tree, GOOD_PATCH)} if patched else {}
+    with pytest.raises(UserError, match=f"not a kernel source tree: {tree}"):
+        build(tree, **options)
+    assert leftovers() == []
+
+
+def test_a_file_that_is_no_tarball_shows_what_tar_said(tree: Path) -> None:
+    (tree.parent / "linux.tar.xz").write_text("not one")
+    with pytest.raises(UserError, match=r"extract source: (tar|xz): .*; log: /"):
+        build(tree, source=tree.parent / "linux.tar.xz")
+    assert leftovers() == []
+
+
 def test_option_that_kconfig_drops_is_an_error(tree: Path) -> None:
     (tree.parent / "fragment").write_text("CONFIG_A=y\nCONFIG_UNKNOWN=y\n")
     with pytest.raises(UserError, match="does not accept CONFIG_UNKNOWN=y"):
@@ -164,20 +200,25 @@ def test_progress_names_the_stages(tree: Path) -> None:
 def test_interrupt_leaves_no_half_written_entry_and_no_child(tree: Path) -> None:
     mark = str(tree.parent / "running")
     script = (
-        "import sys; from pathlib import Path; from bench import kernel\n"
+        "import sys; from bench import cli, kernel\n"
         "kernel._check_tools = lambda: None\n"
-        "kernel.build('fake', Path(sys.argv[1]), Path(sys.argv[2]))\n"
+        "words = ['kernel', 'build', 'fake', '--source', sys.argv[1], '--config', sys.argv[2]]\n"
+        "sys.exit(cli.main(words))\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script, str(tree), str(tree.parent / "fragment")],
         env={**os.environ, "COMMAND": f"echo $$PPID > {mark}; sleep 1000"},
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     while not Path(mark).exists() or not Path(mark).read_text().strip():
         assert process.poll() is None
         time.sleep(0.02)
     process.send_signal(signal.SIGINT)
-    assert process.wait(20) != 0
+    _, told = process.communicate(timeout=20)
+    assert process.returncode == Exit.INTERRUPTED
+    assert told.splitlines()[-1] == "bench: interrupted"
+    assert "Traceback" not in told
     make = int(Path(mark).read_text())
     assert (
         not Path(f"/proc/{make}").exists() or "make" not in Path(f"/proc/{make}/comm").read_text()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench import axes, plan, registry
-from bench.model import Cache, Level, Opcode, Timeouts, UserError
+from bench.model import Cache, Clock, Level, Opcode, Timeouts, UserError
 from bench.plan import Settings
 
 RW = plan.Ground(Level.RW, "mainline")
@@ -41,6 +41,17 @@ def test_targets_of_a_workload_follow_one_another_with_one_seed() -> None:
         assert {one.series.target for one in block} == {target.name for target in made.targets}
         assert len({one.series.row for one in block}) == 1
         assert len({one.seed for one in block}) == 1
+
+
+@pytest.mark.parametrize("clock", list(Clock))
+def test_rounds_do_the_same_on_the_instruction_clock_alone(clock: Clock) -> None:
+    """There a second boot checks the first; in wall time rounds differ in order and names."""
+    made = plan.make(Settings(trials=2, clock=clock.value, kernels=("lab",)), RW)
+    first, second = (
+        [(one.series, one.position, one.seed) for one in made.trials if one.round == number]
+        for number in range(2)
+    )
+    assert (first == second) is (clock is Clock.INSTRUCTIONS)
 
 
 def test_rounds_follow_one_another() -> None:

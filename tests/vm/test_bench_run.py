@@ -3,34 +3,17 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from bench import kernel_diff
 from bench.model import Exit
 
 from .conftest import lab_image
+from .running import bench, qemus_sharing, trials
 
 pytestmark = pytest.mark.vm
-
-ROOT = Path(__file__).parents[2]
-
-
-def bench(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "bench", *arguments],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=1500,
-    )
-
-
-def trials(output: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (output / "trials.jsonl").read_text().splitlines()]
 
 
 @pytest.fixture(scope="module")
@@ -105,8 +88,7 @@ def test_a_kernel_that_never_reaches_user_space_is_one_line(tmp_path: Path) -> N
     assert done.returncode == Exit.NOTHING
     assert "does not get as far as a trial" in done.stderr.splitlines()[-1]
     assert "Traceback" not in done.stderr
-    left = subprocess.run(["pgrep", "-f", f"qemu.*{tmp_path}"], capture_output=True)
-    assert left.returncode == 1
+    assert not qemus_sharing(tmp_path)
 
 
 def test_an_unknown_kernel_says_how_to_get_one(tmp_path: Path) -> None:
@@ -127,3 +109,46 @@ def test_probe_names_every_variant() -> None:
         ("attach-lookup", "attach-lookup", True),
         ("lookup", "lookup", True),
     ]
+
+
+def test_a_disk_beneath_the_mounts_can_be_made_cold(tmp_path: Path) -> None:
+    """ext4 on a virtio disk, caches dropped before every mount; told in run.json, image gone."""
+    output = tmp_path / "run"
+    done = bench(
+        "run", "--daemon", "native", "--daemon", "passthrough-c", "--only",
+        "--kernel", str(lab_image().path), "--backing-fs", "ext4", "--cache", "cold-all",
+        "--workload", "lookup-cold", "--trials", "1", "--no-report", "--output", str(output),
+    )  # fmt: skip
+    assert done.returncode == Exit.MEASURED, done.stderr
+    backing = json.loads((output / "run.json").read_text())["backing"]
+    assert backing["filesystem"] == "ext4"
+    assert "rw" in backing["options"].split(",")
+    assert "virtio-blk" in backing["device"]
+    assert {trial["target"] for trial in trials(output)} == {"native", "passthrough-c"}
+    for trial in trials(output):
+        assert (trial["outcome"], trial["cache"]) == ("ok", "cold-all"), trial["reason"]
+        assert "drop_caches" in trial["cache_how"]
+        if trial["requests"]:
+            assert trial["requests"]["kernel"] == {"LOOKUP": trial["requests"]["ops"]}
+    assert not list(output.rglob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("parameter", "code"),
+    [("", Exit.MEASURED), (",fuse.iops=mainline", kernel_diff.SLOWER)],
+)
+def test_kernel_diff_is_a_verdict(tmp_path: Path, parameter: str, code: int) -> None:
+    """A kernel beside itself: 0; one that passes nothing through beside one that does: 1."""
+    image = lab_image().path
+    done = bench(
+        "kernel", "diff", f"a={image}", f"b={image}{parameter}", "--only", "--json", "--trials", "1",
+        "--daemon", "passthrough-c", "--workload", "getattr-storm/fd", "--workload", "readdir",
+        "--output", str(tmp_path / "run"),
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr
+    found = json.loads(done.stdout)
+    assert [row["row"] for row in found["rows"]] == ["getattr-storm/fd", "readdir"]
+    for row in found["rows"]:
+        worse = code != Exit.MEASURED
+        assert row["regressed"] is worse
+        assert (row["new"]["requests"] > row["old"]["requests"]) is worse

@@ -2,26 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from bench import kernel, vm
+from bench import console, kernel, vm
 from bench.model import UserError
 
 from .conftest import lab_image
+from .running import qemus_sharing
 
 pytestmark = pytest.mark.vm
-
-
-def qemus_sharing(directory: Path) -> str:
-    """Command lines of qemu processes that share this directory."""
-    run = subprocess.run(
-        ["pgrep", "-af", f"qemu.*path={directory}"], capture_output=True, text=True
-    )
-    return run.stdout
 
 
 @pytest.fixture
@@ -32,7 +24,7 @@ def image() -> kernel.Image:
 def test_command_runs_and_its_exit_code_comes_back(image: kernel.Image, tmp_path: Path) -> None:
     command = ["sh", "-c", "uname -r > release; echo out; exit 7"]
     result = vm.boot(image, command, share=tmp_path, accelerator=vm.TCG)
-    assert (result.outcome, result.exit_code) == (vm.EXITED, 7)
+    assert (result.outcome, result.exit_code) == (console.EXITED, 7)
     assert not result.ok
     assert (tmp_path / "release").read_text().startswith("6.12.")
     assert result.stdout.read_text().strip() == "out"
@@ -42,7 +34,7 @@ def test_command_runs_and_its_exit_code_comes_back(image: kernel.Image, tmp_path
 def test_panic_on_purpose_is_told_by_its_first_line(image: kernel.Image, tmp_path: Path) -> None:
     command = ["sh", "-c", "echo kept > before; echo c > /proc/sysrq-trigger; sleep 60"]
     result = vm.boot(image, command, share=tmp_path, accelerator=vm.TCG)
-    assert result.outcome == vm.PANICKED
+    assert result.outcome == console.PANICKED
     assert result.reason == "Kernel panic - not syncing: sysrq triggered crash"
     assert (tmp_path / "before").read_text() == "kept\n"
     assert not qemus_sharing(tmp_path)
@@ -50,7 +42,7 @@ def test_panic_on_purpose_is_told_by_its_first_line(image: kernel.Image, tmp_pat
 
 def test_hang_is_killed_when_its_time_is_over(image: kernel.Image, tmp_path: Path) -> None:
     result = vm.boot(image, ["sleep", "1000"], share=tmp_path, accelerator=vm.TCG, timeout_s=25.0)
-    assert result.outcome == vm.HUNG
+    assert result.outcome == console.HUNG
     assert result.reason.startswith("no end after 25 s")
     assert result.elapsed_s < 40
     assert not qemus_sharing(tmp_path)
@@ -65,7 +57,7 @@ def test_kernel_that_never_reaches_user_space(image: kernel.Image, tmp_path: Pat
         boot_timeout_s=15.0,
         kernel_args=["root=/dev/nowhere", "rootwait"],
     )
-    assert result.outcome == vm.HUNG
+    assert result.outcome == console.HUNG
     assert result.reason.startswith("no user space after 15 s")
     assert not qemus_sharing(tmp_path)
 
@@ -80,7 +72,7 @@ def test_file_that_is_no_kernel(tmp_path: Path) -> None:
         accelerator=vm.TCG,
         boot_timeout_s=15.0,
     )
-    assert result.outcome in (vm.DIED, vm.HUNG)
+    assert result.outcome in (console.DIED, console.HUNG)
     assert result.exit_code is None
     assert not qemus_sharing(tmp_path)
 

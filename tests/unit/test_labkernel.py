@@ -1,0 +1,48 @@
+"""The lab kernel's switch follows the mount's level, never above what the kernel was booted as."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bench import labkernel
+from bench.model import Level
+
+
+@pytest.fixture
+def switch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A switch and a command line of the test's own."""
+    monkeypatch.setattr(labkernel, "SWITCH", tmp_path / "iops")
+    monkeypatch.setattr(labkernel, "COMMAND_LINE", tmp_path / "cmdline")
+    (tmp_path / "iops").write_text("attach-lookup\n")
+    return tmp_path / "iops"
+
+
+@pytest.mark.parametrize(
+    ("command_line", "asked", "played"),
+    [
+        ("quiet", Level.LOOKUP, "lookup"),
+        ("quiet", Level.RW, "mainline"),
+        ("quiet fuse.iops=mainline", Level.LOOKUP, "mainline"),
+        ("fuse.iops=attach-getattr quiet", Level.LOOKUP, "attach-getattr"),
+        ("fuse.iops=attach-lookup", Level.ATTACH_GETATTR, "attach-getattr"),
+        ("fuse.iops=lookup fuse.iops=mainline", Level.ATTACH_LOOKUP, "mainline"),
+        ("fuse.iops_getattr=N", Level.LOOKUP, "lookup"),
+    ],
+)
+def test_a_kernel_booted_as_a_variant_stays_at_or_below_it(
+    switch: Path, command_line: str, asked: Level, played: str
+) -> None:
+    """base=lab,fuse.iops=mainline stands for an unpatched kernel throughout a run."""
+    switch.with_name("cmdline").write_text(command_line + "\n")
+    labkernel.select(asked)
+    assert labkernel.variant() == played
+
+
+def test_other_kernels_have_no_switch(switch: Path) -> None:
+    """And get none."""
+    switch.unlink()
+    labkernel.select(Level.LOOKUP)
+    assert labkernel.variant() == ""
+    assert not switch.exists()
