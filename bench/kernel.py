@@ -8,6 +8,7 @@ directory of its own and renamed when done.  Booting is in `bench.vm`.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -420,6 +421,28 @@ def _work_dir(key: str) -> Iterator[Path]:
         shutil.rmtree(work, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def _alone(progress: ProgressFunction) -> Iterator[None]:
+    """Hold the right to build; whoever else wants to waits, and may find the image built.
+
+    Two builds side by side take twice as long, each, and often are of the same image.
+    """
+    cache_dir().mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(cache_dir(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    begin = time.monotonic()
+    try:
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                progress(Progress("wait for another build", 0, time.monotonic() - begin))
+                time.sleep(1)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def build(
     name: str = LAB,
     source: Path | None = None,
@@ -442,7 +465,9 @@ def build(
         return found
     log_path = cache_dir() / "logs" / f"{name}-{key}.log"
     try:
-        with _work_dir(key) as work:
+        with _alone(progress), _work_dir(key) as work:
+            if found := _load(_entry_path(what, key)):  # built by whoever we waited for
+                return found
             log = _Log(log_path, progress)
             try:
                 out = work / "out"

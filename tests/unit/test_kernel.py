@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -225,6 +226,30 @@ def test_interrupt_leaves_no_half_written_entry_and_no_child(tree: Path) -> None
     )
     assert leftovers() == []
     assert kernel.list_images() == []
+
+
+def test_two_who_want_the_same_image_build_it_once(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second waits for the first, says so, and finds what it built."""
+    count, go = tree.parent / "count", tree.parent / "go"
+    monkeypatch.setenv(
+        "COMMAND", f"echo x >> {count}; while ! test -e {go}; do sleep 0.05; done"
+    )
+    stages: list[str] = []
+
+    def waits(now: kernel.Progress) -> None:
+        stages.append(now.stage)
+        go.touch()
+
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(build, tree)
+        while not count.exists():
+            time.sleep(0.01)
+        second = pool.submit(build, tree, progress=waits)
+        assert first.result(20) == second.result(20)
+    assert count.read_text() == "x\n"
+    assert set(stages) == {"wait for another build"}
 
 
 def test_unknown_name_says_what_there_is(tree: Path) -> None:
