@@ -1,0 +1,123 @@
+"""What the suites are run over: every daemon the registry finds, and how it is documented to differ.
+
+Nothing is listed here but differences. A test that meets one is marked with it and must then fail
+on that target (a strict xfail): a difference that has gone is noticed, as is one too many.
+"""
+
+from __future__ import annotations
+
+import enum
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import registry
+from bench.model import Daemon, DaemonOptions
+from tests.mount.serving import Mounted
+
+FOREVER_S = 1e8
+
+
+class Difference(enum.StrEnum):
+    """A behaviour a target is documented not to have."""
+
+    WRITE = "anything can be written"
+    BACKING = "what is written is in the backing"
+    FALLOCATE = "fallocate reserves and punches"
+    HOLES = "SEEK_HOLE finds a hole"
+    TMPFILE = "O_TMPFILE makes a file without a name"
+    STATFS = "figures of the file system are the backing's"
+    LISTED_INO = "a listing has the inode numbers that stat has"
+    DEVICES = "device nodes can be opened"
+
+
+_LIBFUSE_TMPFILE = "libfuse before 3.17 has no TMPFILE handler (its ChangeLog.rst, 3.17.0)"
+_NODEV = "libfuse mounts with nodev unless told otherwise (lib/mount.c; fuse(8), 'dev')"
+_PYFUSE3 = "pyfuse3.Operations has no handler for it (pyfuse3 documentation, 'Request Handlers')"
+_OVERLAY = "Documentation/filesystems/overlayfs.rst"
+
+DOCUMENTED: Mapping[str, Mapping[Difference, str]] = {
+    "overlayfs": {
+        Difference.WRITE: f"{_OVERLAY}, 'Multiple lower layers': without upperdir it is read-only",
+    },
+    "overlayfs-rw": {
+        Difference.BACKING: f"{_OVERLAY}, 'Upper and Lower': changes go to the upper directory",
+        Difference.STATFS: f"{_OVERLAY}, 'Upper and Lower': room is the upper directory's",
+        Difference.LISTED_INO: f"{_OVERLAY}, 'Inode properties': layers on two file systems, no xino",
+    },
+    "plain": {
+        Difference.FALLOCATE: _PYFUSE3,
+        Difference.HOLES: _PYFUSE3,
+        Difference.TMPFILE: _LIBFUSE_TMPFILE,
+        Difference.DEVICES: _NODEV,
+    },
+    "plain-c": {Difference.TMPFILE: _LIBFUSE_TMPFILE, Difference.DEVICES: _NODEV},
+}
+"""By target; one with a twin (``passthrough`` of ``plain``) differs as its twin does."""
+
+_TWINS = {"passthrough": "plain", "passthrough-c": "plain-c"}
+
+
+def documented(daemon: Daemon) -> Mapping[Difference, str]:
+    """How a daemon is documented to differ, with the document."""
+    return DOCUMENTED.get(_TWINS.get(daemon.name, daemon.name), {})
+
+
+@dataclass(frozen=True)
+class Target:
+    """A daemon, and how long the kernel may answer from its cache."""
+
+    daemon: Daemon
+    timeout_s: float = 0.0
+
+    @property
+    def id(self) -> str:
+        """What a test's parameter is called."""
+        return f"{self.daemon.name}-cached" if self.timeout_s else self.daemon.name
+
+    def missing(self) -> str:
+        """What keeps it from being mounted here, in words; empty if nothing does."""
+        assert self.daemon.argv is not None
+        program = self.daemon.argv(Path("backing"), Path("mnt"), DaemonOptions())[0]
+        return "" if shutil.which(program) else f"needs {program} on PATH"
+
+    def mount(self, folder: Path) -> Mounted:
+        """Mount ``folder/backing`` on ``folder/mnt``, open to every user."""
+        # Other servers let everybody in when root starts them.
+        extra = ("--allow-other",) if self.daemon.has_counters else ()
+        return Mounted(self.daemon, folder, extra, self.timeout_s)
+
+
+def unmount(mounted: Mounted) -> None:
+    """End a target by unmounting it; it must exit with 0."""
+    subprocess.run(["umount", mounted.root], check=True)
+    mounted.collect()
+
+
+def targets() -> list[Target]:
+    """Every daemon that mounts something; FUSE ones also with caches that never run out."""
+    found = []
+    for daemon in registry.daemons().values():
+        if daemon.argv is not None:
+            found.append(Target(daemon))
+        if daemon.is_fuse:
+            found.append(Target(daemon, FOREVER_S))
+    return found
+
+
+def writable() -> list[Target]:
+    """Those one can write through."""
+    return [one for one in targets() if Difference.WRITE not in documented(one.daemon)]
+
+
+def user_xattrs(folder: Path) -> bool:
+    """Whether the file system of ``folder`` has user extended attributes."""
+    try:
+        os.setxattr(folder, "user.probe", b"")
+        os.removexattr(folder, "user.probe")
+    except OSError:
+        return False
+    return True
