@@ -88,6 +88,21 @@ def facts(side: Side, status: os.stat_result) -> dict[str, Result]:
     }
 
 
+def furnish(side: Side, odd: bytes) -> None:
+    """Make the root, something of each kind in it, and one descriptor: or most would be ENOENT."""
+    os.umask(0)
+    os.mkdir(side.root, 0o777)
+    os.mkdir(side.at((b"a",)), 0o777)
+    os.mkdir(side.at((b"a", b"b")), 0o777)
+    for path in ((b"b",), (b"a", b"a"), (odd,)):
+        side.slots[0] = os.open(side.at(path), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o666)
+        os.write(side.slots[0], b"0123456789" * 500)
+        if path != (odd,):
+            os.close(side.slots[0])
+    os.chown(side.at((odd,)), 1001, 1002)
+    os.symlink(b"a", side.at((b"c",)))
+
+
 # On names
 
 
@@ -221,6 +236,9 @@ def allocate(side: Side, slot: int, mode: int, offset: int, length: int) -> Resu
 
 
 def seek(side: Side, slot: int, offset: int, whence: int) -> Result:
+    """Not in directories, whose places mean nothing (telldir(3))."""
+    if stat.S_ISDIR(os.fstat(side.slots[slot]).st_mode):
+        return "directory"
     return os.lseek(side.slots[slot], offset, whence)
 
 
