@@ -45,8 +45,10 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 # Flags of a client's open that must not reach ours: creation is a request of its own, the kernel
-# has resolved the name already, and O_DIRECT wants aligned buffers that Python does not have.
-_NOT_OURS = os.O_CREAT | os.O_EXCL | os.O_NOCTTY | os.O_NOFOLLOW | os.O_DIRECT
+# has resolved the name already, and O_DIRECT wants aligned buffers that Python does not have. An
+# appender's offset comes from the kernel; with O_APPEND on ours, a page of a mapping that the kernel
+# writes back by this descriptor would end up at the end of the file, and pyfuse3 does not tell the two.
+_NOT_OURS = os.O_CREAT | os.O_EXCL | os.O_NOCTTY | os.O_NOFOLLOW | os.O_DIRECT | os.O_APPEND
 
 
 def _fails_with_errno(
