@@ -22,9 +22,7 @@ import argparse
 import itertools
 import os
 import stat
-import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -37,7 +35,7 @@ from hypothesis.configuration import set_hypothesis_home_dir
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
 
 from tests.mount import operations as do
-from tests.mount.targets import Difference, Target, documented, targets
+from tests.mount.targets import Difference, Target, documented, open_folder, targets, upper_like
 
 STEPS = 50
 """Operations in one sequence, which begins with the few names of operations.furnish()."""
@@ -283,26 +281,13 @@ def mounted(target: Target, folder: Path) -> Iterator[tuple[bytes, bytes]]:
     """A target over an empty backing, and an empty native directory beside it."""
     for name in ("backing", "native"):
         (folder / name).mkdir()
-    with upper_like(target, folder / "native") as native:
+    with upper_like(target.daemon, folder / "native") as native:
         mount = target.mount(folder)
         try:
             yield os.fsencode(mount.root), os.fsencode(native)
             mount.stop()
         finally:
             mount.end()
-
-
-@contextmanager
-def upper_like(target: Target, native: Path) -> Iterator[Path]:
-    """Where a target writes elsewhere, the native directory is on such a file system: a tmpfs."""
-    if Difference.BACKING not in documented(target.daemon):
-        yield native
-        return
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", native], check=True)
-    try:
-        yield native
-    finally:
-        subprocess.run(["umount", native], check=True)
 
 
 def run(
@@ -359,9 +344,9 @@ def main(arguments: list[str] | None = None) -> int:
         if sys.stderr.isatty():
             print(f"\r{options.daemon}: {done} operations", end="", file=sys.stderr, flush=True)
 
-    with tempfile.TemporaryDirectory(dir=options.folder) as folder:
+    with open_folder(options.folder) as folder:
         target = found[options.daemon]
-        done = run(target, Path(folder), options.operations, options.seed, progress, not options.no_shrink)
+        done = run(target, folder, options.operations, options.seed, progress, not options.no_shrink)
     print(f"\n{options.daemon}: {done} operations, seed {options.seed}, no difference,"
           f" {time.monotonic() - begun:.0f} s")  # fmt: skip
     return 0

@@ -101,6 +101,7 @@ def furnish(side: Side, odd: bytes) -> None:
             os.close(side.slots[0])
     os.chown(side.at((odd,)), 1001, 1002)
     os.symlink(b"a", side.at((b"c",)))
+    os.setxattr(side.at((b"b",)), b"trusted.a", b"1")
 
 
 # On names

@@ -7,10 +7,11 @@ on that target (a strict xfail): a difference that has gone is noticed, as is on
 from __future__ import annotations
 
 import enum
-import os
 import shutil
 import subprocess
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,12 +92,6 @@ class Target:
         return Mounted(self.daemon, folder, extra, self.timeout_s)
 
 
-def unmount(mounted: Mounted) -> None:
-    """End a target by unmounting it; it must exit with 0."""
-    subprocess.run(["umount", mounted.root], check=True)
-    mounted.collect()
-
-
 def targets() -> list[Target]:
     """Every daemon that mounts something; FUSE ones also with caches that never run out."""
     found = []
@@ -113,11 +108,22 @@ def writable() -> list[Target]:
     return [one for one in targets() if Difference.WRITE not in documented(one.daemon)]
 
 
-def user_xattrs(folder: Path) -> bool:
-    """Whether the file system of ``folder`` has user extended attributes."""
+@contextmanager
+def open_folder(parent: Path | None = None) -> Iterator[Path]:
+    """A temporary directory other users can enter, as those of pytest cannot be."""
+    with tempfile.TemporaryDirectory(prefix="fuse-bench-", dir=parent) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+@contextmanager
+def upper_like(daemon: Daemon, native: Path) -> Iterator[Path]:
+    """Where a target writes elsewhere, ``native`` becomes such a file system: a tmpfs."""
+    if Difference.BACKING not in documented(daemon):
+        yield native
+        return
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", native], check=True)
     try:
-        os.setxattr(folder, "user.probe", b"")
-        os.removexattr(folder, "user.probe")
-    except OSError:
-        return False
-    return True
+        yield native
+    finally:
+        subprocess.run(["umount", native], check=True)

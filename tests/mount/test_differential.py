@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.mount import differential
-from tests.mount.targets import Target, writable
+from tests.mount.targets import Target, open_folder, writable
 
 OPERATIONS = 10_000
 SEED = 20261124
@@ -19,16 +20,15 @@ pytestmark = pytest.mark.mount
 
 
 @pytest.mark.parametrize("target", writable(), ids=lambda target: target.id)
-def test_no_difference(
-    target: Target, tmp_path: Path, record_property: pytest.RecordProperty
-) -> None:
+def test_no_difference(target: Target, record_property: Callable[[str, object], None]) -> None:
     """Ops are shared by the two settings of a target's caches; the count is in the summary."""
     if missing := target.missing():
         pytest.skip(missing)
     operations = int(os.environ.get("DIFFERENTIAL_OPERATIONS", OPERATIONS))
     if target.daemon.is_fuse:
         operations //= 2
-    done = differential.run(target, tmp_path, operations, SEED)
+    with open_folder() as folder:
+        done = differential.run(target, folder, operations, SEED)
     assert done >= operations
     record_property("differential", f"{done} operations, seed {SEED}, no difference")
 
@@ -38,6 +38,7 @@ def test_a_difference_is_found_and_shrunk(tmp_path: Path) -> None:
     native = tmp_path / "native"
     code = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from tests.mount import differential, operations
 from tests.mount.targets import targets
