@@ -362,9 +362,9 @@ class Mirror(pyfuse3.Operations):
 
     @_fails_with_errno
     async def listxattr(self, inode: InodeT, ctx: RequestContext) -> Sequence[XAttrNameT]:
-        """The names of all attributes."""
-        names = os.listxattr(_path(self._inodes.fd(inode)))
-        return [XAttrNameT(os.fsencode(name)) for name in names]
+        """The names of all attributes; trusted ones to root alone, as file systems do (xattr(7))."""
+        names = map(os.fsencode, os.listxattr(_path(self._inodes.fd(inode))))
+        return [XAttrNameT(name) for name in names if ctx.uid == 0 or name[:8] != b"trusted."]
 
     @_fails_with_errno
     async def removexattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> None:

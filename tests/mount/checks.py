@@ -1,6 +1,5 @@
 """What the mount suites look with: attributes, listings, and the errno of a failure."""
 
-# ruff: noqa: PTH115, PTH116
 # Names may be bytes, and calls are system calls.
 
 from __future__ import annotations

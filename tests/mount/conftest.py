@@ -10,7 +10,15 @@ import pytest
 from serving import Mounted
 
 from bench.model import Daemon
-from tests.mount.targets import Difference, Target, documented, open_folder, targets, upper_like, writable
+from tests.mount.targets import (
+    Difference,
+    Target,
+    documented,
+    open_folder,
+    uncached,
+    upper_like,
+    writable,
+)
 
 Serve = Callable[..., Mounted]
 
@@ -53,7 +61,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     A test marked ``differs`` must fail where the difference is documented, with the document as
     the reason.
     """
-    found = {"served": writable, "shown": targets}
+    found = {"served": writable, "shown": uncached}
     differences = [
         difference
         for marker in metafunc.definition.iter_markers("differs")

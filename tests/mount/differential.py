@@ -86,7 +86,7 @@ class Differential(RuleBasedStateMachine):
         self.user, self.umask = 0, 0o022
         self.reserved = False
         name = b"%d" % next(self.serial)
-        self.sides = [do.Side(os.path.join(root, name)) for root in (self.mount, self.native)]
+        self.sides = [do.Side(root + b"/" + name) for root in (self.mount, self.native)]
         for side in self.sides:
             side.has_listed_ino = Difference.LISTED_INO not in self.differences
             do.furnish(side, ODD)

@@ -4,8 +4,8 @@ Each takes a Side and plain values, and returns a value or raises OSError. Times
 they were set; anything later than the side's beginning is ``"now"``.
 """
 
-# ruff: noqa: PTH101, PTH102, PTH103, PTH104, PTH105, PTH106, PTH107, PTH108, PTH110, PTH115, PTH116
-# ruff: noqa: PTH118, PTH123, PTH207, PTH208, PTH211
+# ruff: noqa: PTH101, PTH102, PTH106, PTH108, PTH115, PTH116
+# ruff: noqa: PTH123, PTH208, PTH211
 # Names are bytes and calls are system calls.
 
 from __future__ import annotations

@@ -108,6 +108,11 @@ def writable() -> list[Target]:
     return [one for one in targets() if Difference.WRITE not in documented(one.daemon)]
 
 
+def uncached() -> list[Target]:
+    """Every one, read-only too, where the kernel asks each time."""
+    return [one for one in targets() if not one.timeout_s]
+
+
 @contextmanager
 def open_folder(parent: Path | None = None) -> Iterator[Path]:
     """A temporary directory other users can enter, as those of pytest cannot be."""

@@ -1,6 +1,5 @@
 """Attributes on every target: what stat and statx say, and what chmod, chown and utimensat change."""
 
-# ruff: noqa: PTH101, PTH115, PTH116
 # Calls are system calls.
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Names on every writable target: made, moved, linked, removed; long ones, odd ones, loops."""
 
-# ruff: noqa: PTH102, PTH115, PTH123, PTH208
+# ruff: noqa: PTH102, PTH106, PTH115, PTH116, PTH123, PTH208, PTH211
 # Names are bytes and calls are system calls.
 
 from __future__ import annotations
