@@ -32,7 +32,13 @@ from typing import ClassVar
 import hypothesis
 from hypothesis import strategies as st
 from hypothesis.configuration import set_hypothesis_home_dir
-from hypothesis.stateful import RuleBasedStateMachine, precondition, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 from tests.mount import operations as do
 from tests.mount.targets import Difference, Target, documented, open_folder, targets, upper_like
@@ -49,7 +55,7 @@ PATHS: list[do.Path] = [
 ]  # fmt: skip
 # None leads out of the directory, where sequences would meet.
 TARGETS = [b"a", b"b", b"a/b", b"a/a", ODD, b"d", b"/nowhere/at/all", b"c" * 4000, b""]
-USERS = [0, 0, 0, 0, 1001, 1002]
+USERS = [0, 0, 1001, 1002]
 MODES = [0o644, 0o777, 0o755, 0o666, 0o000, 0o600, 0o1777, 0o2775, 0o4755, 0o6711, 0o2654, 0o070, 0o007]
 NODES = [kind | 0o666 for kind in (stat.S_IFIFO, stat.S_IFREG, stat.S_IFSOCK)]
 ACCESS = [os.O_RDONLY, os.O_WRONLY, os.O_RDWR]
@@ -116,6 +122,11 @@ class Differential(RuleBasedStateMachine):
         """An open slot."""
         held = sorted(self.sides[0].slots)
         return held[wish % len(held)]
+
+    @initialize(user=users)
+    def begin(self, user: int) -> None:
+        """Half of the sequences are not root's from the start."""
+        self.user = user
 
     @rule(user=users, umask=one([0o022, 0, 0o077]))
     def become(self, user: int, umask: int) -> None:

@@ -74,12 +74,18 @@ class Mounted:
         """What the daemon has received so far."""
         return counters.read(self._counters)
 
-    def await_extra(self, name: str, wanted: int) -> None:
-        """Wait until a named figure of the shim has a value: FORGET is not waited for otherwise."""
+    def drop_until(self, name: str, wanted: int) -> None:
+        """Make the kernel forget inodes until a figure of the shim has a value.
+
+        Once is not enough: an inode is kept while its RELEASE is under way, which a client's close
+        does not wait for (fs/fuse/file.c, fuse_prepare_release).
+        """
         deadline = time.monotonic() + DEADLINE_S
+        drop_inodes()
         while (got := self.counters().extra[name]) != wanted:
             assert time.monotonic() < deadline, f"{name}: got {got}, wanted {wanted}"
             select.select([], [], [], 0.01)
+            drop_inodes()
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> Mapping[str, object]:
         """Tell the daemon to end, see that it did and left no mount; its JSON line, if it has one."""

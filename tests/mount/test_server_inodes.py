@@ -60,8 +60,7 @@ def test_forgets_equal_lookups_exactly(daemon: Daemon, backing: Path, serve: Ser
     for number in range(1009):
         (mounted.root / f"file{number}").stat()
     assert mounted.counters().requests[Opcode.LOOKUP] == 1009
-    drop_inodes()
-    mounted.await_extra("forget_lookups", 1009)
+    mounted.drop_until("forget_lookups", 1009)
 
 
 def test_descriptors_are_bounded(daemon: Daemon, backing: Path, serve: Serve) -> None:
