@@ -56,7 +56,21 @@ PATHS: list[do.Path] = [
 # None leads out of the directory, where sequences would meet.
 TARGETS = [b"a", b"b", b"a/b", b"a/a", ODD, b"d", b"/nowhere/at/all", b"c" * 4000, b""]
 USERS = [0, 0, 1001, 1002]
-MODES = [0o644, 0o777, 0o755, 0o666, 0o000, 0o600, 0o1777, 0o2775, 0o4755, 0o6711, 0o2654, 0o070, 0o007]
+MODES = [
+    0o644,
+    0o777,
+    0o755,
+    0o666,
+    0o000,
+    0o600,
+    0o1777,
+    0o2775,
+    0o4755,
+    0o6711,
+    0o2654,
+    0o070,
+    0o007,
+]
 NODES = [kind | 0o666 for kind in (stat.S_IFIFO, stat.S_IFREG, stat.S_IFSOCK)]
 ACCESS = [os.O_RDONLY, os.O_WRONLY, os.O_RDWR]
 OPTIONS = [0, 0, os.O_APPEND, os.O_TRUNC, os.O_NOFOLLOW, os.O_DIRECTORY]
@@ -66,13 +80,28 @@ TIMES = [
     None, (0, 0), (1_000_000_007, 1_234_567_890_123_456_789), (5_000_000_001, 999_999_999),
     (-1, -1_500_000_000), (7_000_000_000_000_000_001, 10**9 - 1),
 ]  # fmt: skip
-XATTRS = [b"user.a", b"user.b", b"user.a", b"user.b", b"trusted.a", b"user.", b"nothing.a", b"user." + LONG]
+XATTRS = [
+    b"user.a",
+    b"user.b",
+    b"user.a",
+    b"user.b",
+    b"trusted.a",
+    b"user.",
+    b"nothing.a",
+    b"user." + LONG,
+]
 VALUES = [b"", b"\0\xff", b"x" * 100, b"y" * 3000]
 # KEEP_SIZE, PUNCH_HOLE and ZERO_RANGE, as far as fs/fuse/file.c passes them on.
 FALLOCATE = [0, 1, 3, 16, 17]
 
 one = st.sampled_from
-paths, modes, users, slots, offsets = one(PATHS), one(MODES), one(USERS), st.integers(0, 2), one(OFFSETS)
+paths, modes, users, slots, offsets = (
+    one(PATHS),
+    one(MODES),
+    one(USERS),
+    st.integers(0, 2),
+    one(OFFSETS),
+)
 ids = one([-1, 0, 1001, 1002])
 data = st.builds(lambda fill, size: bytes([fill]) * size, st.integers(1, 255), offsets)
 
@@ -109,7 +138,9 @@ class Differential(RuleBasedStateMachine):
         try:
             got, wanted = (do.tree(side) for side in self.sides)
             for name in sorted(got.keys() | wanted.keys()):
-                assert got.get(name) == wanted.get(name), f"{name!r} {got.get(name)} {wanted.get(name)}"
+                assert got.get(name) == wanted.get(name), (
+                    f"{name!r} {got.get(name)} {wanted.get(name)}"
+                )
         finally:
             for side in self.sides:
                 side.close()
@@ -133,7 +164,9 @@ class Differential(RuleBasedStateMachine):
         """Everything that follows is done by another user."""
         self.user, self.umask = user, umask
 
-    @rule(slot=slots, path=paths, access=one(ACCESS), how=one(CREATION), more=one(OPTIONS), mode=modes)
+    @rule(
+        slot=slots, path=paths, access=one(ACCESS), how=one(CREATION), more=one(OPTIONS), mode=modes
+    )
     def open(self, slot: int, path: do.Path, access: int, how: int, more: int, mode: int) -> None:
         self.both(do.open_file, slot, path, access | how | more, mode)
 
@@ -197,7 +230,9 @@ class Differential(RuleBasedStateMachine):
     def readdir(self, path: do.Path) -> None:
         self.both(do.list_directory, path)
 
-    @rule(path=paths, name=one(XATTRS), value=one(VALUES), flags=one([0, 1, 2]), follow=st.booleans())
+    @rule(
+        path=paths, name=one(XATTRS), value=one(VALUES), flags=one([0, 1, 2]), follow=st.booleans()
+    )
     def setxattr(self, path: do.Path, name: bytes, value: bytes, flags: int, follow: bool) -> None:
         self.both(do.set_xattr, path, name, value, flags, follow)
 
@@ -240,7 +275,9 @@ class Differential(RuleBasedStateMachine):
         self.both(do.allocate, self.slot(slot), mode, offset, length)
 
     @precondition(
-        lambda self: self.is_open() and not self.reserved and Difference.HOLES not in self.differences
+        lambda self: (
+            self.is_open() and not self.reserved and Difference.HOLES not in self.differences
+        )
     )
     @rule(slot=slots, offset=offsets, whence=one([os.SEEK_DATA, os.SEEK_HOLE, os.SEEK_END]))
     def lseek(self, slot: int, offset: int, whence: int) -> None:
@@ -346,8 +383,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--daemon", choices=sorted(found), required=True)
     parser.add_argument("--operations", type=int, default=200_000)
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--folder", type=Path, help="where the backing is made (default: a temporary one)")
-    parser.add_argument("--no-shrink", action="store_true", help="show the sequence as it was found")
+    parser.add_argument(
+        "--folder", type=Path, help="where the backing is made (default: a temporary one)"
+    )
+    parser.add_argument(
+        "--no-shrink", action="store_true", help="show the sequence as it was found"
+    )
     options = parser.parse_args(arguments)
     begun = time.monotonic()
 
@@ -357,7 +398,9 @@ def main(arguments: list[str] | None = None) -> int:
 
     with open_folder(options.folder) as folder:
         target = found[options.daemon]
-        done = run(target, folder, options.operations, options.seed, progress, not options.no_shrink)
+        done = run(
+            target, folder, options.operations, options.seed, progress, not options.no_shrink
+        )
     print(f"\n{options.daemon}: {done} operations, seed {options.seed}, no difference,"
           f" {time.monotonic() - begun:.0f} s")  # fmt: skip
     return 0

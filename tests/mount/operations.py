@@ -186,7 +186,9 @@ def list_directory(side: Side, path: Path) -> Result:
         )
 
 
-def set_xattr(side: Side, path: Path, name: bytes, value: bytes, flags: int, follow: bool) -> Result:
+def set_xattr(
+    side: Side, path: Path, name: bytes, value: bytes, flags: int, follow: bool
+) -> Result:
     return os.setxattr(side.at(path), name, value, flags, follow_symlinks=follow)
 
 

@@ -59,7 +59,9 @@ def test_attributes_are_those_of_the_backing(shown: Target, tmp_path: Path) -> N
         for name in names:
             got, wanted = (fields(root / "top" / name) for root in (mounted.root, mounted.backing))
             if stat.S_ISDIR(wanted["st_mode"]):
-                got, wanted = ({k: v for k, v in one.items() if k not in exempt} for one in (got, wanted))
+                got, wanted = (
+                    {k: v for k, v in one.items() if k not in exempt} for one in (got, wanted)
+                )
             assert got == wanted, name
         mounted.stop()
     finally:
@@ -112,7 +114,12 @@ def test_what_is_set_is_in_the_backing(place: Path, below: Path) -> None:
 
 @pytest.mark.parametrize(
     ("atime_ns", "mtime_ns"),
-    [(0, 1), (999_999_999, 1_000_000_001), (-1, -1_500_000_000), (2**33 * 10**9 + 7, 2**31 * 10**9)],
+    [
+        (0, 1),
+        (999_999_999, 1_000_000_001),
+        (-1, -1_500_000_000),
+        (2**33 * 10**9 + 7, 2**31 * 10**9),
+    ],
 )
 def test_times_to_the_nanosecond(place: Path, atime_ns: int, mtime_ns: int) -> None:
     """Files, directories and symbolic links; before 1970 and after 2038."""

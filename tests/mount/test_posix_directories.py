@@ -95,7 +95,10 @@ def test_listed_inode_numbers_are_those_of_stat(place: Path) -> None:
     with os.scandir(place) as listing:
         for entry in listing:
             assert entry.inode() == entry.stat(follow_symlinks=False).st_ino, entry.name
-            assert (entry.is_dir(), entry.is_symlink()) == (entry.name == "dir", entry.name == "link")
+            assert (entry.is_dir(), entry.is_symlink()) == (
+                entry.name == "dir",
+                entry.name == "link",
+            )
 
 
 def test_a_removed_directory_that_is_open_is_empty(place: Path) -> None:
