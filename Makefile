@@ -7,13 +7,15 @@ BIN    := $(VENV)/bin
 SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 
 APT_PACKAGES := gcc git libc6-dev libfuse3-dev fuse3 pkg-config python3 python3-dev python3-venv
+# Other people's servers, which the tests serve from too; a run does without.
+SERVER_PACKAGES := bindfs fuse-overlayfs
 # To build and boot the lab kernel; its tests need them, a run on this machine's kernel does not.
 LAB_PACKAGES := bc bison cpio flex kmod libelf-dev libssl-dev linux-source-6.12 patch \
     qemu-system-x86 xz-utils
 
 SOURCES := pyproject.toml setup.py constraints.txt $(wildcard */_native/*.[ch])
 
-.PHONY: run test sanitize sanitize-address lint types setup apt clean
+.PHONY: run test sanitize sanitize-address lint types setup apt servers clean
 .DEFAULT_GOAL := help
 
 help:
@@ -25,7 +27,7 @@ help:
 run: setup
 	$(SUDO) $(BIN)/python -m bench run --daemon passthrough $(ARGS)
 
-test: setup lab lint types sanitize-address
+test: setup lab servers lint types sanitize-address
 	$(SUDO) $(BIN)/python -m pytest $(ARGS)
 
 # Built from a copy, so that no sanitized object is ever taken for an up-to-date one.
@@ -82,6 +84,9 @@ apt:
 
 lab:
 	$(call install,$(LAB_PACKAGES))
+
+servers:
+	$(call install,$(SERVER_PACKAGES))
 
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)

@@ -3,6 +3,8 @@
     python report.py                     the newest run under results/
     python report.py RUN --print         this run, and its table on the terminal
     python report.py RUN --format text   only table.txt, in a second
+    python report.py RUN --mail          a block for a posting, on the terminal
+    python report.py RUN --mail --layout 0-day
 
 Needs neither FUSE nor privilege: a run can be drawn again on any machine. Exit codes: 0 drawn,
 2 no such run or not readable, 3 drawn, but nothing was measured in it.
@@ -17,10 +19,11 @@ from pathlib import Path
 
 from bench.frame import Run, load, newest
 from bench.model import Exit, UserError
-from bench.report import markdown, samples, text, units
+from bench.report import attribution, mail, markdown, samples, text, units
 from bench.report.rows import Row, rows
 
 FORMATS = ("text", "md", "csv", "svg", "png", "html")
+LAYOUTS = {"table": mail.block, "0-day": mail.zero_day}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -30,6 +33,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         run = load(find(asked.run))
         units.measure_in(run.about.get("clock"))
         measured = rows(run)
+        if asked.mail is not None:
+            print(LAYOUTS[asked.layout](run, measured, asked.mail), end="")
+            return exit_code(run)
         output = directory(asked.output or run.path / "report")
         write_tables(run, measured, output, asked.format)
         charts = draw_charts(run, measured, output, asked.format)
@@ -64,11 +70,13 @@ def find(name: str | None) -> Path:
 
 
 def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Sequence[str]) -> None:
-    """table.txt, table.md and samples.csv."""
+    """table.txt, table.md and samples.csv; attribution.txt if there is one."""
     writers = {"text": ("table.txt", text), "md": ("table.md", markdown)}
     for name, (file, writer) in writers.items():
         if name in formats:
             write(output / file, writer.table(run, measured))
+    if "text" in formats and (said := attribution.lines(run, measured)):
+        write(output / "attribution.txt", "\n".join(said))
     if "csv" in formats:
         write(output / "samples.csv", samples.table(run, measured))
 
@@ -145,6 +153,19 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("run", nargs="?", metavar="RUN", help="a run (default: the newest)")
     parser.add_argument("--output", type=Path, metavar="DIR", help="default: RUN/report")
     parser.add_argument("--print", action="store_true", help="print the table when all is written")
+    parser.add_argument(
+        "--mail",
+        nargs="*",
+        metavar="TARGET",
+        help="print a posting-ready block of 72 columns for these targets (default: all that pass "
+        "something through), and draw nothing",
+    )
+    parser.add_argument(
+        "--layout",
+        choices=list(LAYOUTS),
+        default="table",
+        help="of --mail: our table, or the 0-day robot's rows (default: table)",
+    )
     parser.add_argument(
         "--format",
         nargs="+",

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench import isolate, mountinfo, tracing
+from bench import isolate, mountinfo, tracing, tune
 
 HALF_WRITTEN = "*.part"
 
@@ -31,6 +31,12 @@ def clean(results: Path, backing: Path, *, dry_run: bool, trees: bool) -> Iterat
         if not dry_run:
             isolate.umount(path, lazy=True)
         yield f"{'would unmount' if dry_run else 'unmounted'} {path}"
+    for journal in tune.stale():
+        found = True
+        if dry_run:
+            yield from (f"would put back {entry['path']}" for entry in tune.entries(journal))
+        else:
+            yield from tune.restore(journal)
     for path in leftovers(results, backing, trees):
         found = True
         if not dry_run:

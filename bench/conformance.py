@@ -233,7 +233,7 @@ def _fields(ours: os.stat_result, atime: bool, exempt: Collection[Exemption]) ->
     for name in _FIELDS:
         if not (name == "ino" and directory and Exemption.DIRECTORY_INO in exempt):
             yield name
-    if atime:
+    if atime and not (directory and Exemption.DIRECTORY_ATIME in exempt):
         yield "atime_ns"
     if not directory:
         yield "blksize"

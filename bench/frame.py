@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from bench.model import SCHEMA, Cache, Exit, Outcome, Placement, UserError
 
@@ -28,10 +29,17 @@ TRIAL_DEFAULTS: Mapping[str, Any] = {
     "threads": 1,
     "placement": Placement.SAME.value,
     "level": "none",
+    "readdir_mode": "readdirplus",
+    "server_threads": 0,
+    "clone_fd": False,
+    "entries": 0,
     "attr_timeout": math.nan,
     "entry_timeout": math.nan,
+    "timeouts": "as asked",
     "round": 0,
     "position": 0,
+    "attempt": 0,
+    "disturbed": "",
     "started": "",
     "outcome": Outcome.FAILED.value,
     "reason": "",
@@ -46,13 +54,15 @@ TRIAL_DEFAULTS: Mapping[str, Any] = {
     "verdict": "",
     "verdict_reason": "",
     "histogram": None,
+    "attribution": None,
     "cache_how": "",
 }
 """What a trial line is read as where a key is missing or null; the schema has the meanings."""
 
 SAMPLE_COLUMNS = (
     "run", "trial", "series", "group", "row", "target", "workload", "variant", "cache", "threads",
-    "placement", "level", "attr_timeout", "entry_timeout", "round", "position", "op", "unit",
+    "placement", "level", "readdir_mode", "server_threads", "clone_fd", "entries",
+    "attr_timeout", "entry_timeout", "round", "position", "op", "unit",
     "loops", "ops_per_loop", "window", "seconds", "ns",
 )  # fmt: skip
 """Columns of the frame of samples. ``seconds`` and ``ns`` are per operation."""
@@ -67,6 +77,8 @@ class Run:
     trials: pd.DataFrame
     samples: pd.DataFrame
     problems: tuple[str, ...]
+    costs: tuple[Mapping[str, Any], ...] = ()
+    """The lines of costs.jsonl; none where the run made no cost sheet."""
 
     @property
     def name(self) -> str:
@@ -82,16 +94,18 @@ def load(path: Path) -> Run:
     columns = ["trial", "group", "row", *TRIAL_DEFAULTS]
     read = [_trial(record, number) for number, record in enumerate(records)]
     trials = pd.DataFrame(read, columns=columns)
+    trials["superseded"] = _superseded(trials)
     samples = _samples(trials, name)
     bad = int(samples["seconds"].isna().sum())
     if bad:
         problems.append(f"{bad} of {len(samples)} samples are not positive numbers: left out")
-    return Run(path, about, trials, samples, tuple(problems))
+    costs, unread = _records(path / "costs.jsonl") if (path / "costs.jsonl").exists() else ([], [])
+    return Run(path, about, trials, samples, (*problems, *unread), tuple(costs))
 
 
 def samples_and_gaps(run: Run) -> pd.DataFrame:
     """The samples, and one line without a time for each trial that failed or was skipped."""
-    gaps = run.trials[run.trials["outcome"] != Outcome.OK]
+    gaps = run.trials[(run.trials["outcome"] != Outcome.OK) | run.trials["superseded"]]
     kept = [frame for frame in (run.samples.assign(outcome="ok", reason=""), gaps) if len(frame)]
     if not kept:
         return pd.DataFrame(columns=[*SAMPLE_COLUMNS, "outcome", "reason"])
@@ -183,23 +197,48 @@ def _trial(record: Mapping[str, Any], number: int) -> dict[str, Any]:
     return trial | {"series": label, "trial": number, "row": row, "group": group}
 
 
+def _superseded(trials: pd.DataFrame) -> list[bool]:
+    """Which trials do not count: of a comparison that a round measured twice, the worse attempt.
+
+    Whole attempts are kept or left, so that what is paired was measured side by side; better is the
+    one with fewer disturbed or failed trials, and the later of two that are equal.
+    """
+    bad = (trials["disturbed"] != "") | (trials["outcome"] != Outcome.OK)
+    troubles: dict[tuple[str, int], dict[int, int]] = {}
+    keys = list(zip(trials["group"], trials["round"], trials["attempt"], strict=True))
+    for (group, number, attempt), is_bad in zip(keys, bad, strict=True):
+        attempts = troubles.setdefault((group, number), {})
+        attempts[attempt] = attempts.get(attempt, 0) + int(is_bad)
+    best = {
+        block: min((count, -attempt) for attempt, count in attempts.items())
+        for block, attempts in troubles.items()
+    }
+    return [-attempt != best[group, number][1] for group, number, attempt in keys]
+
+
 def _samples(trials: pd.DataFrame, name: str) -> pd.DataFrame:
     """One row per timed window of every trial that ended well: the trial's row, repeated."""
     values = [
-        [_positive(value) for value in trial] if outcome == Outcome.OK and trial else []
-        for outcome, trial in zip(trials["outcome"], trials["values"], strict=True)
+        _times(trial) if outcome == Outcome.OK and not old else np.empty(0)
+        for outcome, old, trial in zip(
+            trials["outcome"].tolist(), trials["superseded"].tolist(), trials["values"], strict=True
+        )
     ]
-    counts = [len(trial) for trial in values]
+    counts = np.array([trial.size for trial in values], dtype=np.intp)
     shared = [column for column in SAMPLE_COLUMNS if column in trials.columns]
     frame = trials[shared].iloc[np.repeat(np.arange(len(trials)), counts)].reset_index(drop=True)
-    frame["run"] = name
-    frame["window"] = [window for count in counts for window in range(count)]
-    frame["seconds"] = np.array([value for trial in values for value in trial], dtype=np.float64)
-    frame["ns"] = frame["seconds"] * 1e9
+    seconds = np.concatenate([*values, np.empty(0)])
+    windows = np.concatenate([np.arange(count) for count in (*counts, 0)])
+    frame = frame.assign(run=name, window=windows, seconds=seconds, ns=seconds * 1e9)
     return frame[list(SAMPLE_COLUMNS)]
 
 
-def _positive(value: object) -> float:
-    """The value if it is a time that can have been measured, else NaN."""
-    number = float(value) if isinstance(value, (int, float)) else math.nan
-    return number if number > 0 and math.isfinite(number) else math.nan
+def _times(values: list[object]) -> NDArray[np.float64]:
+    """Values as seconds; NaN for one that is no time that can have been measured."""
+    try:
+        seconds = np.array(values, dtype=np.float64)
+    except (ValueError, TypeError):
+        numbers = [value if isinstance(value, (int, float)) else math.nan for value in values]
+        seconds = np.array(numbers, dtype=np.float64)
+    seconds[~((seconds > 0) & np.isfinite(seconds))] = math.nan
+    return seconds

@@ -19,8 +19,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any
 
-from bench import isolate, plan, registry, runner, trial
-from bench.model import Clock, UserError
+from bench import foreign, isolate, plan, registry, runner, trial
+from bench.model import Clock, Outcome, Trial, UserError
 from bench.mount import spawn
 
 JOB, EVENTS = "job.json", "events.jsonl"
@@ -73,7 +73,7 @@ def main() -> int:
     """Do the job found in the shared folder named on the command line."""
     share = Path(sys.argv[1])
     job = json.loads((share / JOB).read_text())
-    settings = plan.Settings.from_json(job["settings"])
+    settings = foreign.introduce(plan.Settings.from_json(job["settings"]))
     events = Events(share)
     preload()
     try:
@@ -130,12 +130,26 @@ def round_of_trials(
     if job["conformance"]:
         broken = runner.check_targets(replace(planned, trials=left), bench, Voice(events))
         events.put("broken", targets=broken)
+    if bench.settings.cost:
+        leave_out = {*broken, *job["costed"]}
+        for record in runner.costs(replace(planned, trials=left), bench, Voice(events), leave_out):
+            events.put("cost", record=record)
     if left and bench.settings.clock == Clock.INSTRUCTIONS:
         trial.run(bench, left[0])  # the first window after a boot differs: not counted
-    for one in left:
-        events.put("begin", record=trial.header(bench, one))
-        record, pyperf_json = runner.do(bench, one, broken)
-        events.put("end", record=record, pyperf=pyperf_json)
+    records = [do(bench, one, broken, events) for one in left]
+    good = [record for record in records if record["outcome"] == Outcome.OK]
+    for one in () if bench.settings.quick else plan.repeats(left, good):
+        do(bench, one, broken, events)
+
+
+def do(
+    bench: trial.Bench, one: Trial, broken: dict[str, str], events: Events
+) -> dict[str, Any]:
+    """One trial, with the host told of its begin and end."""
+    events.put("begin", record=trial.header(bench, one))
+    record, pyperf_json = runner.do(bench, one, broken)
+    events.put("end", record=record, pyperf=pyperf_json)
+    return record
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench import kernel, runner, vm
+from bench import kernel, runner, tune, vm
 from bench.guest import EVENTS, JOB
+from bench.knobs import KNOBS
 from bench.model import Clock, Exit, Outcome, UserError
 from bench.plan import Settings
 from bench.store import RunDirectory
@@ -96,7 +97,9 @@ def start(settings: Settings, output: Path, argv: list[str], view: View) -> runn
     guests = find(settings)
     header = runner.make_header(settings, argv, {"targets": [], "kernels": []}, ())
     run = Run(settings, RunDirectory.create(output, header), view, guests)
-    return rounds(run)
+    with tune.applied(KNOBS if settings.tune else ()) as tuned:
+        run.directory.update_header(tuned=tuned)
+        return rounds(run)
 
 
 def resume(directory: RunDirectory, settings: Settings, view: View) -> runner.Result:
@@ -115,9 +118,11 @@ def rounds(run: Run) -> runner.Result:
         )
     try:
         for number in range(run.settings.trials):
-            chance = random.Random(f"{run.settings.seed}/boots/{number}")
-            for guest in chance.sample(run.guests, len(run.guests)):
-                one_round(run, guest, number)
+            boots(run, number)
+        if run.settings.precision is not None:
+            runner.until_precise(
+                run.settings, run.directory, run.view, lambda number, _wide: boots(run, number)
+            )
     except KeyboardInterrupt:
         interrupted = True
         run.view.warn(
@@ -126,6 +131,14 @@ def rounds(run: Run) -> runner.Result:
     finished = None if interrupted else runner.now()
     run.directory.update_header(finished=finished, phases=run.timer.summary())
     return runner.Result(run.directory, dict(run.counts), interrupted)
+
+
+def boots(run: Run, number: int) -> bool:
+    """One round on every kernel, in an order drawn from the seed; always more where there is time."""
+    chance = random.Random(f"{run.settings.seed}/boots/{number}")
+    for guest in chance.sample(run.guests, len(run.guests)):
+        one_round(run, guest, number)
+    return True
 
 
 def one_round(run: Run, guest: Guest, number: int) -> None:
@@ -155,7 +168,9 @@ def boot(run: Run, guest: Guest, number: int, share: Path, listener: Listener) -
     share.mkdir(parents=True, exist_ok=True)
     label = run.label_in_tables(guest)
     job = {
-        "settings": replace(run.settings, kernels=()).to_json(),
+        "settings": replace(
+            run.settings, kernels=(), tune=False, trials=max(number + 1, run.settings.trials)
+        ).to_json(),
         "kernel": label,
         "round": number,
         "done": [
@@ -163,6 +178,7 @@ def boot(run: Run, guest: Guest, number: int, share: Path, listener: Listener) -
             for record in run.directory.trials()
             if record["round"] == number and record["kernel"] == label
         ],
+        "costed": [record["target"] for record in run.directory.costs()],
         "conformance": guest.label not in run.broken,
         "broken": run.broken.get(guest.label, {}),
     }
@@ -241,7 +257,11 @@ class Listener:
         }
         known = [target for target in header["targets"] if target not in facts["targets"]]
         self.run.directory.update_header(
-            **{key: header.get(key, value) for key, value in facts.items() if key != "targets"},
+            **{
+                key: header.get(key, value)
+                for key, value in facts.items()
+                if key not in ("targets", "tuned")
+            },
             targets=[*known, *facts["targets"]],
             kernels=[*header["kernels"], entry],
             skipped=[*header["skipped"], *skipped],
@@ -258,6 +278,10 @@ class Listener:
     def on_broken(self, targets: dict[str, str]) -> None:
         """Conformance is done."""
         self.run.broken[self.guest.label] = targets
+
+    def on_cost(self, record: dict[str, Any]) -> None:
+        """A target's line of the cost sheet."""
+        self.run.directory.append_cost(record)
 
     def on_begin(self, record: dict[str, Any]) -> None:
         """A trial begins: if the guest dies now, this is the one it costs."""

@@ -14,6 +14,12 @@ from typing import Protocol
 
 SCHEMA = 1
 """Number of the layout of run.json, trials.jsonl and series/*.json; see results/README.md."""
+TWIN = ":twin"
+"""Ends the second name of a target in an A/A run."""
+
+
+LIBFUSE_EXAMPLES = "FUSE_BENCH_LIBFUSE_EXAMPLES"
+"""Environment variable with the folder of libfuse's built examples; --libfuse-examples sets it."""
 
 
 class Exit(enum.IntEnum):
@@ -148,6 +154,36 @@ class Verdict(enum.StrEnum):
     """No level of passthrough touches what this workload does: a control row."""
 
 
+class ReaddirMode(enum.StrEnum):
+    """Which listing requests a server has the kernel send (FUSE_DO_READDIRPLUS, FUSE_READDIRPLUS_AUTO)."""
+
+    READDIRPLUS = "readdirplus"
+    READDIR = "readdir"
+    AUTO = "auto"
+    """READDIRPLUS for the first buffer of a directory, READDIR where nobody looked names up since."""
+
+
+Delay = tuple[tuple[Opcode, int], ...]
+"""Opcodes whose every request a server holds back, and for how many nanoseconds."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How a server goes about its work, apart from passthrough: the axes a server can be run at.
+
+    ``threads`` is how many it answers with, 0 as many as it has CPUs; ``clone_fd`` gives each a
+    /dev/fuse descriptor of its own (FUSE_DEV_IOC_CLONE). ``delay`` is a known cost, to be found by
+    measuring; only servers with our shim (``Daemon.has_counters``) can have it.
+    """
+
+    mode: ReaddirMode = ReaddirMode.READDIRPLUS
+    threads: int = 0
+    clone_fd: bool = False
+    twin: bool = False
+    """The second of two that are alike, in a run that has to find no difference."""
+    delay: Delay = ()
+
+
 @dataclass(frozen=True)
 class DaemonOptions:
     """What the runner asks of a daemon for one mount.
@@ -162,6 +198,7 @@ class DaemonOptions:
     level: Level = Level.NONE
     readdir: bool = True
     counters: Path | None = None
+    serving: Serving = Serving()
 
 
 class Exemption(enum.StrEnum):
@@ -170,6 +207,32 @@ class Exemption(enum.StrEnum):
     DIRECTORY_INO = "directory-ino"
     """st_ino of directories: overlayfs numbers them itself where its layers are on different file
     systems (Documentation/filesystems/overlayfs.rst, "Inode properties")."""
+    DIRECTORY_ATIME = "directory-atime"
+    """Access time of directories: fuse-overlayfs reads a directory to count its links before it
+    answers for it (fuse-overlayfs(1), static_nlink), and its answer shows that reading."""
+
+
+class TimeoutControl(enum.StrEnum):
+    """Which attribute and entry timeouts a server can be told to give.
+
+    Told others, it gives its own, which are not known here: a row must not claim ours.
+    """
+
+    EACH = "each"
+    ONE = "one"
+    """One setting serves for both."""
+    ZERO = "zero"
+    """Both can be switched off, and nothing else."""
+    NONE = "none"
+
+    def holds(self, attr: float, entry: float) -> bool:
+        """Whether a server of this kind gives these timeouts, in seconds."""
+        return {
+            TimeoutControl.EACH: True,
+            TimeoutControl.ONE: attr == entry,
+            TimeoutControl.ZERO: attr == entry == 0,
+            TimeoutControl.NONE: False,
+        }[self]
 
 
 @dataclass(frozen=True)
@@ -193,16 +256,36 @@ class Daemon:
         frozenset()
     )
     has_counters: bool = False
+    python: bool = False
+    """Whether the server is written in Python: its requests cost several times what others' do."""
     companions: tuple[str, ...] = ()
     """Targets that a run brings along as comparison unless --only is given."""
     in_kernel: bool = False
     """Mounts something other than FUSE (overlayfs, a bind mount): there are no requests to count."""
     exempt: frozenset[Exemption] = frozenset()
+    modes: tuple[ReaddirMode, ...] = (ReaddirMode.READDIRPLUS,)
+    """The listing requests it can be run with, its usual ones first; none: not known."""
+    modes_why: str = "its listing requests cannot be chosen"
+    """Why it has no others."""
+    threaded: bool = False
+    """Whether the number of its threads, and clone_fd, can be chosen."""
+    timeouts: TimeoutControl = TimeoutControl.EACH
+    foreground: bool = True
+    """Whether the command is the server. Where that is not known it runs under bench/keeper.py,
+    which stays in the foreground in the place of what the command leaves in the background."""
+    missing: Callable[[], str] = lambda: ""
+    """What keeps it from being started here, and what supplies it; empty when nothing does."""
+    foreign: bool = False
+    """Made of a command line: nothing is known of what it answers."""
 
     @property
     def is_fuse(self) -> bool:
         """Whether its operations can become requests to a server."""
         return self.argv is not None and not self.in_kernel
+
+    def mode(self, serving: Serving) -> str:
+        """The listing requests of a mount in a word, for records."""
+        return serving.mode.value if self.modes else "not known"
 
 
 class Sync(enum.StrEnum):
@@ -233,6 +316,8 @@ class Context:
     entry_timeout: float
     names: int
     """Different names a storm goes round, at most."""
+    entries: int
+    """Entries of the directories a ``sized`` workload lists; 0 for every other."""
     windows: int
     """How many windows the worker will ask for on this mount, the counted one included."""
     histogram: bool = False
@@ -333,6 +418,8 @@ class Workload:
     before it is asked to open it, by a LOOKUP: such a cold row does not claim that none arrives."""
     needs: tuple[str, ...] = ()
     """Programs that must be on PATH, for rows that run real programs."""
+    sized: bool = False
+    """Whether directory size is an axis of it: it lists flat directories made for each size."""
 
 
 class Clock(enum.StrEnum):
@@ -342,6 +429,16 @@ class Clock(enum.StrEnum):
     """Nanoseconds of CLOCK_MONOTONIC."""
     INSTRUCTIONS = "instructions"
     """Executed instructions: a guest's time under qemu's icount. Never mixed with wall time."""
+
+    @property
+    def unit_ns(self) -> float:
+        """Nanoseconds of the window's clock in one unit of a value: a second, or an instruction at
+        ``-icount shift=1`` (bench.vm)."""
+        return 1e9 if self is Clock.WALL else 2.0
+
+
+Way = tuple[str, Level, bool, Serving]
+"""Daemon, level asked of it, whether listings are to be passed through, how it serves."""
 
 
 @dataclass(frozen=True)
@@ -355,6 +452,12 @@ class Target:
     daemon: str
     asked: Level
     readdir: bool = True
+    serving: Serving = Serving()
+
+    @property
+    def way(self) -> Way:
+        """What makes the target, apart from its name."""
+        return self.daemon, self.asked, self.readdir, self.serving
 
 
 @dataclass(frozen=True)
@@ -379,6 +482,14 @@ class Series:
     readdir: bool
     kernel: str = ""
     """Label of the kernel it ran on; empty for the one the runner runs on."""
+    serving: Serving = Serving()
+    entries: int = 0
+    """Directory size, for workloads that have that axis; else 0."""
+
+    @property
+    def way(self) -> Way:
+        """What makes its target, apart from the name."""
+        return self.daemon, self.asked, self.readdir, self.serving
 
     @property
     def row(self) -> str:
@@ -388,18 +499,34 @@ class Series:
     @property
     def label(self) -> str:
         """File name (without suffix) of the series, and name of its pyperf benchmark."""
-        parts = [self.workload, self.variant, self.cache.value, f"t{self.threads}", self.target]
+        return f"{self.comparison}--{self.target}"
+
+    @property
+    def comparison(self) -> str:
+        """What series that are compared with one another share: the label without the target."""
+        parts = [
+            self.workload,
+            self.variant,
+            self.cache.value,
+            f"t{self.threads}",
+            f"to{self.attr_timeout:g}-{self.entry_timeout:g}",
+            f"n{self.entries}" if self.entries else "",
+        ]
         return "--".join(part for part in parts if part)
 
 
 @dataclass(frozen=True)
 class Trial:
-    """One line of the plan: which series, which round, and when in the round it comes."""
+    """One line of the plan: which series, which round, and when in the round it comes.
+
+    ``attempt`` is 1 for what is measured again because something else disturbed the first.
+    """
 
     series: Series
     round: int
     position: int
     seed: int
+    attempt: int = 0
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,21 @@ import errno
 import os
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from bench import isolate, labkernel, mountinfo, syscalls
+from bench import isolate, labkernel, mountinfo, serverpid, syscalls
 from bench.model import Daemon, DaemonOptions
 
+KEEPER = Path(__file__).with_name("keeper.py")
+WORDS_BYTES = 1 << 14
+"""Of a log, how much of its end is looked at for a daemon's last words."""
+LOG_BYTES = 1 << 20
+"""Of what a daemon prints on one mount, how much is kept."""
 READY_TIMEOUT_S = 20.0
 UNMOUNT_TIMEOUT_S = 10.0
 POLL_S = 0.002
@@ -61,6 +67,8 @@ class Mount:
         self.connection = -1
         self.process: isolate.Child | None = None
         self._log: Path | None = None
+        self._before: frozenset[int] = frozenset()
+        """Numbers of the mounts there were before this one."""
 
     @property
     def root(self) -> Path:
@@ -77,21 +85,43 @@ class Mount:
         self.mountpoint.mkdir(exist_ok=True)
         labkernel.select(self.options.level)
         self._log = log
+        self._before = frozenset(entry.id for entry in mountinfo.table())
         argv = self.daemon.argv(self.backing, self.mountpoint, self.options)
+        if not self.daemon.foreground:
+            argv = [sys.executable, "-I", "-S", str(KEEPER), *argv]
         with log.open("ab") as stderr:
             try:
                 self.process = self.start(argv, cpus, stderr)
             except OSError as error:
                 raise TrialError(f"{self.daemon.name} cannot be started: {error}") from None
+        entry = self._mounted(tick)
+        if entry.is_fuse:
+            self.connection = entry.connection
+        elif self.daemon.is_fuse:
+            raise TrialError(f"{self.daemon.name} mounted {entry.fstype}, not a FUSE file system")
+
+    def _mounted(self, tick: Callable[[], None]) -> mountinfo.MountEntry:
+        """Wait for the mount; raises TrialError when the daemon ends first, or takes too long."""
         deadline = time.monotonic() + self.patience * READY_TIMEOUT_S
         while (entry := mountinfo.find(self.mountpoint)) is None:
             self._still_alive("before it had mounted")
             if time.monotonic() > deadline:
-                raise TrialError(f"{self.daemon.name} did not mount within {READY_TIMEOUT_S:.0f} s")
+                raise TrialError(
+                    f"{self.daemon.name} did not mount within {READY_TIMEOUT_S:.0f} s"
+                    f"{self._elsewhere()}{self._last_words()}"
+                )
             tick()
             time.sleep(POLL_S)
-        if entry.is_fuse:
-            self.connection = entry.connection
+        return entry
+
+    @property
+    def server(self) -> int:
+        """The process that serves the mount; 0 where there is none."""
+        if self.process is None:
+            return 0
+        if self.daemon.foreground:
+            return self.process.pid
+        return serverpid.serving(self.process.pid, self.connection)
 
     def check_alive(self) -> None:
         """Raise TrialError when the daemon has died."""
@@ -105,9 +135,10 @@ class Mount:
         """
         if self.process is None:
             return None
-        usage = server_usage(self.process.pid)
+        usage = server_usage(self.server)
         trouble = self._unmount()
         status = self._wait()
+        self._tidy()
         if trouble:
             raise TrialError(trouble)
         if status is None:
@@ -125,11 +156,14 @@ class Mount:
         self.silence()
         if self.process is not None:
             isolate.umount(self.mountpoint, lazy=True)
+            self._tidy()
 
     def silence(self) -> None:
         """End the daemon and every request that waits for it, so that its clients can be ended."""
         abort_connection(self.connection)
         if self.process is not None and self.process.poll() is None:
+            if not self.daemon.foreground:
+                serverpid.kill_below(self.process.pid)
             self.process.kill()
             self.process.wait()
 
@@ -155,16 +189,45 @@ class Mount:
         status = self.process.poll()
         if status is not None:
             raise TrialError(
-                f"{self.daemon.name} {describe_exit(status)} {when}{self._last_words()}"
+                f"{self.daemon.name} {describe_exit(status)} {when}{self._elsewhere()}"
+                f"{self._last_words()}"
             )
+
+    def _strays(self) -> list[mountinfo.MountEntry]:
+        """FUSE mounts made since ours was asked for, elsewhere; in this namespace only we make any."""
+        return [
+            entry
+            for entry in mountinfo.table()
+            if entry.is_fuse
+            and entry.id not in self._before
+            and entry.connection != self.connection
+        ]
+
+    def _tidy(self) -> None:
+        """What else a daemon may have left: mounts elsewhere, more words than anybody reads."""
+        for entry in self._strays():
+            isolate.umount(entry.mountpoint, lazy=True)
+        if self._log is not None and self._log.stat().st_size > LOG_BYTES:
+            os.truncate(self._log, LOG_BYTES)
+
+    def _elsewhere(self) -> str:
+        """What it has mounted in the place of what it was told to, in words."""
+        return "".join(f", but mounted on {entry.mountpoint}" for entry in self._strays()[:1])
 
     def _last_words(self) -> str:
         """The last line the daemon logged, for the one line a person sees."""
         if self._log is None:
             return ""
-        lines = self._log.read_text(errors="replace").strip().splitlines()
+        with self._log.open("rb") as file:
+            file.seek(max(0, self._log.stat().st_size - WORDS_BYTES))
+            lines = file.read().decode(errors="replace").strip().splitlines()
         words = [line for line in lines if not line.startswith("{")]
-        return f": {words[-1].strip()[:200]}" if words else ""
+        return f": {printable(words[-1])}" if words else ""
+
+
+def printable(text: str) -> str:
+    """A line of a stranger's output, fit for a terminal: at most 200 characters, none of control."""
+    return "".join(one if one.isprintable() else "?" for one in text.strip()[:200])
 
 
 def describe_exit(status: int) -> str:
@@ -198,14 +261,21 @@ def abort_connection(connection: int) -> None:
         os.close(control)
 
 
+def cpu_times(pid: int) -> tuple[float, float]:
+    """User and system seconds of all threads of a process, in ticks of its clock (proc_pid_stat(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    tick = os.sysconf("SC_CLK_TCK")
+    return int(fields[11]) / tick, int(fields[12]) / tick
+
+
 def server_usage(pid: int) -> tuple[int, float]:
     """Resident KiB and CPU seconds of a process, from /proc; zeros when it is gone."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        cpu_s = sum(cpu_times(pid))
     except OSError:
         return 0, 0.0
     rss = next(
         (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), 0
     )
-    return rss, (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return rss, cpu_s

@@ -80,8 +80,14 @@ def choose(
     online_cpus: Collection[int],
     threads: int = 1,
     siblings: Mapping[int, Collection[int]] | None = None,
+    *,
+    servers: int = 1,
 ) -> Plan:
     """Roles on the given CPUs for a client of ``threads`` threads.
+
+    ``same`` gives client and daemon as many CPUs together as the client has threads, so that a
+    storm of two threads tells what a second CPU brings. ``split`` gives each its own: the client as
+    many as it has threads, the daemon up to ``servers``, as far as the client leaves them.
 
     The measured pair takes the highest CPUs, because CPU 0 gets most interrupts. ``siblings``
     (see smt_siblings) lets split avoid two hardware threads of one core. Raises ValueError for
@@ -99,31 +105,43 @@ def choose(
         return Plan(Placement.SAME, cpus, cpus, cpus, note)
     if mode is Placement.SAME:
         return _same(cpus, threads)
-    return _split(cpus, threads, siblings or {})
+    return _split(cpus, threads, servers, siblings or {})
 
 
 def _same(cpus: tuple[int, ...], threads: int) -> Plan:
-    note = f"{threads} client threads share one CPU with the daemon" if threads > 1 else ""
-    return Plan(Placement.SAME, cpus[-1:], cpus[-1:], cpus[:-1], note)
+    shared = cpus[-threads:]
+    notes = _crowded(threads, shared)
+    runner = cpus[: -len(shared)]
+    if not runner:
+        runner = cpus[:1]
+        notes.append("the runner shares a CPU with them (it sleeps during a window)")
+    return Plan(Placement.SAME, shared, shared, runner, "; ".join(notes))
 
 
-def _split(cpus: tuple[int, ...], threads: int, siblings: Mapping[int, Collection[int]]) -> Plan:
-    daemon = cpus[-1]
-    others = cpus[:-1]
-    own_core = [cpu for cpu in others if cpu not in siblings.get(daemon, ())]
+def _crowded(threads: int, cpus: Collection[int]) -> list[str]:
+    return [f"{threads} client threads on {len(cpus)} CPUs"] if len(cpus) < threads else []
+
+
+def _split(
+    cpus: tuple[int, ...], threads: int, servers: int, siblings: Mapping[int, Collection[int]]
+) -> Plan:
+    # The client comes first: a daemon's thread without a CPU of its own waits for one.
+    daemon = cpus[-max(1, min(servers, len(cpus) - threads)) :]
+    others = cpus[: -len(daemon)]
+    taken = {sibling for cpu in daemon for sibling in siblings.get(cpu, ())}
+    own_core = [cpu for cpu in others if cpu not in taken]
     notes = []
     if not own_core:
         notes.append("client and daemon are hardware threads of one core")
     # Highest first: CPU 0 is the last to be taken.
     candidates = (own_core or list(others))[::-1]
     client = tuple(sorted(candidates[:threads]))
-    if len(client) < threads:
-        notes.append(f"{threads} client threads on {len(client)} CPUs")
+    notes += _crowded(threads, client)
     runner = tuple(cpu for cpu in others if cpu not in client)
     if not runner:
         runner = client
         notes.append("the runner shares the client's CPU (it sleeps during a window)")
-    return Plan(Placement.SPLIT, client, (daemon,), runner, "; ".join(notes))
+    return Plan(Placement.SPLIT, client, daemon, runner, "; ".join(notes))
 
 
 def pin(pid: int, cpus: Collection[int]) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from bench import registry
+from bench import axes, registry
+from bench.axes import Row, Skipped
 from bench.model import (
     Cache,
     Clock,
@@ -16,23 +17,16 @@ from bench.model import (
     DaemonOptions,
     Level,
     Placement,
+    ReaddirMode,
     Series,
-    Shape,
     Sync,
     Target,
     Trial,
     UserError,
-    Workload,
 )
 
 GUEST: dict[str, Any] = {"tree": "tiny", "values": 3, "names": 100, "conformance": 400}
 """What differs by default in a guest: emulated, everything takes ten to thirty times as long."""
-
-
-LEAPS = (
-    "a real program is loaded from the host, and while a guest waits for the host its instruction "
-    "clock leaps: no number of it would mean anything"
-)
 
 
 @dataclass(frozen=True)
@@ -45,6 +39,10 @@ class Settings:
     """
 
     daemons: tuple[str, ...] = ("passthrough",)
+    foreign: tuple[str, ...] = ()
+    """``NAME[:LEVEL]=COMMAND`` of daemons that have no file (bench.foreign)."""
+    libfuse_examples: str = ""
+    """Folder of libfuse's built examples, where they are not on PATH."""
     only: bool = False
     workloads: tuple[str, ...] = ()
     tree: str = "small"
@@ -60,11 +58,31 @@ class Settings:
     placement: str = Placement.SAME.value
     attr_timeout: float | None = None
     entry_timeout: float | None = None
+    timeouts: tuple[str, ...] = (axes.OWN,)
+    """Cache timeouts every row is made with: ``own`` (each workload's), or as axes.parse_timeouts."""
     levels: tuple[str, ...] = (Level.ATTACH_LOOKUP.value,)
     readdir: tuple[bool, ...] = (True,)
     threads: tuple[int, ...] = (1,)
+    entries: tuple[int, ...] = (1000,)
+    """Directory sizes of workloads that have them as an axis."""
+    modes: tuple[str, ...] = (ReaddirMode.READDIRPLUS.value,)
+    """Listing requests of servers that can be run with several."""
+    server_threads: tuple[int, ...] = (0,)
+    clone_fd: tuple[bool, ...] = (False,)
+    delays: tuple[str, ...] = ()
+    """``OPCODE=TIME``: each is one more target of every daemon that can hold requests back."""
     sync: str = Sync.AS_STAT.value
     histogram: bool = False
+    attribution: bool = False
+    """Whether every trial is to say, in a pass of its own, where an operation's time goes."""
+    precision: float | None = None
+    """Relative half width that every interval of a ratio shall have; None: ``trials`` rounds."""
+    max_time_s: float = 3600.0
+    """After this long no round is added for the sake of precision."""
+    tune: bool = False
+    """Whether the machine's knobs are set for the run (bench.tune)."""
+    cost: bool = False
+    """Whether to make the cost sheet, ahead of the trials."""
     seed: int = 0
     quick: bool = False
     kernels: tuple[str, ...] = ()
@@ -72,6 +90,12 @@ class Settings:
     clock: str = Clock.WALL.value
     memory_mb: int = 2048
     """Of a guest."""
+    matrix: str = ""
+    """Name of the matrix that the parts are of."""
+    parts: tuple[Mapping[str, Any], ...] = ()
+    """Each a set of axes in the place of these; the run is the union of all. None: these alone."""
+    twins: bool = False
+    """Whether every target is measured under two names: an A/A run, which has to find nothing."""
 
     def to_json(self) -> dict[str, Any]:
         """A plain object."""
@@ -85,16 +109,17 @@ class Settings:
             raise UserError(
                 f"run.json has settings this version does not know: {', '.join(unknown)}"
             )
-        tuples = {key: tuple(value) for key, value in raw.items() if isinstance(value, list)}
-        return cls(**{**raw, **tuples})
+        parts = tuple(_with_tuples(part) for part in raw.get("parts", ()))
+        return cls(**{**_with_tuples(raw), "parts": parts})
+
+    def each(self) -> tuple[Settings, ...]:
+        """The settings of every part, itself where there are none; rounds at most its own."""
+        made = [replace(self, **{"parts": (), "only": True, **part}) for part in self.parts]
+        return tuple(replace(one, trials=min(one.trials, self.trials)) for one in made) or (self,)
 
 
-@dataclass(frozen=True)
-class Skipped:
-    """A row that was never planned, and why."""
-
-    what: str
-    reason: str
+def _with_tuples(raw: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
 
 
 @dataclass(frozen=True)
@@ -107,32 +132,11 @@ class Plan:
 
 
 def targets(settings: Settings) -> list[Target]:
-    """Every daemon asked for and, unless ``only``, those it brings along, at every level asked for.
-
-    In table order. A daemon that speaks one level, or is asked for one, is one target of its name.
+    """Every daemon asked for and, unless ``only``, those it brings along, at every level and in
+    every way asked for. In table order.
     """
-    names = list(settings.daemons)
-    if not settings.only:
-        names += [
-            friend for name in settings.daemons for friend in registry.daemon(name).companions
-        ]
-    daemons = [registry.daemon(name) for name in sorted(set(names), key=registry.target_rank)]
-    return [target for daemon in daemons for target in _targets_of(daemon, settings)]
-
-
-def _targets_of(daemon: Daemon, settings: Settings) -> list[Target]:
-    if len(daemon.levels) == 1:
-        return [Target(daemon.name, daemon.name, daemon.levels[0])]
-    asked = [Level(level) for level in settings.levels]
-    found = []
-    for level in sorted(asked, key=lambda level: level.rank):
-        listing = settings.readdir if level.rank >= Level.ATTACH_GETATTR.rank else (True,)
-        for readdir in listing:
-            parts = [daemon.name]
-            parts += [level.value] if len(asked) > 1 else []
-            parts += ["no-readdir"] if not readdir else []
-            found.append(Target(":".join(parts), daemon.name, level, readdir))
-    return found
+    named, _skipped = axes.targets(settings.each())
+    return axes.union(named)
 
 
 def level_in_force(daemon: Daemon, kernel: Level, asked: Level) -> Level:
@@ -156,31 +160,89 @@ class Ground:
 
 
 def make(settings: Settings, ground: Ground) -> Plan:
-    """Lay out targets x workloads x rounds.
+    """Lay out targets x rows x rounds, over all parts.
 
-    In a round every workload comes once, in shuffled order; its targets follow one another, in
-    shuffled order too, so that what is compared is measured side by side. The seed decides both.
-    Of several levels asked for, those this kernel does not give are left out with the reason; one
-    level alone is lowered to what there is.
+    In a round every row comes once, in shuffled order; its targets follow one another, in shuffled
+    order too, so that what is compared is measured side by side. The seed decides both. Of several
+    levels asked for, those this kernel does not give are left out with the reason; one level alone
+    is lowered to what there is.
     """
-    skipped: list[Skipped] = []
-    rows = [
-        row for row in _rows(settings, ground.refusals, skipped) if _programs_there(row[0], skipped)
-    ]
-    chosen = [target for target in targets(settings) if _given(target, settings, ground, skipped)]
+    grids, given, skipped = _table(settings, ground)
     trials: list[Trial] = []
     for number in range(settings.trials):
-        trials += _round(settings, ground, rows, chosen, number)
-    return Plan(tuple(trials), tuple(skipped), tuple(chosen))
+        trials += _round(settings, ground, _together(grids, number), number)
+    used = {one.series.way for one in trials}
+    chosen = tuple(target for target in given if target.way in used)
+    return Plan(tuple(trials), tuple(dict.fromkeys(skipped)), chosen)
 
 
-def _given(target: Target, settings: Settings, ground: Ground, skipped: list[Skipped]) -> bool:
-    given = level_in_force(registry.daemon(target.daemon), ground.level, target.asked)
-    if given is target.asked or len(settings.levels) == 1:
+def one_round(settings: Settings, ground: Ground, number: int) -> list[Trial]:
+    """Round ``number`` of every part's rows, which may lie beyond the rounds of the plan."""
+    grids, _, _ = _table(settings, ground)
+    longer = [(replace(part, trials=number + 1), rows, own) for part, rows, own in grids]
+    return _round(settings, ground, _together(longer, number), number)
+
+
+Grid = tuple[Settings, Sequence[Row], Sequence[Target]]
+
+
+def _table(settings: Settings, ground: Ground) -> tuple[list[Grid], list[Target], list[Skipped]]:
+    """Rows and targets of every part, all targets that this kernel gives, and what is left out."""
+    parts = settings.each()
+    named, skipped = axes.targets(parts)
+    every = axes.union(named)
+    given = [
+        target
+        for target in every
+        if _startable(target, ground, skipped) and _given(target, every, ground, skipped)
+    ]
+    grids: list[Grid] = [
+        (part, axes.rows(part, ground.refusals, skipped), [one for one in own if one in given])
+        for part, own in zip(parts, named, strict=True)
+    ]
+    for _, rows, own in grids:
+        skipped += [
+            Skipped(f"{row.workload.name} on {display_name(target, ground)}", axes.NOT_HELD)
+            for row, target in itertools.product(rows, own)
+            if not axes.held(row, target)
+        ]
+    return grids, given, skipped
+
+
+def _startable(target: Target, ground: Ground, skipped: list[Skipped]) -> bool:
+    reason = registry.daemon(target.daemon).missing()
+    if reason:
+        skipped.append(Skipped(display_name(target, ground), reason))
+    return not reason
+
+
+def _together(grids: Sequence[Grid], number: int) -> dict[Row, list[Target]]:
+    """The rows of a round, each with the targets that any part measures it on."""
+    cells: dict[Row, list[Target]] = {}
+    for part, rows, chosen in grids:
+        if number < part.trials:
+            for row in rows:
+                able = [target for target in chosen if axes.held(row, target)]
+                cells[row] = axes.union([cells.get(row, []), able])
+    return cells
+
+
+def _given(target: Target, every: Sequence[Target], ground: Ground, skipped: list[Skipped]) -> bool:
+    reason = why_lower(registry.daemon(target.daemon), target.asked, ground)
+    alone = len({one.asked for one in every if one.daemon == target.daemon}) == 1
+    if not reason or alone:
         return True
-    reason = f"this kernel gives {ground.level}"
-    skipped.append(Skipped(display_name(target, ground), f"{reason}: {ground.why}"))
+    skipped.append(Skipped(display_name(target, ground), reason))
     return False
+
+
+def why_lower(daemon: Daemon, asked: Level, ground: Ground) -> str:
+    """Why a daemon works at a lower level than was asked for; empty when it does not."""
+    if level_in_force(daemon, ground.level, asked) is asked:
+        return ""
+    if asked.rank > ground.level.rank:
+        return f"this kernel gives {ground.level}: {ground.why}"
+    return f"{daemon.name} passes nothing through above level {daemon.levels[-1]}"
 
 
 def display_name(target: Target, ground: Ground) -> str:
@@ -188,86 +250,71 @@ def display_name(target: Target, ground: Ground) -> str:
     return f"{target.name}@{ground.kernel}" if ground.kernel else target.name
 
 
-def timeouts(workload: Workload, settings: Settings) -> tuple[float, float]:
-    """(attr, entry) timeout of a workload's mounts in seconds."""
-    own = workload.timeouts
-    attr, entry = (own.attr, own.entry) if own else (0.0, 0.0)
-    if own and workload.timeouts_fixed:
-        return attr, entry
-    asked_attr, asked_entry = settings.attr_timeout, settings.entry_timeout
-    return (
-        attr if asked_attr is None else asked_attr,
-        entry if asked_entry is None else asked_entry,
+def options(series: Series) -> DaemonOptions:
+    """What the daemon of a series is asked for (without its counters file)."""
+    return DaemonOptions(
+        series.attr_timeout,
+        series.entry_timeout,
+        series.level,
+        series.readdir,
+        serving=series.serving,
     )
 
 
-def options(series: Series) -> DaemonOptions:
-    """What the daemon of a series is asked for (without its counters file)."""
-    return DaemonOptions(series.attr_timeout, series.entry_timeout, series.level, series.readdir)
-
-
-Row = tuple[Workload, str, Cache, int]
-
-
-def _rows(
-    settings: Settings, cache_refusals: Mapping[Cache, str], skipped: list[Skipped]
-) -> list[Row]:
-    rows: list[Row] = []
-    for workload, variant in registry.rows(settings.workloads):
-        cache = Cache(settings.cache) if settings.cache else workload.caches[0]
-        name = registry.row_name(workload, variant)
-        if settings.clock == Clock.INSTRUCTIONS and workload.needs:
-            skipped.append(Skipped(name, LEAPS))
-        elif cache not in workload.caches:
-            able = ", ".join(workload.caches)
-            skipped.append(Skipped(name, f"has no cache state {cache.value} (it has {able})"))
-        elif cache in cache_refusals:
-            skipped.append(Skipped(name, cache_refusals[cache]))
-        else:
-            rows += [(workload, variant, cache, count) for count in _threads(workload, settings)]
-    return rows
-
-
-def _threads(workload: Workload, settings: Settings) -> Sequence[int]:
-    """Only storms can be shared out over threads."""
-    return settings.threads if workload.shape is Shape.REPEAT else (1,)
-
-
-def _programs_there(workload: Workload, skipped: list[Skipped]) -> bool:
-    missing = [program for program in workload.needs if shutil.which(program) is None]
-    if missing:
-        skipped.append(Skipped(workload.name, f"not installed: {', '.join(missing)}"))
-    return not missing
-
-
 def _round(
-    settings: Settings, ground: Ground, rows: Sequence[Row], chosen: Sequence[Target], number: int
+    settings: Settings, ground: Ground, cells: Mapping[Row, Sequence[Target]], number: int
 ) -> list[Trial]:
     chance = random.Random(f"{settings.seed}/{number}")
     trials: list[Trial] = []
-    for row in chance.sample(rows, len(rows)):
+    for row in chance.sample(list(cells), len(cells)):
         seed = chance.getrandbits(31)  # one for all targets: they visit the same names
-        for target in chance.sample(chosen, len(chosen)):
+        for target in chance.sample(cells[row], len(cells[row])):
             series = _series(settings, ground, row, target)
             trials.append(Trial(series, number, len(trials), seed))
     return trials
 
 
 def _series(settings: Settings, ground: Ground, row: Row, target: Target) -> Series:
-    workload, variant, cache, threads = row
-    attr, entry = timeouts(workload, settings)
     return Series(
         target=display_name(target, ground),
         daemon=target.daemon,
-        workload=workload.name,
-        variant=variant,
-        cache=cache,
-        attr_timeout=attr,
-        entry_timeout=entry,
-        threads=threads,
+        workload=row.workload.name,
+        variant=row.variant,
+        cache=row.cache,
+        attr_timeout=row.timeouts.attr,
+        entry_timeout=row.timeouts.entry,
+        threads=row.threads,
         placement=Placement(settings.placement),
         level=level_in_force(registry.daemon(target.daemon), ground.level, target.asked),
         asked=target.asked,
         readdir=target.readdir,
         kernel=ground.kernel,
+        serving=target.serving,
+        entries=row.entries,
+    )
+
+
+def repeats(trials: Sequence[Trial], records: Iterable[Mapping[str, Any]]) -> tuple[Trial, ...]:
+    """What to measure again at the end: every comparison of a round in which a trial was disturbed.
+
+    All of its targets, side by side: a repeat beside old measurements of the others would pair what
+    was not measured together. Nothing when more than half of the trials were disturbed (the machine
+    is not quiet, and would disturb the repeats too), and nothing twice.
+    """
+    known = {(one.series.label, one.round): one for one in trials}
+    lines = [line for line in records if (line["series"], line["round"]) in known]
+    first = [line for line in lines if not line["attempt"]]
+    disturbed = [line for line in first if line["disturbed"]]
+    if 2 * len(disturbed) > len(first):
+        return ()
+    done = {(line["series"], line["round"]) for line in lines if line["attempt"]}
+    blocks = {
+        (known[line["series"], line["round"]].series.comparison, line["round"])
+        for line in disturbed
+    }
+    return tuple(
+        replace(one, attempt=1)
+        for one in trials
+        if (one.series.comparison, one.round) in blocks
+        and (one.series.label, one.round) not in done
     )

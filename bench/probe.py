@@ -20,6 +20,7 @@ from bench import fuseabi, labkernel, syscalls
 from bench.model import Exit, Level, Opcode, UserError
 from bench.rawfuse import DEVICE, RawOptions, RawServer
 
+ENABLE_URING = Path("/sys/module/fuse/parameters/enable_uring")
 _NAMES = ("one", "two", "three")
 _CONTENT = b"seen through the backing file"
 
@@ -439,10 +440,12 @@ def io_uring(offered: int) -> str:
     if offered & fuseabi.FUSE_OVER_IO_URING:
         return "offered"
     try:
-        state = Path("/sys/module/fuse/parameters/enable_uring").read_text().strip()
+        state = ENABLE_URING.read_text().strip()
     except OSError:
         return "not in this kernel (CONFIG_FUSE_IO_URING, Linux 6.14)"
-    return f"not offered: enable_uring is {state} (/sys/module/fuse/parameters/enable_uring)"
+    if state == "Y":
+        return "not offered, although enable_uring is Y"
+    return f"not offered: enable_uring is {state}: echo 1 > {ENABLE_URING}"
 
 
 def libfuse() -> str:

@@ -10,7 +10,7 @@ from functools import cache
 from types import ModuleType
 from typing import NoReturn
 
-from bench.model import Daemon, UserError, Workload
+from bench.model import Daemon, Exit, UserError, Workload
 
 TARGET_ORDER = (
     "native",
@@ -58,6 +58,22 @@ def target_rank(name: str) -> tuple[int, str]:
 def daemon(name: str) -> Daemon:
     """The daemon of that name; raises UserError with the nearest name."""
     return daemons().get(name) or _unknown("daemon", name, daemons())
+
+
+def startable(name: str) -> Daemon:
+    """The daemon of that name; raises UserError (exit 3) where it cannot be started here."""
+    found = daemon(name)
+    if reason := found.missing():
+        raise UserError(f"{name}: {reason}", Exit.NOTHING)
+    return found
+
+
+def add(made: Daemon) -> None:
+    """Make a daemon known that has no file; raises UserError where its name is taken by another."""
+    known = daemons().setdefault(made.name, made)
+    if not known.foreign:
+        raise UserError(f"there is a daemon called {made.name!r} already: choose another name")
+    daemons()[made.name] = made
 
 
 def rows(names: Iterable[str]) -> list[tuple[Workload, str]]:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from bench import (
+    aside,
     backing,
     conformance,
+    cost,
     environment,
+    foreign,
     isolate,
+    knobs,
     labkernel,
     placement,
     plan,
@@ -24,10 +33,12 @@ from bench import (
     registry,
     tracing,
     trial,
+    tune,
 )
+from bench.axes import Skipped
+from bench.knobs import KNOBS
 from bench.model import (
     Daemon,
-    DaemonOptions,
     Exit,
     Level,
     Outcome,
@@ -37,7 +48,7 @@ from bench.model import (
     Trial,
     UserError,
 )
-from bench.mount import Mount, TrialError
+from bench.mount import TrialError
 from bench.plan import Plan, Settings
 from bench.store import RunDirectory
 
@@ -66,7 +77,6 @@ class Voice(Protocol):
 
 CONFORMANCE_SAMPLE = 200
 """Files asked for twice with every timeout at 0: the second time is what passthrough answers."""
-FOREVER_S = 3600.0
 
 
 @dataclass
@@ -124,15 +134,17 @@ def start(settings: Settings, output: Path | None, argv: list[str], view: View) 
     with prepared(settings, view, clock) as (bench, ground):
         planned = plan.make(settings, ground)
         refuse_empty(planned)
+        for item in planned.skipped:
+            view.say(f"skipped {item.what}: {item.reason}")
         header = make_header(settings, argv, facts(bench, planned), planned.skipped)
         run = RunDirectory.create(output or default_output(), header)
-        return go(run, planned, bench, view, clock)
+        return go(run, ground, planned, bench, view, clock)
 
 
 def resume(run: RunDirectory, view: View) -> Result:
     """Finish a run: do the trials of its plan that have no line yet."""
     header = run.header()
-    settings = Settings.from_json(header["settings"])
+    settings = foreign.introduce(Settings.from_json(header["settings"]))
     if settings.kernels:
         from bench import guests
 
@@ -141,9 +153,9 @@ def resume(run: RunDirectory, view: View) -> Result:
     with prepared(settings, view, clock) as (bench, ground):
         planned = plan.make(settings, ground)
         refuse_other_machine(header, facts(bench, planned))
-        left = not_done(planned.trials, run)
-        view.say(f"resuming {run.path.name}: {len(left)} of {len(planned.trials)} trials to do")
-        return go(run, replace(planned, trials=left), bench, view, clock)
+        left = len(not_done(planned.trials, run))
+        view.say(f"resuming {run.path.name}: {left} of {len(planned.trials)} trials to do")
+        return go(run, ground, planned, bench, view, clock)
 
 
 def not_done(trials: tuple[Trial, ...], run: RunDirectory) -> tuple[Trial, ...]:
@@ -187,32 +199,41 @@ def prepared(
         with clock("tree"), view.building(settings.tree) as progress:
             filled = backing.fill(directory, spec, progress, git=wants_git(settings))
         stack.enter_context(tracing.keep_tracepoint())
+        tuned = stack.enter_context(tune.applied(KNOBS if settings.tune else ()))
         latency = stack.enter_context(placement.hold_cpu_dma_latency())
         cpus = place(settings)
         stack.callback(os.sched_setaffinity, 0, os.sched_getaffinity(0))
-        placement.pin(0, cpus.runner)
+        placement.pin(0, cpus[1].runner)
         bench = make_bench(settings, filled, cpus, ability, latency, view)
+        bench.tuned = tuned
         why = "; ".join(ability.reasons)
         yield bench, plan.Ground(ability.level, why, filled.cache_refusals(), kernel)
 
 
 def wants_git(settings: Settings) -> bool:
     """Whether a workload of the run needs the generated repository."""
-    return any("git" in workload.needs for workload, _ in registry.rows(settings.workloads))
+    wanted = [row for part in settings.each() for row in registry.rows(part.workloads)]
+    return any("git" in workload.needs for workload, _ in wanted)
 
 
-def place(settings: Settings) -> placement.Plan:
-    """CPUs for client, daemon and runner, among those this process may use."""
+def place(settings: Settings) -> dict[int, placement.Plan]:
+    """CPUs for client, daemon and runner, among those this process may use, by client threads."""
     usable = placement.usable_cpus()
-    return placement.choose(
-        Placement(settings.placement), usable, max(settings.threads), placement.smt_siblings(usable)
-    )
+    siblings = placement.smt_siblings(usable)
+    parts = settings.each()
+    servers = max(1, *(count for part in parts for count in part.server_threads))
+    return {
+        threads: placement.choose(
+            Placement(settings.placement), usable, threads, siblings, servers=servers
+        )
+        for threads in sorted({1, *(count for part in parts for count in part.threads)})
+    }
 
 
 def make_bench(
     settings: Settings,
     filled: backing.Backing,
-    cpus: placement.Plan,
+    cpus: dict[int, placement.Plan],
     ability: probe.KernelAbility,
     latency: str,
     view: Voice,
@@ -231,7 +252,8 @@ def make_bench(
         tree=spec.as_mapping(),
         paths=paths,
         logs=Path(),
-        cpus=cpus,
+        cpus=cpus[1],
+        crowds={threads: plan for threads, plan in cpus.items() if threads > 1},
         ability=ability,
         filled=filled,
         latency=latency,
@@ -250,28 +272,123 @@ def warmer(filled: backing.Backing) -> Callable[[], None]:
     return lambda: (opdriver.walk(os.fsencode(filled.path), stat=True), None)[1]
 
 
-def go(run: RunDirectory, planned: Plan, bench: trial.Bench, view: View, clock: Timer) -> Result:
-    """Conformance, then every trial; the run's directory is right after each of them."""
+def go(
+    run: RunDirectory,
+    ground: plan.Ground,
+    planned: Plan,
+    bench: trial.Bench,
+    view: View,
+    clock: Timer,
+) -> Result:
+    """Conformance, then every trial that has no line yet; the directory is right after each of them.
+
+    Then what was disturbed, once more, and more rounds until the precision asked for is reached.
+    """
     bench.logs = run.path / "logs"
-    counts: dict[str, int] = {}
+    work = Work(run, bench, view, clock)
     interrupted = False
     try:
         with clock("conformance"):
-            broken = check_targets(planned, bench, view)
-        with view.trials(len(planned.trials)) as progress:
-            for one in planned.trials:
-                progress.begin(one)
-                with clock("trials"):
-                    record, pyperf_json = do(bench, one, broken)
-                keep(run, record, pyperf_json)
-                counts[record["outcome"]] = counts.get(record["outcome"], 0) + 1
-                progress.end(record)
+            work.broken = check_targets(planned, bench, view)
+        if bench.settings.cost:
+            with clock("cost"):
+                sheet(run, planned, bench, view, work.broken)
+        work.all(not_done(planned.trials, run))
+        work.again(planned.trials)
+        if bench.settings.precision is not None:
+            until_precise(bench.settings, run, view, partial(work.another, ground))
     except KeyboardInterrupt:
         interrupted = True
         view.warn(f"interrupted; finish it with: python -m bench run --resume {run.path}")
     finished = None if interrupted else now()
     run.update_header(finished=finished, phases=clock.summary())
-    return Result(run, counts, interrupted)
+    return Result(run, work.counts, interrupted)
+
+
+@dataclass
+class Work:
+    """Trials as they are done: one after another, each on disk before the next begins."""
+
+    run: RunDirectory
+    bench: trial.Bench
+    view: View
+    clock: Timer
+    broken: dict[str, str] = field(default_factory=dict)
+    """Targets whose answers differ from the backing, and how."""
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def all(self, trials: Sequence[Trial]) -> None:
+        """These, in this order."""
+        with self.view.trials(len(trials)) as progress:
+            for one in trials:
+                progress.begin(one)
+                with self.clock("trials"):
+                    record, pyperf_json = do(self.bench, one, self.broken)
+                keep(self.run, record, pyperf_json)
+                self.counts[record["outcome"]] += 1
+                progress.end(record)
+
+    def another(self, ground: plan.Ground, number: int, wide: Collection[str]) -> bool:
+        """One more round of these comparisons; whether there was anything to do."""
+        more = plan.one_round(self.bench.settings, ground, number)
+        more = [one for one in more if one.series.comparison in wide]
+        self.all(more)
+        self.again(more)
+        return bool(more)
+
+    def again(self, trials: Sequence[Trial]) -> None:
+        """Of these, what was disturbed: once more, with what it is compared with."""
+        if self.bench.settings.quick:
+            return
+        ours = {(one.series.label, one.round) for one in trials}
+        records = [
+            line
+            for line in self.run.trials()
+            if (line["series"], line["round"]) in ours and line["outcome"] == Outcome.OK
+        ]
+        if not any(line["disturbed"] for line in records):
+            return
+        more = plan.repeats(trials, records)
+        count = sum(bool(line["disturbed"]) for line in records)
+        said = f"{count} of {len(records)} trials were disturbed by something else"
+        if more:
+            self.view.say(f"{said}: {len(more)} trials are made again")
+            self.all(more)
+        else:
+            self.view.warn(f"{said}: this machine is not quiet, nothing is made again")
+
+
+def until_precise(
+    settings: Settings, run: RunDirectory, view: View, another: Callable[[int, list[str]], bool]
+) -> None:
+    """More rounds, until the intervals of every comparison are narrow enough.
+
+    ``another`` makes round ``number`` of the comparisons named, and says whether there was any.
+    Stops on width or on time, never on what the numbers say: a verdict that may stop a run makes itself.
+    """
+    assert settings.precision is not None
+    began = time.monotonic()
+    while wide := too_wide(run, settings.precision):
+        if time.monotonic() - began > settings.max_time_s:
+            view.warn(
+                f"after {settings.max_time_s:.0f} s {len(wide)} comparisons are still wider than "
+                f"+-{settings.precision:.1%}: give it more --max-time, or a quieter machine"
+            )
+            return
+        number = 1 + max((line["round"] for line in run.trials()), default=-1)
+        view.say(f"round {number + 1}: {len(wide)} comparisons are not yet precise enough")
+        if not another(number, wide):
+            return
+
+
+def too_wide(run: RunDirectory, precision: float) -> list[str]:
+    """Comparisons with a ratio whose interval is wider; by a process of its own, as it takes NumPy."""
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.report.precision", str(run.path), repr(precision)],
+        stdout=subprocess.PIPE,
+        check=True,
+    )
+    return list(json.loads(done.stdout))
 
 
 def do(bench: trial.Bench, one: Trial, broken: dict[str, str]) -> tuple[dict[str, Any], str]:
@@ -298,14 +415,37 @@ def keep(run: RunDirectory, record: dict[str, Any], pyperf_json: str) -> None:
         raise UserError(f"{run.path}: {record['series']} was begun elsewhere: {error}") from None
 
 
+def sheet(
+    run: RunDirectory, planned: Plan, bench: trial.Bench, view: Voice, broken: dict[str, str]
+) -> None:
+    """The cost sheet of every target that has no line in it yet."""
+    done = {record["target"] for record in run.costs()}
+    for record in costs(planned, bench, view, {*broken, *done}):
+        run.append_cost(record)
+
+
+def costs(
+    planned: Plan, bench: trial.Bench, view: Voice, leave_out: Collection[str]
+) -> Iterator[dict[str, Any]]:
+    """A cost record for each target of the plan but those named."""
+    for name, series in one_each(planned).items():
+        if name not in leave_out:
+            view.status(f"costs of {name}: every file of the tree, once")
+            yield cost.measure(bench, series)
+
+
+def one_each(planned: Plan) -> dict[str, Series]:
+    """A series of each target, by the target's name."""
+    return {one.series.target: one.series for one in planned.trials}
+
+
 def check_targets(planned: Plan, bench: trial.Bench, view: Voice) -> dict[str, str]:
     """Compare every target with the backing on mounts of its own; returns reasons by target.
 
     This is not done on a trial's mount: it would show the mount every name a cold row needs unseen.
     """
     broken: dict[str, str] = {}
-    one_each = {one.series.target: one.series for one in planned.trials}
-    for name, series in one_each.items():
+    for name, series in one_each(planned).items():
         if registry.daemon(series.daemon).argv is None:
             continue
         view.status(f"comparing {name} with the backing, entry by entry")
@@ -326,7 +466,7 @@ def check_target(bench: trial.Bench, series: Series, view: Voice) -> str:
     mount whose timeouts are 0, so that every field comes from a GETATTR (or its passthrough).
     """
     daemon = registry.daemon(series.daemon)
-    with conformance_mount(bench, series, FOREVER_S) as mount:
+    with aside.mounted(bench, series, "conformance", aside.FOREVER_S) as mount:
         whole = conformance.compare(
             bench.backing / "tree",
             mount.root / "tree",
@@ -334,29 +474,13 @@ def check_target(bench: trial.Bench, series: Series, view: Voice) -> str:
             seed=bench.settings.seed,
             exempt=daemon.exempt,
         )
-    with conformance_mount(bench, series, 0.0) as mount:
+    with aside.mounted(bench, series, "conformance", 0.0) as mount:
         paths = bench.paths(min(CONFORMANCE_SAMPLE, bench.settings.names), bench.settings.seed)
         sample = conformance.spot_check(bench.backing, mount.root, paths * 2, exempt=daemon.exempt)
-    view.say(f"{series.target}: {whole}")
+    spared = f"; left aside: {', '.join(sorted(daemon.exempt))}" if daemon.exempt else ""
+    view.say(f"{series.target}: {whole}{spared}")
     different = (*whole.differences, *sample.differences)
     return f"answers differ from the backing: {different[0]}" if different else ""
-
-
-@contextmanager
-def conformance_mount(bench: trial.Bench, series: Series, timeout_s: float) -> Iterator[Mount]:
-    """A mount as trials use it, but for its timeouts; raises TrialError."""
-    options = DaemonOptions(timeout_s, timeout_s, series.level, series.readdir)
-    name = f"conformance-{series.target}"
-    daemon = registry.daemon(series.daemon)
-    mount = Mount(daemon, bench.backing, isolate.runtime() / name, options)
-    mount.start, mount.patience = bench.start_daemon, bench.patience
-    try:
-        mount.up(bench.cpus.daemon, bench.logs / f"{name}.log", bench.tick)
-        yield mount
-        mount.down()
-    except BaseException:
-        mount.destroy()
-        raise
 
 
 def announce_level(settings: Settings, ability: probe.KernelAbility, view: Voice) -> None:
@@ -386,12 +510,15 @@ def facts(bench: trial.Bench, planned: Plan) -> dict[str, Any]:
             "fuse": dict(ability.facts),
         },
         "cpu_dma_latency": bench.latency,
-        "placement": bench.cpus.as_json(),
+        "knobs": knobs.as_json(knobs.states()),
+        "tuned": bench.tuned,
+        "placement": bench.cpus.as_json()
+        | {"threads": {str(n): cpus.as_json() for n, cpus in bench.crowds.items()}},
     }
 
 
 def make_header(
-    settings: Settings, argv: list[str], found: dict[str, Any], skipped: tuple[plan.Skipped, ...]
+    settings: Settings, argv: list[str], found: dict[str, Any], skipped: tuple[Skipped, ...]
 ) -> dict[str, Any]:
     """run.json as it stands before the first trial."""
     return {
@@ -409,24 +536,23 @@ def make_header(
 def target_record(target: Target, planned: Plan, bench: trial.Bench) -> dict[str, Any]:
     """One entry of run.json's ``targets``."""
     daemon = registry.daemon(target.daemon)
-    series = next(
-        one.series
-        for one in planned.trials
-        if one.series.daemon == daemon.name
-        and one.series.asked is target.asked
-        and one.series.readdir == target.readdir
-    )
-    lower = series.level.rank < target.asked.rank
+    series = next(one.series for one in planned.trials if one.series.way == target.way)
+    ground = plan.Ground(bench.ability.level, "; ".join(bench.ability.reasons))
     return {
         "name": series.target,
         "daemon": daemon.name,
         "kernel": series.kernel,
         "summary": daemon.summary,
         "kind": kind(daemon),
+        "exempt": sorted(daemon.exempt),
+        "python": daemon.python,
         "level_asked": target.asked.value,
         "level": series.level.value,
-        "level_reason": "; ".join(bench.ability.reasons) if lower else "",
+        "level_reason": plan.why_lower(daemon, target.asked, ground),
         "readdir": series.readdir,
+        "readdir_mode": daemon.mode(series.serving),
+        "server_threads": series.serving.threads,
+        "clone_fd": series.serving.clone_fd,
     }
 
 

@@ -23,6 +23,7 @@ class RunDirectory:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.trials_path = path / "trials.jsonl"
+        self.costs_path = path / "costs.jsonl"
 
     @classmethod
     def create(cls, path: Path, header: Mapping[str, Any]) -> RunDirectory:
@@ -74,30 +75,19 @@ class RunDirectory:
 
         A line that an earlier crash cut short is closed first, so that it spoils nothing but itself.
         """
-        line = json.dumps(record, separators=(",", ":")) + "\n"
-        descriptor = os.open(self.trials_path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
-        try:
-            size = os.fstat(descriptor).st_size
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                line = "\n" + line
-            os.write(descriptor, line.encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        _append(self.trials_path, record)
+
+    def append_cost(self, record: Mapping[str, Any]) -> None:
+        """Add one target's line to costs.jsonl, as append_trial does."""
+        _append(self.costs_path, record)
 
     def trials(self) -> Iterator[Record]:
         """Whole lines of trials.jsonl; lines that are not JSON objects are passed over."""
-        try:
-            text = self.trials_path.read_text()
-        except FileNotFoundError:
-            return
-        for line in text.splitlines():
-            try:
-                record = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(record, dict):
-                yield record
+        return _records(self.trials_path)
+
+    def costs(self) -> Iterator[Record]:
+        """The same of costs.jsonl."""
+        return _records(self.costs_path)
 
     def add_pyperf_run(self, label: str, benchmark_json: str) -> None:
         """Add the one run of a worker's pyperf benchmark to the file of its series."""
@@ -118,6 +108,33 @@ class RunDirectory:
     def log(self, name: str) -> Path:
         """Path of a log file of one trial."""
         return self.path / "logs" / f"{name}.log"
+
+
+def _append(path: Path, record: Mapping[str, Any]) -> None:
+    line = json.dumps(record, separators=(",", ":")) + "\n"
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            line = "\n" + line
+        os.write(descriptor, line.encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _records(path: Path) -> Iterator[Record]:
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        return
+    for line in text.splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            yield record
 
 
 def write_atomically(path: Path, text: str) -> None:

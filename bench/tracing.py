@@ -149,7 +149,16 @@ def keep_tracepoint() -> RequestCounter:
     return RequestCounter(0, opcodes=(), sources=("perf",))
 
 
-def _tracefs_root() -> int:
+def no_tracepoint() -> NotCounted:
+    """What to raise where FUSE's events are not there."""
+    return NotCounted(
+        "no tracepoint fuse:fuse_request_send: it came with Linux 6.12, and needs the fuse module "
+        "loaded"
+    )
+
+
+def tracefs_root() -> int:
+    """Descriptor of a tracefs mounted nowhere, to be closed; NotCounted if there is none."""
     try:
         return syscalls.detached_mount("tracefs")
     except OSError as error:
@@ -158,14 +167,11 @@ def _tracefs_root() -> int:
 
 
 def _tracepoint_id() -> int:
-    root = _tracefs_root()
+    root = tracefs_root()
     try:
-        return int(_read_at(root, f"{EVENT}/id"))
+        return int(read_at(root, f"{EVENT}/id"))
     except OSError as error:
-        raise NotCounted(
-            "no tracepoint fuse:fuse_request_send: it came with Linux 6.12, and needs the fuse "
-            "module loaded"
-        ) from error
+        raise no_tracepoint() from error
     finally:
         os.close(root)
 
@@ -189,7 +195,7 @@ class _PerfSource:
                     self._events.setdefault(op, []).append(self._event(attributes, cpu, text))
         except OSError as error:
             self.close()
-            raise NotCounted(_why_no_perf(error)) from error
+            raise NotCounted(why_no_perf(error)) from error
 
     def _event(self, attributes: bytes, cpu: int, text: str) -> int:
         try:
@@ -239,7 +245,8 @@ class _PerfSource:
             self._limit = None
 
 
-def _why_no_perf(error: OSError) -> str:
+def why_no_perf(error: OSError) -> str:
+    """What perf_event_open's error means, and what to do."""
     name = errno.errorcode.get(error.errno or 0, "error")
     known = {
         errno.EACCES: "run as root, or kernel.perf_event_paranoid=-1",
@@ -257,7 +264,7 @@ class _TracefsSource:
     """
 
     def __init__(self, connection: int) -> None:
-        self._root = _tracefs_root()
+        self._root = tracefs_root()
         self._name = f"instances/{INSTANCE_PREFIX}{os.getpid()}-{connection}"
         self._counts: Counter[int] = Counter()
         self._pipe = -1
@@ -327,7 +334,7 @@ class _TracefsSource:
     def _lost(self) -> int:
         lost = 0
         for cpu in online_cpus():
-            stats = _read_at(self._root, f"{self._name}/per_cpu/cpu{cpu}/stats")
+            stats = read_at(self._root, f"{self._name}/per_cpu/cpu{cpu}/stats")
             for line in stats.splitlines():
                 name, _, value = line.partition(":")
                 if name in ("overrun", "commit overrun", "dropped events"):
@@ -379,7 +386,7 @@ def waiting(connection: int) -> int | None:
     except OSError:
         return None
     try:
-        return int(_read_at(control, f"{connection}/waiting"))
+        return int(read_at(control, f"{connection}/waiting"))
     except OSError:
         return None
     finally:
@@ -416,7 +423,8 @@ def quiesce(
         pause = min(pause * 2, 0.02)
 
 
-def _read_at(directory: int, path: str) -> str:
+def read_at(directory: int, path: str) -> str:
+    """The first 4 KiB of a small file."""
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=directory)
     try:
         return os.read(fd, 4096).decode()

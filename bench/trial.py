@@ -9,12 +9,12 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from bench import conformance, isolate, placement, proof, registry
+from bench import conformance, disturbance, isolate, placement, proof, registry
 from bench.backing import Backing
 from bench.model import (
     Bound,
@@ -26,6 +26,7 @@ from bench.model import (
     Level,
     Opcode,
     Outcome,
+    Series,
     Shape,
     Sync,
     Trial,
@@ -36,6 +37,8 @@ from bench.plan import Settings, options
 from bench.probe import KernelAbility
 from bench.worker import Job, serve
 
+AS_ASKED, THE_SERVERS_OWN = "as asked", "the server's own"
+"""Whose timeouts held during a trial."""
 SPOT_CHECKS = 16
 """Entries compared with the backing after every trial's last window."""
 
@@ -51,6 +54,7 @@ class Bench:
     """(count, seed) -> that many paths of files of the tree, for spot checks."""
     logs: Path
     cpus: placement.Plan
+    """Who runs where, with one client thread."""
     ability: KernelAbility
     """What the kernel was found to pass through."""
     filled: Backing
@@ -63,9 +67,16 @@ class Bench:
     """Called after every unmount, before the next mount."""
     tick: Callable[[], None] = lambda: None
     warm_backing: Callable[[], None] = lambda: None
-
+    tuned: list[dict[str, Any]] = field(default_factory=list)
+    """What was changed of the machine for the run (bench.tune)."""
+    crowds: Mapping[int, placement.Plan] = field(default_factory=dict)
+    """Who runs where with more client threads, by their number."""
     patience: float = 1.0
     """Factor on every timeout. Infinite where this clock says nothing of waiting: see bench.guest."""
+
+    def cpus_for(self, threads: int) -> placement.Plan:
+        """Who runs where with so many client threads."""
+        return self.crowds.get(threads, self.cpus)
 
     @property
     def trial_timeout_s(self) -> float:
@@ -117,6 +128,8 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
     """A trial's record before anything was done."""
     series = trial.series
     workload = registry.workloads()[series.workload]
+    daemon = registry.daemon(series.daemon)
+    cpus = bench.cpus_for(series.threads)
     return {
         "series": series.label,
         "target": series.target,
@@ -129,12 +142,19 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "placement": series.placement.value,
         "level": series.level.value,
         "readdir": series.readdir,
+        "readdir_mode": daemon.mode(series.serving),
+        "server_threads": series.serving.threads,
+        "clone_fd": series.serving.clone_fd,
+        "delay_ns": {opcode.name: ns for opcode, ns in series.serving.delay},
+        "entries": series.entries,
         "clock": bench.settings.clock,
         "attr_timeout": series.attr_timeout,
         "entry_timeout": series.entry_timeout,
+        "timeouts": AS_ASKED if timeouts_held(series) else THE_SERVERS_OWN,
         "round": trial.round,
         "position": trial.position,
         "seed": trial.seed,
+        "attempt": trial.attempt,
         "started": datetime.now(UTC).astimezone().isoformat(timespec="milliseconds"),
         "outcome": Outcome.OK.value,
         "reason": "",
@@ -149,11 +169,20 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "verdict": Verdict.BASELINE.value,
         "verdict_reason": "",
         "histogram": None,
+        "attribution": None,
         "cache_how": "",
-        "cpus": {"client": sorted(bench.cpus.client), "daemon": sorted(bench.cpus.daemon)},
+        "cpus": {"client": sorted(cpus.client), "daemon": sorted(cpus.daemon)},
         "server": None,
+        "noise": None,
+        "disturbed": "",
         "phases": {},
     }
+
+
+def timeouts_held(series: Series) -> bool:
+    """Whether the server gives the timeouts the series names, or its own."""
+    control = registry.daemon(series.daemon).timeouts
+    return control.holds(series.attr_timeout, series.entry_timeout)
 
 
 def _measure(
@@ -177,6 +206,8 @@ def _on_mount(
     series = trial.series
     daemon = registry.daemon(series.daemon)
     log = bench.logs / f"{trial.round:02}-{series.label}.log"
+    cpus = bench.cpus_for(series.threads)
+    watched = {*cpus.client, *cpus.daemon}
     with phases("cache"):
         how = make_cache_state(bench, series.cache)
     mountpoint = isolate.runtime() / series.target
@@ -184,11 +215,15 @@ def _on_mount(
     mount.start, mount.patience = bench.start_daemon, bench.patience
     try:
         with phases("mount"):
-            mount.up(bench.cpus.daemon, log, bench.tick)
+            mount.up(cpus.daemon, log, bench.tick)
+        before = look(bench, mount, watched)
         with phases("worker"):
             answer, pyperf_json = run_worker(
                 bench, _job(bench, trial, mount, count, measure), log, mount
             )
+        if before is not None and (after := look(bench, mount, watched)) is not None:
+            seen = disturbance.between(before, after, len(watched) or os.cpu_count() or 1)
+            answer |= {"noise": seen, "disturbed": disturbance.causes(seen)}
         for name, seconds in answer.pop("phases", {}).items():
             phases.seconds[name] = phases.seconds.get(name, 0.0) + seconds
             phases.seconds["worker"] -= seconds
@@ -226,7 +261,8 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         attr_timeout=series.attr_timeout,
         entry_timeout=series.entry_timeout,
         names=settings.names,
-        windows=settings.values + 1,
+        entries=series.entries,
+        windows=settings.values + 1 + settings.attribution,
         histogram=settings.histogram,
     )
     return Job(
@@ -237,12 +273,20 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         counters=mount.options.counters,
         count=count,
         measure=measure,
+        attribution=settings.attribution and measure,
         values=settings.values,
         window_s=settings.window_s,
         clock=Clock(settings.clock),
         pipe=-1,
         result=-1,
     )
+
+
+def look(bench: Bench, mount: Mount, watched: Collection[int]) -> disturbance.Reading | None:
+    """What else goes on; None on the instruction clock, which nothing else can disturb."""
+    if bench.settings.clock == Clock.INSTRUCTIONS:
+        return None
+    return disturbance.take(watched, mount.server or None)
 
 
 def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[str, Any], str]:
@@ -254,7 +298,7 @@ def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[st
     pipe_read, pipe_write = os.pipe()
     job = replace(job, pipe=pipe_write, result=result_write)
     with log.open("ab") as stderr:
-        process = bench.start_worker(job, bench.cpus.client, stderr)
+        process = bench.start_worker(job, bench.cpus_for(job.context.threads).client, stderr)
     os.close(result_write)
     os.close(pipe_write)
     with os.fdopen(result_read, "rb") as result, os.fdopen(pipe_read, "rb") as pipe:
@@ -353,6 +397,8 @@ def _judge(bench: Bench, trial: Trial, record: dict[str, Any]) -> None:
     if requests is None:
         record["expected"] = None
         return
+    if daemon.foreign or not timeouts_held(series):
+        plain = {}  # of a server that is not known, or answers for longer than it was told
     counts = _best_counts(requests)
     claims = claims_by_level(daemon, options(series), series.cache)
     if workload.introduces and series.cache is not Cache.WARM:

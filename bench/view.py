@@ -7,23 +7,26 @@ and measures, so it redraws only when it is told to tick.
 from __future__ import annotations
 
 import json
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.table import Table
 
-from bench.model import Outcome, Trial
+from bench.model import Clock, Outcome, Trial
 
 REDRAW_S = 0.5
 """The bar costs CPU time beside a measurement: it is redrawn no more often than this."""
@@ -35,6 +38,7 @@ class View:
     def __init__(self, *, quiet: bool = False, as_json: bool = False) -> None:
         self.console = Console(stderr=True, highlight=False, quiet=quiet)
         self.as_json = as_json
+        self.medians = Medians()
         self._progress: Progress | None = None
         self._drawn = 0.0
 
@@ -58,6 +62,7 @@ class View:
 
     def ended(self, record: dict[str, Any]) -> None:
         """A trial is on disk: say what went wrong with it, and print it for --json."""
+        self.medians.add(record)
         if record["outcome"] != Outcome.OK:
             name = f"{record['series']}, round {record['round'] + 1}"
             self.warn(f"{name}: {record['outcome']}: {record['reason']}")
@@ -93,7 +98,8 @@ class View:
             TextColumn("{task.description}"),
         )
         interactive = self.console.is_terminal
-        with Progress(
+        with Bar(
+            self.medians,
             *columns,
             console=self.console,
             auto_refresh=False,
@@ -105,6 +111,60 @@ class View:
                 yield bar
             finally:
                 self._progress = None
+
+
+class Bar(Progress):
+    """A progress bar with the running medians of what was measured last below it."""
+
+    def __init__(self, medians: Medians, *columns: ProgressColumn, **options: Any) -> None:
+        self._medians = medians
+        super().__init__(*columns, **options)
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        """The bar, then the medians (rich calls this at every refresh)."""
+        yield from super().get_renderables()
+        if self._medians.series:
+            yield self._medians.table()
+
+
+class Medians:
+    """What the trials have come to so far, for the comparison that was measured last."""
+
+    def __init__(self) -> None:
+        self.series: dict[str, dict[str, list[float]]] = {}
+        self._latest = ""
+        self._clock = ""
+
+    def add(self, record: dict[str, Any]) -> None:
+        """Take a finished trial in."""
+        if record["outcome"] != Outcome.OK or not record["values"]:
+            return
+        self._latest = record["series"].removesuffix(f"--{record['target']}")
+        self._clock = record["clock"]
+        targets = self.series.setdefault(self._latest, {})
+        targets.setdefault(record["target"], []).append(statistics.median(record["values"]))
+
+    def table(self) -> Table:
+        """Target, median of trial medians, their range, trials; not yet a result."""
+        table = Table(title=self._latest, title_justify="left", box=None, padding=(0, 2))
+        for head in ("target", "median/op", "range", "trials"):
+            table.add_column(head, justify="left" if head == "target" else "right")
+        for target, medians in self.series[self._latest].items():
+            low, middle, high = (
+                scaled(value, self._clock)
+                for value in (min(medians), statistics.median(medians), max(medians))
+            )
+            table.add_row(target, middle, f"{low} .. {high}", str(len(medians)))
+        return table
+
+
+def scaled(value: float, clock: str) -> str:
+    """A value per operation with its unit, in three digits."""
+    if clock == Clock.INSTRUCTIONS:
+        return f"{value:.4g} insn"
+    scales = ((1.0, "s"), (1e-3, "ms"), (1e-6, "us"), (1e-9, "ns"))
+    size, unit = next((scale for scale in scales if value >= scale[0]), scales[-1])
+    return f"{value / size:.3g} {unit}"
 
 
 class TrialProgress:

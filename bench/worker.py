@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import counters, proof, registry, tracing
+from bench import attribution, counters, proof, registry, tracing
 from bench.model import (
     Body,
     Bound,
@@ -35,17 +35,14 @@ from bench.model import (
 COUNT_OPS = 251
 """At least this many operations are counted (a prime: an accidental multiple would show)."""
 MAX_LOOPS = 1 << 24
-NS = {Clock.WALL: 1e9, Clock.INSTRUCTIONS: 2.0}
-"""Nanoseconds of the guest's clock in one unit of a value: a second, or an instruction at
-``-icount shift=1`` (bench.vm)."""
 
 
 @dataclass(frozen=True)
 class Job:
     """What the runner asks of one worker.
 
-    ``connection`` is the one to count (None: nothing to count); ``count`` and ``measure`` say
-    which phases to do; ``values`` timed windows of about ``window_s`` seconds each.
+    ``connection`` is the one to count (None: nothing to count); ``count``, ``measure`` and
+    ``attribution`` say which phases to do; ``values`` timed windows of about ``window_s`` seconds each.
     """
 
     workload: str
@@ -55,6 +52,7 @@ class Job:
     counters: Path | None
     count: bool
     measure: bool
+    attribution: bool
     values: int
     window_s: float
     clock: Clock
@@ -123,13 +121,19 @@ def work(job: Job) -> dict[str, Any]:
         answer["expected"] = bounds_as_json(workload.expect(job.context))
         if job.context.histogram and workload.shape is Shape.REPEAT and job.measure:
             answer["histogram"] = sampled_pass(body, answer["loops"])
+        attributed = time.monotonic()
+        if job.attribution:
+            answer["attribution"] = attribution.attribute(
+                body, workload.shape, job.context.threads, job.connection, job.counters
+            )
     finally:
         body.close()
     end = time.monotonic()
     answer["phases"] = {
         "prepare": counted - began,
         "count": measured - counted,
-        "measure": end - measured,
+        "measure": attributed - measured,
+        "attribute": end - attributed,
     }
     return answer
 
@@ -175,7 +179,7 @@ def measure(job: Job, workload: Workload, body: Body) -> dict[str, Any]:
         body.before()
         window = body.window(asked)
         check_window(body, asked, window)
-        taken.append(window.ns / NS[job.clock])
+        taken.append(window.ns / job.clock.unit_ns)
         return taken[-1]
 
     runner = pyperf.Runner(metadata=metadata(job))

@@ -25,10 +25,14 @@ def c_command(
 ) -> list[str]:
     """argv of the C server called ``name`` at ``level``; it takes the same options and more.
 
-    It starts as many threads as there are CPUs it may run on. READDIRPLUS always, as pyfuse3 has
-    it: so that the two differ in language and threads, and in nothing they are asked for.
+    READDIRPLUS unless told otherwise, as pyfuse3 has it: so that the two differ in language and
+    threads, and in nothing they are asked for.
     """
-    return _arguments([str(MIRROR)], name, backing, mountpoint, options, level)
+    serving = options.serving
+    server = [str(MIRROR), "--readdir-mode", serving.mode.value]
+    server += ["--threads", str(serving.threads)] if serving.threads else []
+    server += ["--clone-fd"] if serving.clone_fd else []
+    return _arguments(server, name, backing, mountpoint, options, level)
 
 
 def kernel_command(kind: str, backing: Path, mountpoint: Path) -> list[str]:
@@ -53,4 +57,6 @@ def _arguments(
         argv.append("--no-readdir")
     if options.counters is not None:
         argv += ["--counters", str(options.counters)]
+    for opcode, delay_ns in options.serving.delay:
+        argv += ["--delay", f"{opcode.name}={delay_ns}"]
     return [*argv, "--", str(backing), str(mountpoint)]

@@ -21,13 +21,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import counters
-from bench.model import Exit, Level, UserError
+from bench.model import Exit, Level, Opcode, UserError
 from daemons import _syscalls
 from daemons._inodes import Inodes
 from daemons._shim import Shim
 
 FS_NAME = "fuse-passthrough-bench"
 """Source of every mount of ours in /proc/self/mountinfo; its type is fuse.<daemon>."""
+
+LONGEST_DELAY_NS = 1_000_000_000
+"""DELAY_MAX_NS of delay.h."""
 
 ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
@@ -71,6 +74,14 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--entry-timeout", type=_seconds, default=0.0, metavar="S")
     parser.add_argument("--counters", type=Path, metavar="FILE", help="count requests into FILE")
     parser.add_argument(
+        "--delay",
+        type=_delay,
+        action="append",
+        default=[],
+        metavar="OPCODE=NS",
+        help="hold requests back that long; repeatable (GETATTR=5000)",
+    )
+    parser.add_argument(
         "--fd-cache",
         type=int,
         # A scan in order over more inodes than this misses every time, so: as many as we may,
@@ -92,6 +103,16 @@ def _seconds(text: str) -> float:
     if not 0 <= value < 1e9:
         raise argparse.ArgumentTypeError(f"{text}, wanted 0 to 1e9 seconds")
     return value
+
+
+def _delay(text: str) -> tuple[Opcode, int]:
+    name, _, number = text.partition("=")
+    known = name in Opcode.__members__ and number.isdecimal()
+    if not known or int(number) > LONGEST_DELAY_NS:
+        raise argparse.ArgumentTypeError(
+            f"{text}, wanted OPCODE=NANOSECONDS, e.g. GETATTR=5000, at most {LONGEST_DELAY_NS}"
+        )
+    return Opcode[name], int(number)
 
 
 def _raise_open_files() -> int:
@@ -130,6 +151,8 @@ def _serve(options: argparse.Namespace) -> int:
         shim.configure(
             options.level, not options.no_readdir, options.counters, inodes.fd_or_minus_one
         )
+        for opcode, delay_ns in options.delay:
+            shim.delay(opcode, delay_ns)
     except OSError as error:
         raise UserError(str(error)) from None
     os.umask(0)  # modes arrive with the caller's umask applied

@@ -11,7 +11,7 @@ from array import array
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from bench.model import Level
+from bench.model import Level, Opcode
 
 LIBRARY = Path(__file__).parent / "_native" / "shim.so"
 
@@ -63,6 +63,11 @@ class Shim:
         status = self._library.shim_configure(ctypes.byref(options))
         if status:
             raise OSError(-status, os.strerror(-status), str(counters))
+
+    def delay(self, opcode: Opcode, delay_ns: int) -> None:
+        """Hold every request of an opcode back; call before mounting. OSError if it is too long."""
+        if status := self._library.shim_delay(opcode, ctypes.c_uint64(delay_ns)):
+            raise OSError(-status, os.strerror(-status), f"--delay {opcode.name}={delay_ns}")
 
     def forgotten(self, nodeids: Sequence[int]) -> None:
         """Tell that the lookup counts of these inodes are 0, so that their backing ids close."""

@@ -20,5 +20,7 @@ DAEMON = Daemon(
     levels=LEVELS,
     claims=claims,
     has_counters=True,
-    companions=("native", "plain"),
+    python=True,
+    modes_why="pyfuse3 registers only READDIRPLUS",
+    companions=("native", "overlayfs", "plain-c", "plain"),
 )

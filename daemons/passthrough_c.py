@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.model import Daemon, DaemonOptions
+from bench.model import Daemon, DaemonOptions, ReaddirMode
 from daemons._claims import LEVELS, claims
 from daemons._command import c_command
 
@@ -20,5 +20,7 @@ DAEMON = Daemon(
     levels=LEVELS,
     claims=claims,
     has_counters=True,
+    modes=tuple(ReaddirMode),
+    threaded=True,
     companions=("native", "overlayfs", "plain-c"),
 )

@@ -18,4 +18,6 @@ DAEMON = Daemon(
     summary="a mirror in Python (pyfuse3): every request goes to the server",
     argv=_argv,
     has_counters=True,
+    python=True,
+    modes_why="pyfuse3 registers only READDIRPLUS",
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.model import Daemon, DaemonOptions, Level
+from bench.model import Daemon, DaemonOptions, Level, ReaddirMode
 from daemons._command import c_command
 
 
@@ -18,4 +18,6 @@ DAEMON = Daemon(
     summary="a mirror in C (libfuse, low-level): every request goes to the server",
     argv=_argv,
     has_counters=True,
+    modes=tuple(ReaddirMode),
+    threaded=True,
 )

@@ -15,7 +15,6 @@ from bench.frame import Run
 from bench.model import Level
 from bench.report import units
 from bench.report.rows import Row, targets
-from bench.stats import RESAMPLES, SEED
 
 
 @dataclass(frozen=True)
@@ -28,21 +27,22 @@ class Fact:
 
 def facts(run: Run, rows: Sequence[Row]) -> list[Fact]:
     """Everything a table, a page or a file of samples has to name."""
-    about = run.about
     return [
         Fact("run", _run(run)),
         Fact("kernel", kernel(run)),
         *(Fact("guest", text) for text in guests(run)),
         *([Fact("clock", clock(run))] if units.quantity() is not units.WALL else []),
-        Fact("machine", _machine(_environment(run))),
+        Fact("machine", machine(run)),
         Fact("passthrough", level(run)),
         Fact("placement", placement(run)),
         Fact("cache", units.listing(dict.fromkeys(row.cache for row in rows) or ["none"])),
         Fact("tree", tree(run)),
-        Fact("backing", _backing(about.get("backing") or {})),
+        Fact("backing", backing(run)),
         Fact("timeouts", f"attr/entry {_timeouts(rows)}"),
         Fact("command", command(run)),
         Fact("method", method()),
+        Fact("noise", noise(run)),
+        *([Fact("tuned", tuned(run))] if run.about.get("tuned") else []),
         *(Fact("skipped", text) for text in skipped(run, rows)),
         *(Fact("failed", text) for text in failed(rows)),
         *(Fact("problem", text) for text in run.problems),
@@ -124,14 +124,21 @@ def placement(run: Run) -> str:
     """Where client and daemon ran, and whether idle states were kept out."""
     where = run.about.get("placement") or {}
     mode = str(where.get("mode") or "not recorded")
-    cpus = [
+    note = [str(where["note"])] if where.get("note") else []
+    note += [
+        f"{threads} threads: {', '.join([*_cpus(other), *filter(None, [other.get('note')])])}"
+        for threads, other in (where.get("threads") or {}).items()
+    ]
+    dma = str(run.about.get("cpu_dma_latency") or "not recorded")
+    return f"{'; '.join([', '.join([mode, *_cpus(where)]), *note])}; cpu_dma_latency {dma}"
+
+
+def _cpus(where: Mapping[str, Any]) -> list[str]:
+    return [
         f"{who} on CPU {','.join(str(cpu) for cpu in where[who])}"
         for who in ("client", "daemon")
         if where.get(who)
     ]
-    note = [str(where["note"])] if where.get("note") else []
-    dma = str(run.about.get("cpu_dma_latency") or "not recorded")
-    return f"{'; '.join([', '.join([mode, *cpus]), *note])}; cpu_dma_latency {dma}"
 
 
 def tree(run: Run) -> str:
@@ -158,9 +165,36 @@ def method() -> str:
     if what is units.INSTRUCTIONS:
         return f"{middle}ratios are paired by boot, beside them their range over the boots"
     return (
-        f"{middle}ratios are paired by round; 95 % intervals by block bootstrap over rounds, "
-        f"{RESAMPLES} resamples, seed {SEED}, not corrected for the number of rows"
+        f"{middle}ratios are paired by round; 95 % intervals over rounds, their autocorrelation "
+        "averaged over (bench/intervals.py), each for its own row alone"
     )
+
+
+def noise(run: Run) -> str:
+    """How many trials something else disturbed, what, and what was made again."""
+    trials = run.trials
+    if units.quantity() is units.INSTRUCTIONS:
+        return "the instruction clock does not see it"
+    disturbed = trials[trials["disturbed"] != ""]
+    again = int((trials["attempt"] > 0).sum())
+    if not len(disturbed):
+        return f"none of {units.times(len(trials), 'trial')} was disturbed by other load"
+    worst = disturbed["disturbed"].value_counts().index[0]
+    counted = int((~disturbed["superseded"]).sum())
+    return (
+        f"{len(disturbed)} of {units.times(len(trials), 'trial')} disturbed (e.g. {worst}); "
+        f"{again} made again; {counted} disturbed ones count, as nothing better was had"
+    )
+
+
+def tuned(run: Run) -> str:
+    """What was changed of the machine for the run, and put back after it."""
+    said = dict.fromkeys(
+        f"{entry['knob']} {entry['before']} -> {entry['after']}"
+        + (f" refused: {entry['refused']}" if entry.get("refused") else "")
+        for entry in run.about["tuned"]
+    )
+    return "; ".join(said)
 
 
 def skipped(run: Run, rows: Sequence[Row]) -> list[str]:
@@ -205,13 +239,17 @@ def _environment(run: Run) -> Mapping[str, Any]:
     return environment if isinstance(environment, Mapping) else {}
 
 
-def _machine(environment: Mapping[str, Any]) -> str:
+def machine(run: Run) -> str:
+    """CPU model and count."""
+    environment = _environment(run)
     model = _pick(environment, "cpu_model", "cpu", "cpu_model_name") or "CPU not recorded"
     count = _pick(environment, "cpu_count", "cpus")
     return f"{model}, {count} CPUs" if count else str(model)
 
 
-def _backing(backing: Mapping[str, Any]) -> str:
+def backing(run: Run) -> str:
+    """File system and mount options beneath the mounts."""
+    backing = run.about.get("backing") or {}
     filesystem, options = backing.get("filesystem") or "not recorded", backing.get("options")
     return f"{filesystem} ({options})" if options else str(filesystem)
 

@@ -57,8 +57,7 @@ def charts(row: Row, baselines: Sequence[str], footer: Sequence[str]) -> list[Ch
 
 def title(row: Row, what: str) -> str:
     """``getattr-storm/path (cold-fuse): time per op``."""
-    threads = f", {row.threads} threads" if row.threads > 1 else ""
-    return f"{row.name} ({row.cache}{threads}): {what}"
+    return f"{row.name} ({row.state}): {what}"
 
 
 def time_chart(row: Row, footer: Sequence[str]) -> Sheet:
@@ -73,7 +72,7 @@ def time_chart(row: Row, footer: Sequence[str]) -> Sheet:
         fontsize=8,
     )
     for place, line in enumerate(row.lines):
-        dot(axes, place, line.time, place)
+        dot(axes, place, line.time, line.number)
         beside(axes, place, words.time_text(line.time) if line.time.known else absent(line))
     return sheet
 
@@ -84,7 +83,7 @@ def ratio_chart(row: Row, baselines: Sequence[str], footer: Sequence[str]) -> Sh
     panels = max(len(baselines), 1)
     sheet = Sheet(title(row, f"ratio of {units.quantity().noun}"), footer, WIDTH_IN, each * panels)
     for number, baseline in enumerate(baselines):
-        lines = [line for line in row.lines if line.target.name != baseline]
+        lines = [line for line in row.lines if line.target.base != baseline]
         axes = lines_panel(sheet, lines, top=each * number, height=each)
         ratios = [line.ratios[baseline] for line in lines]
         said = scale(axes, [1.0, *(point for r in ratios for point in extent(r))])
@@ -94,7 +93,7 @@ def ratio_chart(row: Row, baselines: Sequence[str], footer: Sequence[str]) -> Sh
         axes.axvline(1.0, color=MUTED, linewidth=1.0, linestyle=(0, (4, 2)))
         for place, line in enumerate(lines):
             ratio = line.ratios[baseline]
-            dot(axes, place, ratio, row.lines.index(line))
+            dot(axes, place, ratio, line.number)
             beside(axes, place, words.ratio_text(ratio, baseline))
     return sheet
 
@@ -129,10 +128,10 @@ def latency_chart(row: Row, footer: Sequence[str]) -> Sheet:
     axes = sheet.panel(left=0.75, top=legend, right=0.2, bottom=AXIS_IN)
     axes.grid(axis="y", color=GRID, linewidth=0.7)
     places = list(range(len(SHARES)))
-    for number, line in enumerate(row.lines):
+    for line in row.lines:
         if not line.latency:
             continue
-        colour, marker = style(number)
+        colour, marker = style(line.number)
         columns = list(zip(*line.latency, strict=True))
         for place, column in zip(places, columns, strict=True):
             axes.plot([place] * len(column), column, ".", color=colour, alpha=0.35, markersize=4)

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from bench.frame import Run
 from bench.report.about import footer
-from bench.report.charts import charts
+from bench.report.attribution import Parts, parts_of
+from bench.report.attribution_chart import attribution_chart
+from bench.report.charts import Chart, charts
 from bench.report.overview import overview
 from bench.report.rows import Row, baselines
 
@@ -24,6 +26,7 @@ class Job:
     """What one process draws: a row, where to, and in which formats."""
 
     row: Row
+    parts: Sequence[Parts]
     baselines: Sequence[str]
     footer: Sequence[str]
     directory: Path
@@ -41,7 +44,15 @@ def draw(
         sheet = overview(rows, against[-1], footer(run, rows))
         inlined[OVERVIEW] = sheet.save(directory / OVERVIEW, formats)
     jobs = [
-        Job(row, against, footer(run, [row]), directory / "charts", tuple(formats)) for row in rows
+        Job(
+            row,
+            parts_of(run, row),
+            against,
+            footer(run, [row]),
+            directory / "charts",
+            tuple(formats),
+        )
+        for row in rows
     ]
     for made in _each(jobs):
         inlined |= made
@@ -57,9 +68,12 @@ def _each(jobs: Sequence[Job]) -> list[Mapping[str, str]]:
 
 
 def _draw(job: Job) -> Mapping[str, str]:
+    made = charts(job.row, job.baselines, job.footer)
+    if any(one.shares for one in job.parts):
+        made.append(Chart("attribution", attribution_chart(job.row, job.parts, job.footer)))
     return {
         f"{job.row.key}/{chart.name}": chart.sheet.save(
             job.directory / f"{job.row.key}-{chart.name}", job.formats
         )
-        for chart in charts(job.row, job.baselines, job.footer)
+        for chart in made
     }

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from bench.report import units
+from bench.report import units, words
 from bench.report.figures import GRID, MUTED, Sheet, legend_grid
 from bench.report.panels import AXIS_IN, absent, beside, log_ticks, style
 from bench.report.rows import Line, Row
@@ -20,12 +20,16 @@ MARKER_IN = 0.125
 
 def overview(rows: Sequence[Row], baseline: str, footer: Sequence[str]) -> Sheet:
     """All rows from top to bottom, a marker with its interval for each target but the baseline."""
-    shown = _shown(rows[0], baseline) if rows else []
-    _, legend = legend_grid([line.target.name for _, line in shown], WIDTH_IN)
-    each = MARKER_IN * max(len(shown), 2)
+    every = {line.number: line for row in rows for line in _shown(row, baseline)}
+    shown = [line for _, line in sorted(every.items())]
+    _, legend = legend_grid([line.target.name for line in shown], WIDTH_IN)
+    each = MARKER_IN * max([len(_shown(row, baseline)) for row in rows] + [2])
     body = each * max(len(rows), 1) + legend + AXIS_IN
     sheet = Sheet(
-        f"{units.quantity().noun} per operation, as a ratio to {baseline}", footer, WIDTH_IN, body
+        f"{units.quantity().noun} per operation, as a ratio to {words.against(baseline)}",
+        footer,
+        WIDTH_IN,
+        body,
     )
     labels = [_label(row) for row in rows]
     longest = max((len(label) for label in labels), default=0)
@@ -38,23 +42,22 @@ def overview(rows: Sequence[Row], baseline: str, footer: Sequence[str]) -> Sheet
             axes.axhspan(place - 0.5, place + 0.5, color=GRID, alpha=0.35, linewidth=0)
         _row(axes, place, row, baseline)
     beside(axes, -0.5 - 0.1 / each, f"/ {baseline}", size=7.0)
-    sheet.legend([_key(number, line) for number, line in shown])
+    sheet.legend([_key(line) for line in shown])
     return sheet
 
 
-def _shown(row: Row, baseline: str) -> list[tuple[int, Line]]:
-    """The lines that have a ratio to the baseline, with their number for colour and marker."""
-    return [(n, line) for n, line in enumerate(row.lines) if line.target.name != baseline]
+def _shown(row: Row, baseline: str) -> list[Line]:
+    """The lines that have a ratio to the baseline."""
+    return [line for line in row.lines if line.target.base != baseline]
 
 
-def _key(number: int, line: Line) -> Line2D:
-    colour, marker = style(number)
+def _key(line: Line) -> Line2D:
+    colour, marker = style(line.number)
     return Line2D([], [], color=colour, marker=marker, label=line.target.name)
 
 
 def _label(row: Row) -> str:
-    threads = f", {row.threads} threads" if row.threads > 1 else ""
-    return f"{row.name} ({row.cache}{threads})"
+    return f"{row.name} ({row.state})"
 
 
 def _ratios(rows: Sequence[Row], baseline: str) -> list[Estimate]:
@@ -80,10 +83,10 @@ def _axis(axes: Axes, rows: Sequence[Row], baseline: str) -> None:
 
 def _row(axes: Axes, place: int, row: Row, baseline: str) -> None:
     lines = _shown(row, baseline)
-    for offset, (number, line) in enumerate(lines):
+    for offset, line in enumerate(lines):
         ratio = line.ratios[baseline]
         y = place + (offset - (len(lines) - 1) / 2) * 0.8 / max(len(lines), 2)
-        colour, marker = style(number)
+        colour, marker = style(line.number)
         if ratio.has_interval:
             ends = [ratio.low, ratio.high]
             axes.plot(ends, [y, y], "-", color=colour, linewidth=2.2, solid_capstyle="butt")

@@ -12,9 +12,9 @@ from markupsafe import Markup
 
 from bench.frame import Run
 from bench.model import Exit, UserError
-from bench.report import about, units, words
+from bench.report import about, cells, costs, units, words
 from bench.report.draw import OVERVIEW
-from bench.report.rows import Line, Row, baselines, targets
+from bench.report.rows import Row, Target, baselines, targets
 from bench.report.summary import sentences
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -28,13 +28,13 @@ class Section:
     head: tuple[str, ...]
     cells: tuple[tuple[str, ...], ...]
     charts: tuple[Markup, ...]
+    asides: tuple[str, ...]
     troubled: bool
 
     @property
     def title(self) -> str:
         """``getattr-storm/path, warm``."""
-        threads = f", {self.row.threads} threads" if self.row.threads > 1 else ""
-        return f"{self.row.name}, {self.row.cache}{threads}"
+        return f"{self.row.name}, {self.row.state}"
 
 
 def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
@@ -61,7 +61,12 @@ def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
         facts=about.facts(run, rows),
         overview=Markup(charts.get(OVERVIEW, "")),
         overview_head=_overview_head(run, against),
-        overview_rows=[(row, _overview_cells(row, against)) for row in rows],
+        overview_rows=[(row, _overview_cells(row, targets(run), against)) for row in rows],
+        costs=[costs.cells(cost) for cost in costs.costs(run)],
+        cost_heads=costs.HEADS,
+        cost_words=[costs.legend(run), *costs.troubles(run), *costs.prices(run)]
+        if run.costs
+        else [],
         sections=[_section(row, against, charts) for row in rows],
         environment=_flat(run.about.get("environment") or {}),
         phases=[(name, _seconds(value)) for name, value in _phases(run).items()],
@@ -71,44 +76,38 @@ def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
 
 
 def _section(row: Row, against: Sequence[str], charts: Mapping[str, str]) -> Section:
-    head = (
-        "target",
-        f"{units.quantity().noun} per {row.unit}",
-        *(f"target / {name}" for name in against),
-    )
     return Section(
         row=row,
-        head=(*head, "requests per op", "expected of a plain server", "passthrough"),
-        cells=tuple(_cells(line, against) for line in row.lines),
+        head=tuple(cells.heads(row, against)),
+        cells=tuple(
+            tuple(_typeset(cell) for cell in cells.cells(line, against)) for line in row.lines
+        ),
         charts=tuple(Markup(svg) for name, svg in charts.items() if name.startswith(f"{row.key}/")),
+        asides=tuple(_typeset(text) for text in words.asides(row)),
         troubled=any(line.trouble for line in row.lines),
-    )
-
-
-def _cells(line: Line, against: Sequence[str]) -> tuple[str, ...]:
-    mark = " ! not as expected" if line.requests and line.requests.outside else ""
-    return (
-        line.target.name,
-        _typeset(f"{words.time_text(line.time)}, n={line.time.n}"),
-        *(_typeset(words.ratio_cell(line, baseline)) for baseline in against),
-        words.requests_text(line) + mark,
-        words.expected_text(line) or "-",
-        words.verdict_text(line),
     )
 
 
 def _overview_head(run: Run, against: Sequence[str]) -> list[str]:
     named = targets(run)
     heads = ["row", *(f"{target.name}, {units.quantity().noun} per op" for target in named)]
-    compared = [t.name for t in named if not t.native and t.name not in against]
-    return heads + [f"{name} / {baseline}" for name in compared for baseline in against]
+    compared = [t.name for t in named if not t.native and t.base not in against]
+    return heads + [
+        f"{name} / {words.against(baseline)}" for name in compared for baseline in against
+    ]
 
 
-def _overview_cells(row: Row, against: Sequence[str]) -> list[str]:
-    cells = [_typeset(words.time_text(line.time)) for line in row.lines]
-    for line in row.lines:
-        if not line.target.native and line.target.name not in against:
-            cells += [words.ratio_text(line.ratios[name], name) for name in against]
+def _overview_cells(row: Row, known: Sequence[Target], against: Sequence[str]) -> list[str]:
+    lines = {line.target: line for line in row.lines}
+    cells = [
+        _typeset(words.time_text(lines[target].time)) if target in lines else "" for target in known
+    ]
+    for target in known:
+        if not target.native and target.base not in against:
+            cells += [
+                words.ratio_text(lines[target].ratios[name], name) if target in lines else ""
+                for name in against
+            ]
     return cells
 
 

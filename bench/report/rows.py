@@ -4,18 +4,26 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bench.frame import Run
+from bench.guards import Flag, SeriesKey
 from bench.model import Cache, Level, Outcome, Verdict
+from bench.noise import load_noise_floor
 from bench.report import units
+from bench.report.judging import Table, flags_of, judge
 from bench.stats import Estimate, centre, paired_ratio, percentiles, trial_medians
+from bench.verdicts import Judgement
 
 Record = Mapping[str, Any]
 
 SHARES = (0.5, 0.9, 0.99, 0.999, 1.0)
 """The percentiles of latency that are drawn; 1.0 is the slowest operation."""
+
+HEADLINE, TWIN = "plain-c", "plain"
+"""The honest baseline, and the one that only its twin in Python is to be divided by."""
+PYTHON = ("plain", "passthrough")
 
 WORST_FIRST = (
     Verdict.NOT_ENGAGED,
@@ -39,6 +47,17 @@ class Target:
     level: str
     reason: str
     """Why the level in force is lower than the one asked for."""
+    python: bool = False
+
+    @property
+    def base(self) -> str:
+        """The name without its kernel."""
+        return self.name.partition("@")[0]
+
+    @property
+    def kernel(self) -> str:
+        """Label of its kernel where a run has several."""
+        return self.name.partition("@")[2]
 
 
 @dataclass(frozen=True)
@@ -63,9 +82,13 @@ class Line:
     """One target in a row: its time, its ratios, its requests, and what went wrong."""
 
     target: Target
+    number: int
+    """Of the target in the run: the same colour and marker in every chart."""
     time: Estimate
     ratios: Mapping[str, Estimate]
-    """By baseline; the target's own name is not in it."""
+    """By baseline, that of the target's own kernel; a baseline has none to itself."""
+    asides: Mapping[str, Estimate]
+    """Ratios that are no headline, by what they say of themselves: ``plain (both Python)``."""
     requests: Requests | None
     verdict: str
     verdict_reason: str
@@ -73,11 +96,15 @@ class Line:
     """Trials that failed or were skipped, counted, with the reason."""
     latency: tuple[tuple[float, ...], ...]
     """The percentiles of SHARES in ns, for each trial that recorded a histogram."""
+    judgements: Mapping[str, Judgement] = field(default_factory=dict)
+    """What each ratio shows, by baseline; none of the floor, which is what others are held to."""
+    flags: tuple[Flag, ...] = ()
+    """What the guards saw in the series: outliers, drift, and what makes it implausible."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """One workload, variant, cache state, thread count and placement, over all targets."""
+    """One workload at one setting, over all targets."""
 
     key: str
     """Unique in the run, and good for a file name."""
@@ -90,58 +117,140 @@ class Row:
     placement: str
     timeouts: str
     lines: tuple[Line, ...]
+    entries: int = 0
+    """Directory size, where that is an axis of the workload."""
+    seconds: tuple[float, float] = (0.0, 0.0)
+    """The timeouts as numbers, to sort by."""
+    marks: str = ""
+    """What tells it from other rows of its name and cache state, beside the threads."""
 
     @property
     def setting(self) -> str:
         """What the row was measured under, in words."""
+        size = f"{units.times(self.entries, 'entry')}, " if self.entries else ""
         return (
-            f"cache {self.cache}, {units.times(self.threads, 'thread')}, "
+            f"cache {self.cache}, {units.times(self.threads, 'thread')}, {size}"
             f"attr/entry timeout {self.timeouts}"
         )
+
+    @property
+    def state(self) -> str:
+        """``warm, 2 threads, timeouts 1 s/1 s``: what stands beside the name in headings."""
+        threads = units.times(self.threads, "thread") if self.threads > 1 else ""
+        return ", ".join(part for part in (self.cache, threads, self.marks) if part)
 
 
 def targets(run: Run) -> tuple[Target, ...]:
     """The targets in table order; one that only a trial names comes last."""
     listed = [_target(entry) for entry in run.about.get("targets") or () if "name" in entry]
     names = {target.name for target in listed}
-    stray = sorted({str(name) for name in run.trials["target"]} - names)
+    stray = sorted({str(name) for name in run.trials["target"].unique()} - names)
     return (*listed, *(_target({"name": name}) for name in stray))
 
 
 def baselines(run: Run) -> tuple[str, ...]:
-    """What ratios are taken against: the floor, then the server without passthrough.
+    """What ratios are taken against: the floor, then the headline's, without their kernels.
 
-    That is the twin of the one that passes through: a ratio of two servers' languages says nothing.
+    The headline divides by plain-c where the run has it: a server in Python spends several times
+    as long on a request, and a ratio to it would flatter everything. Of its ways of serving the
+    usual one counts. On several kernels a target is divided by the baseline of its own.
     """
     known = targets(run)
-    native = [target.name for target in known if target.native]
-    plain = [t.name for t in known if t.fuse and t.asked in ("", Level.NONE)]
-    in_c = any(target.daemon == "passthrough-c" for target in known)
-    twin = "plain-c" if in_c else "plain"
-    plain.sort(key=lambda name: name.partition("@")[0] != twin)
-    return (*native[:1], *plain[:1])
+    native = [target.base for target in known if target.native]
+    plain = [one for one in known if one.fuse and one.asked in ("", Level.NONE)]
+    plain.sort(key=lambda one: (one.daemon != HEADLINE, one.python, one.base != one.daemon))
+    return (*native[:1], *(one.base for one in plain[:1]))
 
 
 def rows(run: Run) -> list[Row]:
     """Every row of the run, in the order the run was asked for."""
     medians = trial_medians(run.samples)
-    against = baselines(run)
+    against, known = baselines(run), targets(run)
     groups: dict[str, list[Record]] = {}
     for record in run.trials.to_dict("records"):
         groups.setdefault(str(record["group"]), []).append(
             {str(key): value for key, value in record.items()}
         )
-    made = [_row(key, records, run, medians, against) for key, records in groups.items()]
-    return sorted(made, key=lambda row: _order(row, run))
+    # Not every part of a matrix measures every target; elsewhere one that is missing is trouble.
+    whole = not (run.about.get("settings") or {}).get("parts")
+    made = [_row(key, records, known, whole, medians, against) for key, records in groups.items()]
+    made = _judged(made, run, medians)
+    return _marked(sorted(made, key=lambda row: _order(row, _asked(run))))
 
 
-def _order(row: Row, run: Run) -> tuple[object, ...]:
-    asked = run.about.get("settings", {}).get("workloads")
-    workload = row.name.partition("/")[0]
-    place = asked.index(workload) if isinstance(asked, list) and workload in asked else 10**6
+def _judged(
+    made: Sequence[Row], run: Run, medians: Mapping[SeriesKey, Mapping[int, float]]
+) -> list[Row]:
+    """The rows with a judgement beside every ratio and the guards' flags on every line."""
+    lines = [(row.key, line) for row in made for line in row.lines]
+    known = targets(run)
+    table = Table(
+        ratios={
+            (key, line.target.name, name): ratio
+            for key, line in lines
+            for name, ratio in line.ratios.items()
+            if not line.target.native
+        },
+        verdicts={(key, line.target.name): line.verdict for key, line in lines},
+        floor=next((target.base for target in known if target.native), ""),
+        twins=[(one.name, other.base) for one in known for other in known if _twins(one, other)],
+        trials=run.trials,
+        samples=run.samples,
+        medians=medians,
+        timed=units.quantity() is units.WALL,
+        noise=load_noise_floor(run.path.parent),
+    )
+    flags = flags_of(table)
+    judgements = judge(table, flags)
+
+    def judged(key: str, line: Line) -> Line:
+        name = line.target.name
+        found = {
+            base: judgements[key, name, base]
+            for base in line.ratios
+            if (key, name, base) in judgements
+        }
+        return replace(line, judgements=found, flags=tuple(flags.get((key, name), ())))
+
+    return [replace(row, lines=tuple(judged(row.key, line) for line in row.lines)) for row in made]
+
+
+def _twins(one: Target, other: Target) -> bool:
+    """Whether the other is the same server with passthrough off."""
+    return one.daemon != other.daemon == one.daemon.replace("passthrough", "plain")
+
+
+def _asked(run: Run) -> list[str]:
+    """Workloads as the command line, or the parts of a matrix, list them."""
+    settings = run.about.get("settings") or {}
+    lists = [settings.get("workloads"), *(p.get("workloads") for p in settings.get("parts") or ())]
+    return [str(name) for one in lists if isinstance(one, list) for name in one]
+
+
+def _order(row: Row, asked: Sequence[str]) -> tuple[object, ...]:
+    names = [name for name in (row.name, row.name.partition("/")[0]) if name in asked]
+    place = min((asked.index(name) for name in names), default=10**6)
     caches = [cache.value for cache in Cache]
     cache = caches.index(row.cache) if row.cache in caches else len(caches)
-    return place, row.name, cache, row.threads, row.placement
+    return place, row.name, cache, row.threads, row.placement, row.entries, row.seconds
+
+
+def _marked(ordered: Sequence[Row]) -> list[Row]:
+    """Rows of one name differ in something: where it is size or timeouts, headings have to say so."""
+    alike: dict[tuple[object, ...], list[Row]] = {}
+    for row in ordered:
+        alike.setdefault((row.name, row.cache, row.threads), []).append(row)
+    several = {key: len({row.timeouts for row in group}) > 1 for key, group in alike.items()}
+    return [
+        replace(row, marks=_marks(row, several[row.name, row.cache, row.threads]))
+        for row in ordered
+    ]
+
+
+def _marks(row: Row, with_timeouts: bool) -> str:
+    words = [units.times(row.entries, "entry")] if row.entries else []
+    words += [f"timeouts {row.timeouts}"] if with_timeouts else []
+    return ", ".join(words)
 
 
 def _target(entry: Mapping[str, Any]) -> Target:
@@ -156,22 +265,27 @@ def _target(entry: Mapping[str, Any]) -> Target:
         asked=str(entry.get("level_asked") or level),
         level=level,
         reason=str(entry.get("level_reason") or ""),
+        # Runs of older versions do not say it.
+        python=bool(entry.get("python", str(entry.get("daemon") or name) in PYTHON)),
     )
 
 
 def _row(
     key: str,
     records: Sequence[Record],
-    run: Run,
-    medians: Mapping[tuple[str, str], Mapping[int, float]],
+    known: Sequence[Target],
+    whole: bool,
+    medians: Mapping[SeriesKey, Mapping[int, float]],
     against: Sequence[str],
 ) -> Row:
     first = records[0]
-    lines = []
-    for target in targets(run):
-        own = [record for record in records if record["target"] == target.name]
-        series = {name: medians.get((key, name), {}) for name in (target.name, *against)}
-        lines.append(_line(target, own, series, against))
+    series = {target.name: medians.get((key, target.name), {}) for target in known}
+    own = {target.name: [r for r in records if r["target"] == target.name] for target in known}
+    lines = [
+        _line(target, number, own[target.name], series, against, _asides(target, known, against))
+        for number, target in enumerate(known)
+        if whole or own[target.name]
+    ]
     fuse = [record for record in records if record["requests"] is not None] or records
     return Row(
         key=key,
@@ -184,7 +298,27 @@ def _row(
         placement=str(first["placement"]),
         timeouts=_timeouts(fuse),
         lines=tuple(lines),
+        entries=int(first["entries"]),
+        seconds=(float(fuse[0]["attr_timeout"]), float(fuse[0]["entry_timeout"])),
     )
+
+
+def _asides(target: Target, known: Sequence[Target], against: Sequence[str]) -> dict[str, str]:
+    """What else a target is divided by, and what is said of that: {label: name of the other}."""
+    found = {}
+    plain = _beside(TWIN, target)
+    twin = target.python and target.daemon != TWIN and TWIN not in against
+    if twin and plain in [other.name for other in known]:
+        found[f"{plain} (both Python)"] = plain
+    first = next((other for other in known if other.base == target.base), target)
+    if first is not target:
+        found[first.name] = first.name
+    return found
+
+
+def _beside(base: str, target: Target) -> str:
+    """The target of that name on the same kernel."""
+    return f"{base}@{target.kernel}" if target.kernel else base
 
 
 def _interval(estimate: Estimate) -> Estimate:
@@ -196,20 +330,26 @@ def _interval(estimate: Estimate) -> Estimate:
 
 def _line(
     target: Target,
+    number: int,
     records: Sequence[Record],
     series: Mapping[str, Mapping[int, float]],
     against: Sequence[str],
+    asides: Mapping[str, str],
 ) -> Line:
     own = series[target.name]
     good = [record for record in records if record["outcome"] == Outcome.OK]
     verdict = _verdict(good or records)
     return Line(
         target=target,
+        number=number,
         time=_interval(centre(list(own.values()))),
         ratios={
-            name: _interval(paired_ratio(own, series[name]))
+            name: _interval(paired_ratio(own, series.get(_beside(name, target), {})))
             for name in against
-            if name != target.name
+            if name != target.base
+        },
+        asides={
+            label: _interval(paired_ratio(own, series[other])) for label, other in asides.items()
         },
         requests=_requests(good, verdict) if target.fuse else None,
         verdict=verdict,
@@ -284,7 +424,10 @@ def _timeouts(records: Sequence[Record]) -> str:
         f"{units.seconds(record['attr_timeout'])}/{units.seconds(record['entry_timeout'])}"
         for record in records
     )
-    return " or ".join(pairs)
+    own = dict.fromkeys(
+        str(record["target"]) for record in records if record["timeouts"] != "as asked"
+    )
+    return " or ".join(pairs) + (f" (of {units.listing(own)}: the server's own)" if own else "")
 
 
 def _first(texts: Iterable[object]) -> str:

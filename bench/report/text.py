@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.frame import Run
 from bench.model import Verdict
-from bench.report import units, words
+from bench.report import costs, units, words
 from bench.report.about import facts
 from bench.report.rows import Line, Row, baselines
 from bench.report.summary import sentences
@@ -34,6 +34,8 @@ def table(run: Run, rows: Sequence[Row]) -> str:
         "-" * WIDTH,
         *(body or ["no trial was recorded", ""]),
         *notes.lines(),
+        "",
+        *costs.lines(run),
     ]
     return units.ascii_only("\n".join(lines).rstrip() + "\n")
 
@@ -63,7 +65,8 @@ def _facts(run: Run, rows: Sequence[Row]) -> list[str]:
 
 def _legend(against: Sequence[str]) -> list[str]:
     ratios = [
-        f"'/ {name}' is {units.quantity().noun} per op divided by {name}'s" for name in against
+        f"'/ {words.against(name)}' is {units.quantity().noun} per op divided by {name}'s"
+        for name in against
     ]
     said = (
         f"{units.quantity().column} is {units.quantity().said} per operation, "
@@ -82,7 +85,7 @@ def _told() -> str:
 
 
 def _heading(against: Sequence[str]) -> str:
-    ratios = [f"/ {name}"[:RATIO] for name in against]
+    ratios = [f"/ {words.against(name)}"[:RATIO] for name in against]
     return _cells("target", units.quantity().column, "+-", ratios, "req/op")
 
 
@@ -92,7 +95,7 @@ def _row(row: Row, against: Sequence[str], notes: Notes) -> Iterator[str]:
     yield from _wrap(f"  {row.setting}, n={_rounds(row)}", 4)
     for line in row.lines:
         yield from _line(line, against)
-    for remark in _remarks(row, notes):
+    for remark in _remarks(row, against, notes):
         yield from _wrap(f"  {remark}", 4)
 
 
@@ -121,23 +124,37 @@ def _count(line: Line) -> str:
     return units.per_op(requests.total) + ("!" if requests.outside else " ")
 
 
-def _remarks(row: Row, notes: Notes) -> Iterator[str]:
-    """What does not fit into columns: expectation, verdicts, trouble."""
-    expected = next((ln.requests.expected for ln in row.lines if ln.requests), {})
+def _remarks(row: Row, against: Sequence[str], notes: Notes) -> Iterator[str]:
+    """What does not fit into columns: expectation, verdicts, what is shown, trouble."""
+    expected = next(
+        (ln.requests.expected for ln in row.lines if ln.requests and ln.requests.expected), {}
+    )
     if expected:
         bounds = [f"{op} {units.bound(*limits)}" for op, limits in expected.items()]
         yield f"expected req/op of a plain server: {', '.join(bounds)}"
+    yield from words.asides(row)
     for line in row.lines:
         name, requests = line.target.name, line.requests
-        if line.verdict not in ("", Verdict.BASELINE):
-            why = f" {notes.mark(line.verdict_reason)}" if line.verdict_reason else ""
-            yield f"{name}: {line.verdict}{why}"
+        if said := _shown(line, against, notes):
+            yield f"{name}: {said}"
+        yield from (f"{name}: {flag.word}: {flag.said}" for flag in line.flags if not flag.implausible)
         if requests and requests.outside:
             found = [f"{op} {units.per_op(requests.per_op.get(op, 0))}" for op in requests.outside]
             yield f"! {name}: {', '.join(found)} per op is not as expected"
         if requests and requests.note and line.time.known:
             yield f"{name}: requests: {requests.note}"
         yield from (f"{name}: {text}" for text in line.trouble)
+
+
+def _shown(line: Line, against: Sequence[str], notes: Notes) -> str:
+    """Whether passthrough did the work, and what the ratio to the last baseline shows."""
+    parts = []
+    if line.verdict not in ("", Verdict.BASELINE):
+        why = f" {notes.mark(line.verdict_reason)}" if line.verdict_reason else ""
+        parts.append(f"{line.verdict}{why}")
+    if against and line.target.base not in against:
+        parts.append(words.finding_text(line, against[-1]))
+    return "; ".join(part for part in parts if part)
 
 
 def _cells(name: str, time: str, spread: str, ratios: Sequence[str], requests: str) -> str:

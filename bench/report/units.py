@@ -138,8 +138,9 @@ def bound(low: float, high: float) -> str:
 
 
 def times(count: int, noun: str) -> str:
-    """``1 trial``, ``5 trials``."""
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    """``1 trial``, ``5 trials``, ``9 entries``."""
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count} {noun if count == 1 else plural}"
 
 
 def listing(words: Iterable[str]) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from bench.model import Verdict
 from bench.report import units
-from bench.report.rows import Line
+from bench.report.rows import TWIN, Line, Row
 from bench.stats import Estimate
+from bench.verdicts import Finding
 
 RATIO_WIDTH = 19
 """Characters a ratio with its interval may take in the mail table."""
@@ -44,9 +45,23 @@ def ratio_text(ratio: Estimate, baseline: str) -> str:
 
 def ratio_cell(line: Line, baseline: str) -> str:
     """A ratio to a baseline; a baseline to itself is 1 by definition."""
-    if line.target.name == baseline:
+    if line.target.base == baseline:
         return "1"
     return ratio_text(line.ratios[baseline], baseline)
+
+
+def against(baseline: str) -> str:
+    """A baseline as headings name it: one in Python, which flatters, says that it is."""
+    return f"{baseline} (Python)" if baseline == TWIN else baseline
+
+
+def asides(row: Row) -> list[str]:
+    """``passthrough / plain (both Python): 0.99 [0.98,1.01]``: ratios that are no headline."""
+    return [
+        f"{line.target.name} / {label}: {ratio_text(ratio, label)}"
+        for line in row.lines
+        for label, ratio in line.asides.items()
+    ]
 
 
 def requests_text(line: Line) -> str:
@@ -71,3 +86,17 @@ def verdict_text(line: Line) -> str:
     if line.verdict_reason and line.verdict != Verdict.BASELINE:
         return f"{line.verdict}: {line.verdict_reason}"
     return line.verdict or "none recorded"
+
+
+def shown(finding: Finding) -> str:
+    """A finding in the words of the run's clock: fewer instructions are not faster."""
+    what = units.quantity()
+    return {Finding.FASTER: what.below, Finding.SLOWER: what.above}.get(finding, finding.value)
+
+
+def finding_text(line: Line, baseline: str) -> str:
+    """What the ratio to a baseline shows, with how much: ``faster: by 12% at least``; or nothing."""
+    judged = line.judgements.get(baseline)
+    if judged is None or judged.finding is Finding.NOT_ENGAGED:  # the proof's verdict says it
+        return ""
+    return f"{shown(judged.finding)}: {judged.reason}" if judged.reason else shown(judged.finding)

@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The shared counters file, version 1, little-endian; bench/counters.py reads it while it grows.
+ * The shared counters file, version 2, little-endian; bench/counters.py reads it while it grows.
  *
  *   offset  what
  *        0  "FPBC"
- *        4  u32 version (1)
+ *        4  u32 version (2)
  *        8  u32 number of opcodes (128)
  *       12  u32 number of named fields
- *       16  u64 requests received, one per opcode, indexed by opcode
- *     1040  named fields, 32 bytes each: char name[24] (NUL-padded), u64 value
+ *       16  u32 timing: 1 has requests timed. The one thing that the reader writes, and only while
+ *           no request is under way: what is timed is remembered until its reply
+ *       20  u32 0
+ *       24  u64 requests received, one per opcode, indexed by opcode
+ *     1048  u64 requests whose reply was timed, one per opcode
+ *     2072  u64 nanoseconds between the read of those requests and the write of their replies
+ *     3096  named fields, 32 bytes each: char name[24] (NUL-padded), u64 value
  *
  * The names travel with the values, so that no list has to be kept equal in two languages.
  */
@@ -17,7 +22,7 @@
 
 #include <stdint.h>
 
-#define COUNTERS_VERSION 1u
+#define COUNTERS_VERSION 2u
 #define COUNTERS_OPCODES 128u
 
 /* X(name): every named field, in file order. */
@@ -49,7 +54,11 @@ struct counters {
 	uint32_t version;
 	uint32_t opcodes;
 	uint32_t fields;
+	uint32_t timing;
+	uint32_t padding;
 	uint64_t requests[COUNTERS_OPCODES];
+	uint64_t timed[COUNTERS_OPCODES];
+	uint64_t server_ns[COUNTERS_OPCODES];
 	struct {
 		char name[24];
 		uint64_t value;
@@ -69,6 +78,20 @@ static inline void counters_request(uint32_t opcode)
 		__atomic_fetch_add(&counters->requests[opcode], 1, __ATOMIC_RELAXED);
 	else
 		__atomic_fetch_add(&counters->field[FIELD_opcodes_unknown].value, 1, __ATOMIC_RELAXED);
+}
+
+/* Whether requests are to be timed: a load beside counters that every request touches anyway. */
+static inline int counters_timing(void)
+{
+	return __atomic_load_n(&counters->timing, __ATOMIC_RELAXED) != 0;
+}
+
+static inline void counters_time(uint32_t opcode, uint64_t server_ns)
+{
+	if (opcode >= COUNTERS_OPCODES)
+		return;
+	__atomic_fetch_add(&counters->timed[opcode], 1, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&counters->server_ns[opcode], server_ns, __ATOMIC_RELAXED);
 }
 
 static inline void counters_add(enum counters_field which, uint64_t by)

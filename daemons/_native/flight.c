@@ -15,6 +15,7 @@
 struct slot {
 	uint64_t unique; /* 0: free. The kernel never sends a request with unique 0. */
 	uint64_t nodeid;
+	uint64_t read_ns;
 	uint32_t opcode;
 	uint32_t padding;
 };
@@ -42,6 +43,7 @@ int flight_put(uint64_t unique, struct flight request)
 		 * server itself hands the request over to that thread: plain stores will do.
 		 */
 		set[i].nodeid = request.nodeid;
+		set[i].read_ns = request.read_ns;
 		set[i].opcode = request.opcode;
 		return 0;
 	}
@@ -56,6 +58,7 @@ int flight_take(uint64_t unique, struct flight *request)
 		if (__atomic_load_n(&set[i].unique, __ATOMIC_RELAXED) != unique)
 			continue;
 		request->nodeid = set[i].nodeid;
+		request->read_ns = set[i].read_ns;
 		request->opcode = set[i].opcode;
 		__atomic_store_n(&set[i].unique, 0, __ATOMIC_RELEASE);
 		return 1;

@@ -11,6 +11,7 @@
 struct flight {
 	uint32_t opcode;
 	uint64_t nodeid;
+	uint64_t read_ns; /* CLOCK_MONOTONIC when it was read; 0 if it is not timed */
 };
 
 /* Remembers a request. Returns 0, or -1 when there is no room: its reply will not be known. */

@@ -70,6 +70,8 @@ static int prepare(void)
 		server_log("counters: %s: %s", options.counters, strerror(error));
 		return EXIT_USAGE;
 	}
+	for (uint32_t opcode = 0; opcode < COUNTERS_OPCODES; opcode++)
+		shim_delay(opcode, options.delays_ns[opcode]);
 	umask(0); /* modes arrive with the caller's umask applied */
 	return -1;
 }

@@ -19,8 +19,10 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "delay.h"
 #include "edit.h"
 #include "server_log.h"
+#include "server_opcodes.h"
 
 #define FDS_MIN 16u
 #define FDS_DEFAULT_MAX 16384u
@@ -42,6 +44,7 @@ static const char usage[] =
 	"  --attr-timeout S       seconds the kernel may keep attributes (default 0)\n"
 	"  --entry-timeout S      seconds the kernel may keep names (default 0)\n"
 	"  --counters FILE        count requests into FILE\n"
+	"  --delay OPCODE=NS      hold requests back that long; repeatable (GETATTR=5000)\n"
 	"  --fd-cache N           inodes kept open (default from the open-file limit)\n"
 	"  --readdir-mode MODE    readdir, readdirplus or auto (default readdirplus)\n"
 	"  --threads N            worker threads (default: the CPUs it may run on)\n"
@@ -72,6 +75,7 @@ enum {
 	OPT_ATTR_TIMEOUT,
 	OPT_ENTRY_TIMEOUT,
 	OPT_COUNTERS,
+	OPT_DELAY,
 	OPT_FD_CACHE,
 	OPT_READDIR_MODE,
 	OPT_THREADS,
@@ -88,6 +92,7 @@ static const struct option known[] = {
 	{"attr-timeout", required_argument, NULL, OPT_ATTR_TIMEOUT},
 	{"entry-timeout", required_argument, NULL, OPT_ENTRY_TIMEOUT},
 	{"counters", required_argument, NULL, OPT_COUNTERS},
+	{"delay", required_argument, NULL, OPT_DELAY},
 	{"fd-cache", required_argument, NULL, OPT_FD_CACHE},
 	{"readdir-mode", required_argument, NULL, OPT_READDIR_MODE},
 	{"threads", required_argument, NULL, OPT_THREADS},
@@ -139,6 +144,20 @@ static int parse_number(const char *option, const char *value, size_t low, size_
 	return -1;
 }
 
+static int parse_delay(const char *value)
+{
+	const char *equals = strchr(value, '=');
+	int opcode = equals ? opcode_number(value, (size_t)(equals - value)) : -1;
+	size_t ns = 0;
+	int status;
+
+	if (opcode < 0)
+		return refuse("delay", value, "OPCODE=NANOSECONDS, e.g. GETATTR=5000");
+	status = parse_number("delay", equals + 1, 0, DELAY_MAX_NS, &ns);
+	options.delays_ns[opcode] = ns;
+	return status;
+}
+
 static int parse_name(const char *value)
 {
 	/* It goes into mount options and into JSON as it is. */
@@ -184,6 +203,8 @@ static int parse_option(int which)
 	case OPT_COUNTERS:
 		options.counters = optarg;
 		return -1;
+	case OPT_DELAY:
+		return parse_delay(optarg);
 	case OPT_FD_CACHE:
 		return parse_number("fd-cache", optarg, FDS_MIN, options.open_files - 1,
 				    &options.fd_cache);

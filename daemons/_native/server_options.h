@@ -5,6 +5,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include "counters.h"
 
 /* Exit codes, those of the project (bench.model.Exit). */
 enum { EXIT_SERVED = 0, EXIT_BUG = 1, EXIT_USAGE = 2, EXIT_NO_FUSE = 3 };
@@ -20,6 +23,7 @@ struct server_options {
 	bool readdir_passthrough;
 	double attr_timeout, entry_timeout; /* seconds */
 	const char *counters;               /* file, or NULL */
+	uint64_t delays_ns[COUNTERS_OPCODES];
 	size_t fd_cache;
 	enum readdir_mode readdir_mode;
 	unsigned int threads;

@@ -16,7 +16,9 @@
 #include <unistd.h>
 
 #include "backing.h"
+#include "clock.h"
 #include "counters.h"
+#include "delay.h"
 #include "edit.h"
 #include "flight.h"
 #include "fuse_abi.h"
@@ -34,8 +36,11 @@ static uint64_t init_offer;
  * variables, because the kernel sends nothing else before INIT is answered.
  */
 static int level_in_force = LEVEL_NONE;
-/* Replies to these opcodes are edited, and only these requests are remembered. */
+/* Replies to these opcodes are edited; unless requests are timed, only these are remembered. */
 static uint64_t edited_opcodes = BIT(OP_INIT);
+/* Requests that get no reply. */
+static const uint64_t unanswered =
+	BIT(OP_FORGET) | BIT(OP_INTERRUPT) | BIT(OP_NOTIFY_REPLY) | BIT(OP_BATCH_FORGET);
 
 static uint32_t get32(const void *buffer, size_t offset)
 {
@@ -89,14 +94,29 @@ static void note_forget(const uint8_t *body, size_t len, uint32_t opcode)
 	}
 }
 
-static void note_request(const uint8_t *request, size_t len)
+static bool is_among(uint64_t opcodes, uint32_t opcode)
+{
+	return opcode < 64 && (opcodes & BIT(opcode));
+}
+
+static void remember(const uint8_t *request, uint32_t opcode, uint64_t read_ns)
+{
+	const bool edited = is_among(edited_opcodes, opcode);
+	struct flight flight;
+
+	if (!edited && (read_ns == 0 || is_among(unanswered, opcode)))
+		return;
+	flight = (struct flight){opcode, get64(request, IN_NODEID), read_ns};
+	if (flight_put(get64(request, IN_UNIQUE), flight) != 0 && edited)
+		counters_add(FIELD_replies_lost, 1);
+}
+
+static void note_request(const uint8_t *request, size_t len, uint64_t read_ns)
 {
 	const uint32_t opcode = get32(request, IN_OPCODE);
 	const uint8_t *body = request + IN_HEADER_SIZE;
-	const struct flight flight = {opcode, get64(request, IN_NODEID)};
 
 	counters_request(opcode);
-	/* Every request passes here once, its opcode known: whatever delays requests goes here. */
 	if (opcode == OP_FORGET || opcode == OP_BATCH_FORGET) {
 		note_forget(body, len - IN_HEADER_SIZE, opcode);
 	} else if (opcode == OP_INIT && len >= IN_HEADER_SIZE + INIT_IN_FLAGS) {
@@ -104,9 +124,8 @@ static void note_request(const uint8_t *request, size_t len)
 		counters_set(FIELD_init_offered, init_offer);
 		counters_set(FIELD_init_minor, get32(body, INIT_IN_MINOR));
 	}
-	if (opcode < 64 && (edited_opcodes & BIT(opcode)) &&
-	    flight_put(get64(request, IN_UNIQUE), flight) != 0)
-		counters_add(FIELD_replies_lost, 1);
+	remember(request, opcode, read_ns);
+	delay_request(opcode);
 }
 
 static ssize_t hook_read(int fd, void *buffer, size_t size, void *userdata)
@@ -115,7 +134,7 @@ static ssize_t hook_read(int fd, void *buffer, size_t size, void *userdata)
 
 	(void)userdata;
 	if (got >= (ssize_t)IN_HEADER_SIZE)
-		note_request(buffer, (size_t)got);
+		note_request(buffer, (size_t)got, counters_timing() ? clock_ns() : 0);
 	return got;
 }
 
@@ -244,6 +263,22 @@ static size_t edit_reply(struct flight request, uint8_t *reply, size_t len)
 	return shim_edit_reply(reply, len, level_in_force, request.opcode, ids.inode, ids.open);
 }
 
+/* To be called last before a reply is written: within the write the client is woken. */
+static void note_reply(struct flight request)
+{
+	if (request.read_ns != 0)
+		counters_time(request.opcode, clock_ns() - request.read_ns);
+}
+
+static size_t length(const struct iovec *iov, int count)
+{
+	size_t len = 0;
+
+	for (int i = 0; i < count; i++)
+		len += iov[i].iov_len;
+	return len;
+}
+
 static ssize_t write_edited(int fd, const struct iovec *iov, int count, struct flight request)
 {
 	uint8_t reply[REPLY_MAX];
@@ -253,29 +288,29 @@ static ssize_t write_edited(int fd, const struct iovec *iov, int count, struct f
 		memcpy(reply + len, iov[i].iov_base, iov[i].iov_len);
 		len += iov[i].iov_len;
 	}
-	return write(fd, reply, edit_reply(request, reply, len));
+	len = edit_reply(request, reply, len);
+	note_reply(request);
+	return write(fd, reply, len);
 }
 
 static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
 	struct flight request;
-	size_t len = 0;
 
 	(void)userdata;
 	if (clone_fd >= 0)
 		fd = clone_fd;
-	/* Level none, after INIT: one comparison is all a reply costs. */
-	if (edited_opcodes == 0 || count < 1 || iov[0].iov_len < OUT_HEADER_SIZE)
+	/* Level none, after INIT: two comparisons are all a reply costs. */
+	if ((edited_opcodes == 0 && !counters_timing()) || count < 1 || iov[0].iov_len < OUT_HEADER_SIZE)
 		return writev(fd, iov, count);
 	/* Notifications have unique 0 and were never remembered. */
-	if (!flight_take(get64(iov[0].iov_base, OUT_UNIQUE), &request) ||
-	    get32(iov[0].iov_base, OUT_ERROR) != 0)
+	if (!flight_take(get64(iov[0].iov_base, OUT_UNIQUE), &request))
 		return writev(fd, iov, count);
-	for (int i = 0; i < count; i++)
-		len += iov[i].iov_len;
-	if (len > REPLY_MAX - SHIM_GROWTH)
-		return writev(fd, iov, count);
-	return write_edited(fd, iov, count, request);
+	if (is_among(edited_opcodes, request.opcode) && get32(iov[0].iov_base, OUT_ERROR) == 0 &&
+	    length(iov, count) <= REPLY_MAX - SHIM_GROWTH)
+		return write_edited(fd, iov, count, request);
+	note_reply(request);
+	return writev(fd, iov, count);
 }
 
 /* The server's side */
@@ -292,6 +327,11 @@ int shim_configure(const struct shim_options *wanted)
 	}
 	counters_set(FIELD_level, (uint64_t)options.level);
 	return 0;
+}
+
+int shim_delay(uint32_t opcode, uint64_t ns)
+{
+	return delay_set(opcode, ns);
 }
 
 void shim_use_clone(int fd)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The shim: sits between libfuse and /dev/fuse, counts requests and edits replies, so that a server
+ * The shim: sits between libfuse and /dev/fuse, counts requests, times them when asked to, holds them
+ * back when asked to, and edits replies, so that a server
  * on a libfuse that has never heard of inode passthrough (3.14) speaks it.
  *
  * It defines ``fuse_session_mount``. A server that resolves that symbol to it - a C program linked
@@ -33,6 +34,9 @@ struct shim_options {
 
 /* Call before mounting. Returns 0 or -errno (of the counters file). */
 int shim_configure(const struct shim_options *options);
+
+/* Holds every request of ``opcode`` back for ``ns``; see delay.h. Returns 0 or -EINVAL. */
+int shim_delay(uint32_t opcode, uint64_t ns);
 
 /* The server's lookup count of these inodes has reached 0. */
 void shim_forgotten(const uint64_t *nodeids, size_t count);

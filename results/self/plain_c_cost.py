@@ -126,6 +126,20 @@ def names() -> list[str]:
     return [f"file{number}" for number in range(FILES)]
 
 
+@contextlib.contextmanager
+def laid_out() -> Iterator[tuple[tuple[Path, Path], str]]:
+    """A backing with the files and the folder it is in, CPUs kept awake; what became of that."""
+    with (
+        tempfile.TemporaryDirectory(dir="/dev/shm") as name,
+        placement.hold_cpu_dma_latency() as latency,
+    ):
+        place = Path(name, "backing"), Path(name)
+        place[0].mkdir()
+        for file in names():
+            (place[0] / file).touch()
+        yield place, latency
+
+
 def requests_per_op(served: Served, driver: Driver) -> float:
     """Requests of one operation, from the kernel's tracepoint."""
     with tracing.RequestCounter(served.connection) as counter:
@@ -305,18 +319,11 @@ def main() -> int:
         "plain-c": plain_c("--threads", "2", "--clone-fd"),
         "passthrough_ll": passthrough_ll(low, "-o", "clone_fd"),
     }
-    with (
-        tempfile.TemporaryDirectory(dir="/dev/shm") as name,
-        placement.hold_cpu_dma_latency() as latency,
-    ):
-        place = Path(name, "backing"), Path(name)
-        place[0].mkdir()
-        for file in names():
-            (place[0] / file).touch()
+    with laid_out() as (place, latency):
         cost = blocks_of(single, place, {cpus[-1]}, 1, options)
         one = blocks_of(several, place, {cpus[-1]}, 1, options)
         two = blocks_of(several, place, set(cpus), 2, options)
-        million = {} if options.no_memory else memory(Path(name), cpus[-1])
+        million = {} if options.no_memory else memory(place[1], cpus[-1])
     parts = [cost_rows(cost), scaling_rows(one, two)]
     parts += [memory_rows(million)] if million else []
     text = f"cpu_dma_latency {latency}; {options.blocks} blocks of {options.rounds} windows of "

@@ -84,8 +84,6 @@ def _parameter(target: Target, differences: list[Difference]) -> object:
 def served(request: pytest.FixtureRequest) -> Iterator[Mounted]:
     """One mount of a writable target for all tests of a module."""
     target: Target = request.param
-    if missing := target.missing():
-        pytest.skip(missing)
     with open_folder() as folder:
         (folder / "backing").mkdir()
         mounted = target.mount(folder)
@@ -128,6 +126,4 @@ def twin(served: Mounted, place: Path) -> Iterator[Path]:
 def shown(request: pytest.FixtureRequest) -> Target:
     """A target of any kind, yet to be mounted."""
     target: Target = request.param
-    if missing := target.missing():
-        pytest.skip(missing)
     return target

@@ -7,7 +7,6 @@ on that target (a strict xfail): a difference that has gone is noticed, as is on
 from __future__ import annotations
 
 import enum
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import registry
-from bench.model import Daemon, DaemonOptions
+from bench.model import Daemon
 from tests.mount.serving import Mounted
 
 FOREVER_S = 1e8
@@ -59,12 +58,12 @@ DOCUMENTED: Mapping[str, Mapping[Difference, str]] = {
 }
 """By target; one with a twin (``passthrough`` of ``plain``) differs as its twin does."""
 
-_TWINS = {"passthrough": "plain", "passthrough-c": "plain-c"}
+TWINS = {"passthrough": "plain", "passthrough-c": "plain-c"}
 
 
 def documented(daemon: Daemon) -> Mapping[Difference, str]:
     """How a daemon is documented to differ, with the document."""
-    return DOCUMENTED.get(_TWINS.get(daemon.name, daemon.name), {})
+    return DOCUMENTED.get(TWINS.get(daemon.name, daemon.name), {})
 
 
 @dataclass(frozen=True)
@@ -79,12 +78,6 @@ class Target:
         """What a test's parameter is called."""
         return f"{self.daemon.name}-cached" if self.timeout_s else self.daemon.name
 
-    def missing(self) -> str:
-        """What keeps it from being mounted here, in words; empty if nothing does."""
-        assert self.daemon.argv is not None
-        program = self.daemon.argv(Path("backing"), Path("mnt"), DaemonOptions())[0]
-        return "" if shutil.which(program) else f"needs {program} on PATH"
-
     def mount(self, folder: Path) -> Mounted:
         """Mount ``folder/backing`` on ``folder/mnt``, open to every user."""
         # Other servers let everybody in when root starts them.
@@ -93,12 +86,13 @@ class Target:
 
 
 def targets() -> list[Target]:
-    """Every daemon that mounts something; FUSE ones also with caches that never run out."""
+    """Every daemon that mounts here; FUSE ones also with caches that never run out."""
     found = []
     for daemon in registry.daemons().values():
-        if daemon.argv is not None:
-            found.append(Target(daemon))
-        if daemon.is_fuse:
+        if daemon.argv is None or daemon.missing():
+            continue
+        found.append(Target(daemon))
+        if daemon.is_fuse and daemon.timeouts.holds(FOREVER_S, FOREVER_S):
             found.append(Target(daemon, FOREVER_S))
     return found
 

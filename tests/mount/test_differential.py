@@ -22,8 +22,6 @@ pytestmark = pytest.mark.mount
 @pytest.mark.parametrize("target", writable(), ids=lambda target: target.id)
 def test_no_difference(target: Target, record_property: Callable[[str, object], None]) -> None:
     """Ops are shared by the two settings of a target's caches; the count is in the summary."""
-    if missing := target.missing():
-        pytest.skip(missing)
     operations = int(os.environ.get("DIFFERENTIAL_OPERATIONS", OPERATIONS))
     if target.daemon.is_fuse:
         operations //= 2

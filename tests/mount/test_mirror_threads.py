@@ -182,7 +182,7 @@ def test_the_rest_of_the_calls(backing: Path, serve: Serve) -> None:
 
 def test_every_opcode_has_its_name() -> None:
     """The table in C and the enumeration in Python say the same."""
-    source = Path(_command.MIRROR).parent / "server_report.c"
+    source = Path(_command.MIRROR).parent / "server_opcodes.c"
     rows = [line for line in source.read_text().splitlines() if line.startswith("\tX(")]
     named = dict(row[3 : row.index(")")].split(", ") for row in rows)
     assert {name: int(number) for name, number in named.items()} == {
@@ -197,6 +197,8 @@ def test_every_opcode_has_its_name() -> None:
         (["--readdir-mode", "all"], "--readdir-mode"),
         (["--entry-timeout", "x"], "--entry-timeout"),
         (["--name", "a,b"], "--name"),
+        (["--delay", "STAT=1"], "--delay"),
+        (["--delay", "GETATTR=x"], "--delay"),
         (["--nothing"], "nothing"),
         ([], "wanted 2"),
     ],

@@ -128,7 +128,15 @@ def test_wrong_arguments_are_one_line(
 
 
 @pytest.mark.parametrize(
-    "option", [("--attr-timeout", "-1"), ("--fd-cache", "3"), ("--level", "all")], ids=" ".join
+    "option",
+    [
+        ("--attr-timeout", "-1"),
+        ("--fd-cache", "3"),
+        ("--level", "all"),
+        ("--delay", "STAT=1"),
+        ("--delay", "GETATTR=2000000000"),
+    ],
+    ids=" ".join,
 )
 def test_wrong_options_are_refused(
     daemon: Daemon, tmp_path: Path, backing: Path, option: tuple[str, str]

@@ -36,7 +36,9 @@ WORKLOADS: tuple[tuple[str, str, str, str, float, float, str], ...] = (
     ("macro-git", "", "warm", "run", 0.2, 12000.0, "LOOKUP"),
 )
 HISTOGRAMS = ("getattr-storm", "lookup-cold")
-PER_REQUEST = {"native": 0.0, "plain": 28e-6, "passthrough": 27e-6}
+PER_REQUEST = {"native": 0.0, "plain-c": 4e-6, "plain": 28e-6, "passthrough": 27e-6}
+SLOWER_KERNEL = 1.5
+"""How much longer everything takes on a kernel called ``slow``."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,8 @@ class Knobs:
     names: Mapping[str, str] = field(default_factory=dict)
     """Other names for targets and workloads."""
     troubles: bool = True
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """Further settings of the run."""
     constant: bool = False
     """Every value of a series is the same number."""
     rows: int = len(WORKLOADS)
@@ -82,6 +86,7 @@ def _about(name: str, knob: Knobs) -> dict[str, Any]:
         "settings": {
             "workloads": list(dict.fromkeys(_name(row[0], knob) for row in WORKLOADS)),
             "trials": knob.trials,
+            **knob.settings,
         },
         "targets": [_target(target, knob) for target in knob.targets],
         "tree": {"name": "small", "files": 10_000, "dirs": 111, "depth": 3, "branching": 10,
@@ -99,12 +104,14 @@ def _about(name: str, knob: Knobs) -> dict[str, Any]:
 
 
 def _target(target: str, knob: Knobs) -> dict[str, Any]:
-    through = target == "passthrough"
+    base = target.partition("@")[0]
+    through = base == "passthrough"
     return {
         "name": _name(target, knob),
+        "daemon": base,
         "summary": f"the {target} target",
-        "kind": "native" if target == "native" else "fuse",
-        "python": target != "native",
+        "kind": "native" if base == "native" else "fuse",
+        "python": base in ("plain", "passthrough"),
         "level_asked": "attach-lookup" if through else "none",
         "level": "rw" if through else "none",
         "level_reason": LOW_REASON if through else "",
@@ -131,6 +138,9 @@ def _trials(knob: Knobs) -> Iterator[dict[str, Any]]:
 
 
 def _seconds(target: str, row: tuple[str, str, str, str, float, float, str], knob: Knobs) -> float:
+    target, _, kernel = target.partition("@")
+    if kernel == "slow":
+        return SLOWER_KERNEL * _seconds(target, row, knob)
     if target == "passthrough" and knob.effect is not None:
         return knob.effect * _seconds("plain", row, knob)
     *_, native, requests, opcode = row
@@ -149,7 +159,7 @@ def _trial(
     workload, variant, cache, unit, native, requests, opcode = row
     named, aimed = _name(workload, knob), _name(target, knob)
     parts = (named, variant, cache, "t1", aimed)
-    fuse = target != "native"
+    fuse = not target.startswith("native")
     timeout = 1.0 if workload == "getattr-cached" else 0.0
     return {
         "series": "--".join(part for part in parts if part),

@@ -37,6 +37,16 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
         ("--attr-timeout", "inf", "0 or more"),
         ("--placement", "here", "same"),
         ("--threads", "1,x", "above 0"),
+        ("--delay", "GETATTR", "e.g. GETATTR=5us"),
+        ("--delay", "STAT=5us", "e.g. GETATTR=5us"),
+        ("--delay", "GETATTR=5", "e.g. GETATTR=5us"),
+        ("--delay", "GETATTR=5000ms", "at most 1 s"),
+        ("--readdir-mode", "readdirs", "readdirplus"),
+        ("--server-threads", "-1", "above 0"),
+        ("--clone-fd", "yes", "both"),
+        ("--timeouts", "own,soon", "ATTR/ENTRY"),
+        ("--entries", "0", "above 0"),
+        ("--matrix", "patch-postin", "did you mean 'patch-posting'"),
         ("--backing", "/nonexistent/place", "does not exist"),
         ("--resume", "nowhere", "no run at"),
     ],
@@ -79,3 +89,18 @@ def test_list_names_everything(capsys: pytest.CaptureFixture[str]) -> None:
     text = capsys.readouterr().out
     for name in ("native", "plain", "passthrough", "getattr-storm/fd", "walk-du", "medium"):
         assert name in text
+
+
+@pytest.mark.parametrize(
+    ("argv", "word"),
+    [
+        (("--matrix", "patch-posting", "--threads", "2"), "--threads"),
+        (("--matrix", "patch-posting", "--attr-timeout", "0"), "--attr-timeout"),
+        (("--timeouts", "own", "--nocache"), "--nocache"),
+    ],
+)
+def test_options_that_contradict_each_other(
+    capsys: pytest.CaptureFixture[str], argv: tuple[str, ...], word: str
+) -> None:
+    """What says the same thing twice is refused, and named."""
+    assert word in refused(capsys, "run", *argv)

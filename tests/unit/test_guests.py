@@ -62,7 +62,10 @@ def put(file: Path, event: str, **content: Any) -> None:
 
 
 def record(number: int, outcome: str = "ok") -> dict[str, Any]:
-    return {"series": f"row{number}", "round": 0, "kernel": "", "outcome": outcome, "reason": ""}
+    return {
+        "series": f"row{number}", "target": "plain", "round": 0, "kernel": "", "clock": "wall",
+        "outcome": outcome, "reason": "", "values": [1e-6],
+    }  # fmt: skip
 
 
 def test_trials_are_written_down_as_they_end(tmp_path: Path) -> None:

@@ -12,7 +12,15 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"pandas", "matplotlib", "scipy", "numpy", "pyfuse3", "trio", "jinja2"}
-REPORT_ONLY = {"bench.frame", "bench.stats", "bench.report"}
+REPORT_ONLY = {
+    "bench.frame",
+    "bench.stats",
+    "bench.intervals",
+    "bench.verdicts",
+    "bench.guards",
+    "bench.report",
+    "bench.selftest.",
+}
 
 
 def imported(path: Path) -> set[str]:
@@ -27,7 +35,8 @@ def imported(path: Path) -> set[str]:
 
 
 def of_report(path: Path) -> bool:
-    return path.name in ("frame.py", "stats.py") or "report" in path.parts
+    files = ("frame.py", "stats.py", "intervals.py", "verdicts.py", "guards.py")
+    return path.name in files or bool({"report", "selftest"} & set(path.parts))
 
 
 def modules(folder: str) -> Iterator[Path]:

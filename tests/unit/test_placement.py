@@ -20,7 +20,9 @@ SMT4 = {0: {0, 2}, 1: {1, 3}, 2: {0, 2}, 3: {1, 3}}
     [
         (SAME, (0, 1), 1, None, (1,), (1,), (0,), ""),
         (SAME, range(8), 1, None, (7,), (7,), tuple(range(7)), ""),
-        (SAME, (0, 1), 4, None, (1,), (1,), (0,), "4 client threads share one CPU"),
+        (SAME, range(4), 2, None, (2, 3), (2, 3), (0, 1), ""),
+        (SAME, (0, 1), 2, None, (0, 1), (0, 1), (0,), "runner shares"),
+        (SAME, (0, 1), 4, None, (0, 1), (0, 1), (0,), "4 client threads on 2 CPUs"),
         (SPLIT, (0, 1), 1, None, (0,), (1,), (0,), "runner shares"),
         (SPLIT, (0, 1), 1, {0: {0, 1}, 1: {0, 1}}, (0,), (1,), (0,), "threads of one core"),
         (SPLIT, range(4), 1, SMT4, (2,), (3,), (0, 1), ""),
@@ -46,6 +48,26 @@ def test_roles(
     plan = placement.choose(mode, cpus, threads, siblings)
     assert (plan.client, plan.daemon, plan.runner) == (client, daemon, runner)
     assert note in plan.note and bool(note) is bool(plan.note)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "threads", "servers", "client", "daemon"),
+    [
+        (range(8), 2, 2, (4, 5), (6, 7)),
+        (range(4), 2, 8, (0, 1), (2, 3)),
+        ((0, 1), 2, 2, (0,), (1,)),
+    ],
+)
+def test_split_gives_a_threaded_server_what_the_client_leaves(
+    cpus: tuple[int, ...],
+    threads: int,
+    servers: int,
+    client: tuple[int, ...],
+    daemon: tuple[int, ...],
+) -> None:
+    """As many CPUs as it has threads, but never one that the client needs."""
+    plan = placement.choose(SPLIT, cpus, threads, servers=servers)
+    assert (plan.client, plan.daemon) == (client, daemon)
 
 
 def test_one_cpu_makes_split_the_placement_same() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bench import plan, registry
-from bench.model import Cache, Level, UserError
+from bench import axes, plan, registry
+from bench.model import Cache, Level, Opcode, Timeouts, UserError
 from bench.plan import Settings
 
 RW = plan.Ground(Level.RW, "mainline")
@@ -109,9 +109,9 @@ def test_a_users_timeout_wins_except_where_a_workload_is_about_its_own() -> None
     """--attr-timeout applies to every row but those that would lose their meaning."""
     settings = Settings(attr_timeout=5.0)
     known = registry.workloads()
-    assert plan.timeouts(known["getattr-storm"], settings) == (5.0, 0.0)
-    assert plan.timeouts(known["walk-find"], settings)[0] == 5.0
-    assert plan.timeouts(known["getattr-cached"], settings)[0] == 3600.0
+    assert axes.timeouts(known["getattr-storm"], settings) == [Timeouts(5.0, 0.0)]
+    assert axes.timeouts(known["walk-find"], settings)[0].attr == 5.0
+    assert axes.timeouts(known["getattr-cached"], settings)[0].attr == 3600.0
 
 
 def test_settings_survive_json() -> None:
@@ -143,6 +143,20 @@ def test_several_levels_are_several_targets() -> None:
         "passthrough:attach-lookup",
         "passthrough:attach-lookup:no-readdir",
     ]
+
+
+def test_a_delay_is_one_more_target_of_servers_that_can_hold_requests_back() -> None:
+    """Beside the server as it is; native and overlayfs have nobody to wait."""
+    settings = Settings(
+        daemons=("native", "overlayfs", "plain-c"), delays=("GETATTR=1.5us",), only=True
+    )
+    found = {target.name: target.serving.delay for target in plan.targets(settings)}
+    assert found == {
+        "native": (),
+        "overlayfs": (),
+        "plain-c": (),
+        "plain-c:delay-getattr-1.5us": ((Opcode.GETATTR, 1500),),
+    }
 
 
 def test_of_several_levels_those_the_kernel_lacks_are_left_out_with_the_reason() -> None:

@@ -265,3 +265,22 @@ def _installed_header() -> dict[str, int] | None:
     text = path.read_text().split("INIT request/reply flags")[1].split("#define CUSE_UNRES")[0]
     found = re.findall(r"#define (FUSE_\w+)\s+\(1(?:ULL)? << (\d+)\)", text)
     return {name: int(bit) for name, bit in found}
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [
+        ("N\n", "not offered: enable_uring is N: echo 1 > "),
+        ("Y\n", "not offered, although enable_uring is Y"),
+        (None, "not in this kernel"),
+    ],
+)
+def test_io_uring_names_the_command_that_enables_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, state: str | None, words: str
+) -> None:
+    """Recorded in run.json too, as one of the machine's facts."""
+    switch = tmp_path / "enable_uring"
+    monkeypatch.setattr(probe, "ENABLE_URING", switch)
+    if state is not None:
+        switch.write_text(state)
+    assert words in probe.io_uring(0)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import stat
 import struct
+from pathlib import Path
 
 import pytest
 
@@ -315,10 +316,16 @@ def test_backing_map_and_ioctls(shim: ctypes.CDLL) -> None:
     assert shim.shim_ioctl_number(1) == 0x4004E502
 
 
-def counters_file(requests: dict[int, int], fields: dict[str, int]) -> bytes:
-    """A counters file of version 1, built by hand."""
-    counts = [requests.get(number, 0) for number in range(128)]
-    data = struct.pack("<4sIII", b"FPBC", 1, 128, len(fields)) + struct.pack("<128Q", *counts)
+def counters_file(
+    requests: dict[int, int],
+    fields: dict[str, int],
+    timed: dict[int, int] | None = None,
+    server_ns: dict[int, int] | None = None,
+) -> bytes:
+    """A counters file of version 2, built by hand."""
+    data = struct.pack("<4sIIIII", b"FPBC", 2, 128, len(fields), 0, 0)
+    for column in (requests, timed or {}, server_ns or {}):
+        data += struct.pack("<128Q", *(column.get(number, 0) for number in range(128)))
     for name, value in fields.items():
         data += struct.pack("<24sQ", name.encode(), value)
     return data
@@ -334,8 +341,20 @@ def test_counters_are_read() -> None:
 def test_counters_between_two_snapshots() -> None:
     """What did not arrive in between is not there."""
     earlier = counters.parse(counters_file({1: 2, 3: 17}, {"ids_open": 5}))
-    later = counters.parse(counters_file({1: 2, 3: 20}, {"ids_open": 6}))
-    assert later.since(earlier) == counters.Snapshot({Opcode.GETATTR: 3}, {"ids_open": 6})
+    later = counters.parse(counters_file({1: 2, 3: 20}, {"ids_open": 6}, {3: 3}, {3: 4500}))
+    assert later.since(earlier) == counters.Snapshot(
+        {Opcode.GETATTR: 3}, {"ids_open": 6}, {Opcode.GETATTR: 3}, {Opcode.GETATTR: 4500}
+    )
+
+
+def test_timing_is_switched_on_for_a_while(tmp_path: Path) -> None:
+    """One word of the header, and nothing else of the file, changes; and it changes back."""
+    file = tmp_path / "counters"
+    before = counters_file({3: 17}, {"ids_open": 5})
+    file.write_bytes(before)
+    with counters.timing(file):
+        assert file.read_bytes() == before[:16] + b"\1\0\0\0" + before[20:]
+    assert file.read_bytes() == before
 
 
 @pytest.mark.parametrize(

@@ -45,10 +45,25 @@ def levels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = bench(
         "run", "--daemon", "passthrough-c", *every, "--kernel", str(lab_image().path),
         "--workload", "getattr-storm/fd", "--workload", "readdir", "--trials", "1", "--no-report",
-        "--output", str(output),
+        "--attribution", "--output", str(output),
     )  # fmt: skip
     assert done.returncode == Exit.MEASURED, done.stderr
     return output
+
+
+def test_its_requests_have_their_times(levels: Path) -> None:
+    """Linux 6.12 numbers a request after its send was traced; what passes through makes none."""
+    plain, passing = (
+        trial["attribution"]
+        for name in ("plain-c", "passthrough-c:attach-lookup")
+        for trial in trials(levels)
+        if trial["target"] == name and trial["workload"] == "getattr-storm"
+    )
+    assert (plain["why"], passing["why"]) == ("", "")
+    request = plain["by_opcode"]["GETATTR"]
+    assert request["count"] == plain["ops"]
+    assert 0 < request["server_ns"] < request["total_ns"] < plain["window_ns"]
+    assert passing["by_opcode"] == {}
 
 
 @pytest.mark.parametrize("level", ["attach-getattr", "attach-lookup", "lookup"])

@@ -1,0 +1,115 @@
+"""``python -m bench.selftest``: runs the checks, prints what they found, keeps it as JSON."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import json
+import pkgutil
+import sys
+import textwrap
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import bench.selftest
+from bench.model import Exit, UserError
+from bench.noise import FILE
+from bench.selftest.check import Check, Held, Request, Result
+from bench.selftest_cli import add_options
+from bench.store import find_run, write_atomically
+
+WIDTH = 78
+SCHEMA = 1
+
+
+def main(argv: list[str]) -> int:
+    """Run what was asked for; 0 when every bar was met, 4 when one was missed."""
+    parser = argparse.ArgumentParser(prog="bench selftest")
+    add_options(parser)
+    arguments = parser.parse_args(argv)
+    try:
+        found = run(arguments)
+        if arguments.save:
+            save(arguments.save, found, argv)
+    except UserError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    if arguments.json:
+        print(json.dumps(as_json(found, argv), indent=1))
+    missed = [check.name for check, result in found.items() if result.held is Held.NO]
+    if not arguments.json:
+        print(f"bars missed: {', '.join(missed)}" if missed else "every bar that was tried is met")
+    return Exit.PROOF_FAILED if missed else Exit.MEASURED
+
+
+def checks() -> list[Check]:
+    """Every module of the package with a CHECK, in order."""
+    names = [info.name for info in pkgutil.iter_modules(bench.selftest.__path__)]
+    modules = [
+        importlib.import_module(f"bench.selftest.{name}") for name in names if name[0] != "_"
+    ]
+    found = [one for module in modules if isinstance(one := getattr(module, "CHECK", None), Check)]
+    return sorted(found, key=lambda check: (check.order, check.name))
+
+
+def run(arguments: argparse.Namespace) -> dict[Check, Result]:
+    """The checks that were asked for, each printed as it ends."""
+    known = {check.name: check for check in checks()}
+    if unknown := set(arguments.only or ()) - known.keys():
+        raise UserError(f"no check {sorted(unknown)[0]!r}; there is: {', '.join(known)}")
+    results = Path("results")
+    recorded = tuple(find_run(name, results) for name in arguments.recorded or ())
+    first, second = [find_run(name, results) for name in arguments.runs or ()] or (None, None)
+    request = Request(arguments.quick, recorded, (first, second) if first and second else None)
+    found: dict[Check, Result] = {}
+    for name in arguments.only or known:
+        if sys.stderr.isatty():
+            print(f"{name} ...\r", end="", file=sys.stderr, flush=True)
+        found[known[name]] = known[name].run(request)
+        if not arguments.json:
+            print("\n".join(told(known[name], found[known[name]])), flush=True)
+    return found
+
+
+def told(check: Check, result: Result) -> list[str]:
+    """A result as lines of at most 78 columns."""
+    lines = [f"{check.name:<13}{result.held:<9}{check.bar}"]
+    for line in result.lines:
+        lines += textwrap.wrap(f"    {line}", WIDTH, subsequent_indent=" " * 6)
+    return [*lines, ""]
+
+
+def as_json(found: Mapping[Check, Result], argv: list[str]) -> dict[str, Any]:
+    """Everything that was found; ``noise`` is what every report of this machine shows."""
+    noise: dict[str, Any] = {}
+    for result in found.values():
+        noise |= result.figures.get("noise", {})
+    return {
+        "schema": SCHEMA,
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "argv": ["python", "-m", "bench", "selftest", *argv],
+        "checks": [
+            {"name": check.name, "bar": check.bar, "held": result.held.value}
+            | {"lines": list(result.lines)}
+            | {key: value for key, value in result.figures.items() if key != "noise"}
+            for check, result in found.items()
+        ],
+        "noise": noise,
+    }
+
+
+def save(directory: Path, found: Mapping[Check, Result], argv: list[str]) -> None:
+    """selftest.json of a machine's directory."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        write_atomically(directory / FILE, json.dumps(as_json(found, argv), indent=1) + "\n")
+    except OSError as error:
+        raise UserError(f"{directory / FILE}: cannot be written: {error.strerror}") from None
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,136 @@
+"""What a ratio divides by: the honest baseline in C, of the target's own kernel, and always named."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fakes import SLOWER_KERNEL, make_run
+
+import report
+from bench.frame import load
+from bench.model import Exit
+from bench.report.rows import Line, Row, baselines, rows
+from bench.report.summary import sentences
+
+FOUR = ("native", "plain-c", "plain", "passthrough")
+
+
+def lines(row: Row) -> dict[str, Line]:
+    """By target."""
+    return {line.target.name: line for line in row.lines}
+
+
+@pytest.mark.parametrize(
+    ("targets", "against"),
+    [
+        (FOUR, ("native", "plain-c")),
+        (("native", "plain", "passthrough"), ("native", "plain")),
+        (("plain", "passthrough"), ("plain",)),
+        (("native", "passthrough"), ("native",)),
+        (("native@a", "plain-c@a", "native@b", "plain-c@b"), ("native", "plain-c")),
+    ],
+)
+def test_the_headline_is_against_the_server_in_c(
+    tmp_path: Path, targets: tuple[str, ...], against: tuple[str, ...]
+) -> None:
+    """A mirror in Python is the baseline only where there is no other."""
+    assert baselines(load(make_run(tmp_path, targets=targets, rows=1))) == against
+
+
+def test_the_twin_is_told_aside_and_labelled(tmp_path: Path) -> None:
+    """passthrough / plain says what the kernel saves on a server in Python: never the headline."""
+    path = make_run(tmp_path, targets=FOUR, rows=1, effect=0.5, troubles=False)
+    found = lines(rows(load(path))[0])
+    assert set(found["passthrough"].ratios) == {"native", "plain-c"}
+    assert found["passthrough"].asides["plain (both Python)"].value == pytest.approx(0.5, rel=0.05)
+    assert not found["plain"].asides and not found["plain-c"].asides
+    assert report.main([str(path), "--format", "text", "md", "html"]) == Exit.MEASURED
+    for name in ("table.txt", "table.md", "index.html"):
+        said = (path / "report" / name).read_text()
+        assert "passthrough / plain (both Python): 0." in said, name
+        assert "/ plain-c" in said, name
+
+
+def test_the_summary_speaks_of_the_headline(tmp_path: Path) -> None:
+    """Each compared target against plain-c."""
+    run = load(make_run(tmp_path, targets=FOUR, rows=2))
+    said = sentences(run, rows(run))
+    assert [text.partition(",")[0] for text in said] == ["plain / plain-c", "passthrough / plain-c"]
+
+
+def test_a_baseline_in_python_says_so(tmp_path: Path) -> None:
+    """Where no server in C was measured, the heading names the language."""
+    table = report.text_table(make_run(tmp_path, rows=1))
+    assert "/ plain (Python)" in table
+    assert max(len(line) for line in table.splitlines()) <= 72
+
+
+def test_each_kernel_has_its_own_baseline(tmp_path: Path) -> None:
+    """A slow kernel slows its baseline as well: what it costs stands beside the first kernel's."""
+    targets = tuple(f"{name}@{kernel}" for kernel in ("base", "slow") for name in FOUR[:3])
+    row = rows(load(make_run(tmp_path, targets=targets, rows=1, troubles=False)))[0]
+    found = lines(row)
+    base, slow = (found[f"plain@{kernel}"].ratios["plain-c"].value for kernel in ("base", "slow"))
+    assert slow == pytest.approx(base, rel=0.05)
+    assert found["plain-c@slow"].ratios.keys() == {"native"}
+    told = found["plain-c@slow"].asides["plain-c@base"]
+    assert told.value == pytest.approx(SLOWER_KERNEL, rel=0.05)
+    assert not found["plain-c@base"].asides
+
+
+def rewritten(path: Path, change: Any) -> Path:
+    """A run whose trials went through ``change``, which gives a list for each."""
+    file = path / "trials.jsonl"
+    records = [new for line in file.read_text().splitlines() for new in change(json.loads(line))]
+    file.write_text("".join(f"{json.dumps(record)}\n" for record in records))
+    return path
+
+
+def test_rows_that_differ_in_size_or_timeouts_say_so(tmp_path: Path) -> None:
+    """In their setting, and in every heading; in order of size and time."""
+
+    def several(record: dict[str, Any]) -> list[dict[str, Any]]:
+        stem = record["series"].removesuffix(f"--{record['target']}")
+        return [
+            record
+            | {"series": f"{stem}--to{timeout}--n{size}--{record['target']}"}
+            | {"entries": size, "attr_timeout": timeout, "entry_timeout": timeout}
+            for size in (1000, 10)
+            for timeout in (1, 0)
+        ]
+
+    found = rows(load(rewritten(make_run(tmp_path, rows=1, troubles=False), several)))
+    assert [row.state for row in found] == [
+        f"warm, {size} entries, timeouts {timeout} s/{timeout} s"
+        for size in (10, 1000)
+        for timeout in (0, 1)
+    ]
+    assert all("entries, attr/entry" in row.setting for row in found)
+
+
+def test_a_row_of_a_matrix_has_the_targets_of_its_parts(tmp_path: Path) -> None:
+    """A target that no part measures in a row is not missing there; in other runs it is."""
+
+    def without_plain(record: dict[str, Any]) -> list[dict[str, Any]]:
+        return [] if (record["workload"], record["target"]) == ("readdir", "plain") else [record]
+
+    def names(folder: str, **settings: Any) -> list[str]:
+        path = make_run(tmp_path / folder, targets=FOUR, settings=settings, troubles=False)
+        made = rows(load(rewritten(path, without_plain)))
+        return [line.target.name for line in next(r for r in made if r.name == "readdir").lines]
+
+    assert names("matrix", parts=[{"daemons": ["native"]}]) == ["native", "plain-c", "passthrough"]
+    assert names("plain") == list(FOUR)
+
+
+def test_a_run_of_parts_is_drawn_whole(tmp_path: Path) -> None:
+    """Every artefact, though rows differ in their targets."""
+
+    def without_plain(record: dict[str, Any]) -> list[dict[str, Any]]:
+        return [] if (record["workload"], record["target"]) == ("readdir", "plain") else [record]
+
+    path = make_run(tmp_path, targets=FOUR, settings={"parts": [{}]}, rows=7)
+    assert report.main([str(rewritten(path, without_plain))]) == Exit.MEASURED
