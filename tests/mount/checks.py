@@ -45,3 +45,13 @@ def raw_listing(folder: Path) -> list[bytes]:
         names.append(ctypes.string_at(entry + 19))
     libc.closedir(stream)
     return names
+
+
+@contextlib.contextmanager
+def opened(folder: Path) -> Iterator[int]:
+    """A descriptor of a directory, closed whatever happens: a mount must not stay busy."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)

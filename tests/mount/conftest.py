@@ -74,7 +74,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 def _parameter(target: Target, differences: list[Difference]) -> object:
-    known = documented(target.daemon)
+    known = documented(target.daemon, target.timeout_s > 0)
     sources = [f"{known[one]} ({one})" for one in differences if one in known]
     marks = [pytest.mark.xfail(strict=True, reason=source) for source in sources[:1]]
     return pytest.param(target, marks=marks, id=target.id)

@@ -89,7 +89,11 @@ class Mounted:
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> Mapping[str, object]:
         """Tell the daemon to end, see that it did and left no mount; its JSON line, if it has one."""
-        self.process.send_signal(number)
+        if self.daemon.is_fuse and not self.daemon.has_counters:
+            # Other people's servers promise exit code 0 at an unmount only, as a run ends them.
+            subprocess.run(["umount", self.root], check=True)
+        else:
+            self.process.send_signal(number)
         return self.collect()
 
     def collect(self) -> Mapping[str, object]:

@@ -32,12 +32,23 @@ class Difference(enum.StrEnum):
     STATFS = "figures of the file system are the backing's"
     LISTED_INO = "a listing has the inode numbers that stat has"
     DEVICES = "device nodes can be opened"
+    PATHS = "an inode is an inode under whatever name, or none"
+    CACHED_LINKS = "a cached number of links follows links made and removed"
+    LONG_PATHS = "a name may lie deeper than PATH_MAX"
+    RENAME_FLAGS = "RENAME_NOREPLACE and RENAME_EXCHANGE"
+    ONE_TIME = "one of the two times can be set alone"
+    PAGES_OF_APPENDERS = "a page written back by an appender goes to its place"
+    TRUSTED = "trusted attributes are listed to root alone"
+    SEQUENCES = "any sequence of operations ends as it does natively"
 
 
 _LIBFUSE_TMPFILE = "libfuse before 3.17 has no TMPFILE handler (its ChangeLog.rst, 3.17.0)"
 _NODEV = "libfuse mounts with nodev unless told otherwise (lib/mount.c; fuse(8), 'dev')"
 _PYFUSE3 = "pyfuse3.Operations has no handler for it (pyfuse3 documentation, 'Request Handlers')"
 _OVERLAY = "Documentation/filesystems/overlayfs.rst"
+
+_BY_PATH = "it names every file by its path (libfuse's high-level API; src/bindfs.c, process_path)"
+_BINDFS = "bindfs_oper has no handler for it (src/bindfs.c)"
 
 DOCUMENTED: Mapping[str, Mapping[Difference, str]] = {
     "overlayfs": {
@@ -54,16 +65,39 @@ DOCUMENTED: Mapping[str, Mapping[Difference, str]] = {
         Difference.TMPFILE: _LIBFUSE_TMPFILE,
         Difference.DEVICES: _NODEV,
     },
+    "bindfs": {
+        Difference.FALLOCATE: _BINDFS,
+        Difference.HOLES: _BINDFS,
+        Difference.TMPFILE: _LIBFUSE_TMPFILE,
+        Difference.DEVICES: _NODEV,
+        Difference.PATHS: _BY_PATH,
+        Difference.LONG_PATHS: _BY_PATH,
+        Difference.RENAME_FLAGS: "refused with EINVAL without __NR_renameat2 (src/bindfs.c, "
+        "bindfs_rename)",
+        Difference.ONE_TIME: "a time alone is left out where libfuse was built without "
+        "HAVE_UTIMENSAT (lib/fuse.c, fuse_lib_setattr)",
+        Difference.PAGES_OF_APPENDERS: "O_APPEND reaches its own descriptor (src/bindfs.c, bindfs_open)",
+        Difference.TRUSTED: "it lists as root, unfiltered (src/bindfs.c, bindfs_listxattr)",
+        Difference.SEQUENCES: f"modes lose all but 0777 (src/bindfs.c, bindfs_mkdir), and {_BY_PATH}",
+    },
+    "bindfs-cached": {
+        Difference.CACHED_LINKS: f"{_BY_PATH}: each name has attributes of its own",
+    },
+    "fuse-overlayfs": {
+        Difference.WRITE: "without upperdir it is read-only (fuse-overlayfs(1))",
+    },
     "plain-c": {Difference.TMPFILE: _LIBFUSE_TMPFILE, Difference.DEVICES: _NODEV},
 }
-"""By target; one with a twin (``passthrough`` of ``plain``) differs as its twin does."""
+"""By target; ``-cached``: by long timeouts alone. One in TWINS differs as its twin does."""
 
 TWINS = {"passthrough": "plain", "passthrough-c": "plain-c"}
 
 
-def documented(daemon: Daemon) -> Mapping[Difference, str]:
-    """How a daemon is documented to differ, with the document."""
-    return DOCUMENTED.get(TWINS.get(daemon.name, daemon.name), {})
+def documented(daemon: Daemon, cached: bool = False) -> Mapping[Difference, str]:
+    """How a daemon is documented to differ, with the document; ``cached``: with long timeouts."""
+    name = TWINS.get(daemon.name, daemon.name)
+    more = DOCUMENTED.get(f"{name}-cached", {}) if cached else {}
+    return {**DOCUMENTED.get(name, {}), **more}
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.mount import differential
-from tests.mount.targets import Target, open_folder, writable
+from tests.mount.targets import Difference, Target, documented, open_folder, writable
 
 OPERATIONS = 10_000
 SEED = 20261124
@@ -19,7 +19,15 @@ SEED = 20261124
 pytestmark = pytest.mark.mount
 
 
-@pytest.mark.parametrize("target", writable(), ids=lambda target: target.id)
+def parameters() -> Iterator[object]:
+    """Every writable target; one that is known to differ at once is not run to find it again."""
+    for target in writable():
+        why = documented(target.daemon).get(Difference.SEQUENCES)
+        marks = [pytest.mark.xfail(run=False, reason=why)] if why else []
+        yield pytest.param(target, marks=marks, id=target.id)
+
+
+@pytest.mark.parametrize("target", list(parameters()))
 def test_no_difference(target: Target, record_property: Callable[[str, object], None]) -> None:
     """Ops are shared by the two settings of a target's caches; the count is in the summary."""
     operations = int(os.environ.get("DIFFERENTIAL_OPERATIONS", OPERATIONS))
@@ -36,7 +44,7 @@ def test_a_difference_is_found_and_shrunk(tmp_path: Path) -> None:
     native = tmp_path / "native"
     code = """
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from tests.mount import differential, operations
 from tests.mount.targets import targets

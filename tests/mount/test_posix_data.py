@@ -31,6 +31,7 @@ def fallocate(fd: int, mode: int, offset: int, length: int) -> None:
         raise OSError(ctypes.get_errno(), "fallocate")
 
 
+@pytest.mark.differs(Difference.CACHED_LINKS)
 def test_a_deleted_open_file_goes_on_working(place: Path) -> None:
     """fstat, read, write, truncate and chmod after unlink."""
     with (place / "file").open("w+b", buffering=0) as file:
@@ -66,6 +67,7 @@ def test_open_flags(place: Path) -> None:
     assert path.read_text() == ""
 
 
+@pytest.mark.differs(Difference.PAGES_OF_APPENDERS)
 def test_a_page_written_back_by_an_appender(place: Path) -> None:
     """A mapping of a descriptor with O_APPEND changes the page it maps, and not the end."""
     path = place / "file"

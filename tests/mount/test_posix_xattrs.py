@@ -10,6 +10,7 @@ import pytest
 
 from tests.mount.checks import failing_with
 from tests.mount.operations import acting_as
+from tests.mount.targets import Difference
 
 pytestmark = pytest.mark.mount
 
@@ -69,6 +70,7 @@ def test_directories_and_links(file: Path) -> None:
     assert os.listxattr(file) == []
 
 
+@pytest.mark.differs(Difference.TRUSTED)
 def test_trusted_attributes_are_roots_alone(file: Path) -> None:
     """Another user neither reads nor sets them, and does not see them listed."""
     os.setxattr(file, "trusted.one", b"1")
