@@ -45,8 +45,10 @@ _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
 # Flags of a client's open that must not reach ours: creation is a request of its own, the kernel
-# has resolved the name already, and O_DIRECT wants aligned buffers that Python does not have.
-_NOT_OURS = os.O_CREAT | os.O_EXCL | os.O_NOCTTY | os.O_NOFOLLOW | os.O_DIRECT
+# has resolved the name already, and O_DIRECT wants aligned buffers that Python does not have. An
+# appender's offset comes from the kernel; with O_APPEND on ours, a page of a mapping that the kernel
+# writes back by this descriptor would end up at the end of the file, and pyfuse3 does not tell the two.
+_NOT_OURS = os.O_CREAT | os.O_EXCL | os.O_NOCTTY | os.O_NOFOLLOW | os.O_DIRECT | os.O_APPEND
 
 
 def _fails_with_errno(
@@ -360,9 +362,9 @@ class Mirror(pyfuse3.Operations):
 
     @_fails_with_errno
     async def listxattr(self, inode: InodeT, ctx: RequestContext) -> Sequence[XAttrNameT]:
-        """The names of all attributes."""
-        names = os.listxattr(_path(self._inodes.fd(inode)))
-        return [XAttrNameT(os.fsencode(name)) for name in names]
+        """The names of all attributes; trusted ones to root alone, as file systems do (xattr(7))."""
+        names = map(os.fsencode, os.listxattr(_path(self._inodes.fd(inode))))
+        return [XAttrNameT(name) for name in names if ctx.uid == 0 or name[:8] != b"trusted."]
 
     @_fails_with_errno
     async def removexattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> None:

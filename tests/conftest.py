@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 OUTCOMES: dict[str, Counter[str]] = {"mount": Counter(), "vm": Counter()}
+DIFFERENTIAL: list[str] = []
+"""What tests/mount/test_differential.py did, one line a target."""
 
 
 def missing_for_mounts() -> str:
@@ -32,10 +34,22 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """Count how mount and vm tests end."""
+    """Count how mount and vm tests end, and keep what is to be said at the end."""
+    if report.when == "call":
+        for name, value in report.user_properties:
+            if name == "differential":
+                DIFFERENTIAL.append(f"{report.nodeid.rpartition('[')[2].rstrip(']')}: {value}")
     for mark, counter in OUTCOMES.items():
         if mark in report.keywords and (report.when == "call" or report.outcome == "skipped"):
             counter[report.outcome] += 1
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many operations the differential fuzzer compared."""
+    if DIFFERENTIAL:
+        terminalreporter.section("differential fuzzer")
+        for line in DIFFERENTIAL:
+            terminalreporter.write_line(line)
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:

@@ -131,12 +131,36 @@ static void op_read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offse
 		fuse_reply_buf(request, buffer, (size_t)got);
 }
 
+/*
+ * Writes a page of a mapping back. The kernel sends it by any descriptor open for writing; through one
+ * with O_APPEND, pwrite() would put it at the end of the file.
+ */
+static ssize_t write_page(int fd, const char *data, size_t size, off_t offset)
+{
+	ssize_t written;
+	int own = open(fd_path(fd).text, O_WRONLY | O_CLOEXEC);
+	int error;
+
+	if (own < 0)
+		return -1;
+	written = pwrite(own, data, size, offset);
+	error = errno;
+	close(own);
+	errno = error;
+	return written;
+}
+
 static void op_write(fuse_req_t request, fuse_ino_t ino, const char *data, size_t size, off_t offset,
 		     struct fuse_file_info *info)
 {
-	ssize_t written = pwrite(descriptor(info), data, size, offset);
+	const int fd = descriptor(info);
+	ssize_t written;
 
 	(void)ino;
+	if (info->writepage && (fcntl(fd, F_GETFL) & O_APPEND))
+		written = write_page(fd, data, size, offset);
+	else
+		written = pwrite(fd, data, size, offset);
 	if (written < 0)
 		fuse_reply_err(request, errno);
 	else

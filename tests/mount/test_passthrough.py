@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 from conftest import Serve
-from serving import drop_inodes
 
 from bench.model import Cache, Daemon, DaemonOptions, Level, Opcode
 from daemons import native, passthrough, passthrough_c, plain, plain_c
@@ -92,8 +91,7 @@ def test_one_id_for_an_inode_until_it_is_forgotten(
     extra = mounted.counters().extra
     assert (extra["ids_opened"], extra["ids_open"], extra["replies_edited"]) == (1, 1, 3)
     assert extra["level_in_force"] == Level.RW.rank
-    drop_inodes()
-    mounted.await_extra("ids_open", 0)
+    mounted.drop_until("ids_open", 0)
     assert path.read_bytes() == data
     assert mounted.counters().extra["ids_opened"] == 2
 
@@ -110,8 +108,7 @@ def test_a_prime_number_of_ids(serve: Serve, backing: Path, daemon: Daemon) -> N
             assert (mounted.root / name).read_text() == name
         extra = mounted.counters().extra
         assert (extra["ids_open"], extra["ids_opened"]) == (3001, opened)
-        drop_inodes()
-        mounted.await_extra("ids_open", 0)
+        mounted.drop_until("ids_open", 0)
     extra = mounted.counters().extra
     assert (extra["ids_failed"], extra["replies_lost"]) == (0, 0)
 
