@@ -27,9 +27,9 @@ def lab(*parameters: str) -> str:
 
 
 def run(output: Path, *options: str, parameters: tuple[str, ...] = ()) -> list[str]:
-    """A run of one round with one server in C."""
+    """A run of one round with one server in C; --quick, so that no trial is made again."""
     return [
-        "run", "--daemon", "passthrough-c", "--only", "--kernel", lab(*parameters),
+        "run", "--quick", "--daemon", "passthrough-c", "--only", "--kernel", lab(*parameters),
         "--trials", "1", "--no-report", "--output", str(output), *options,
     ]  # fmt: skip
 
