@@ -17,6 +17,7 @@
 #include "server_handles.h"
 #include "server_log.h"
 #include "shim.h"
+#include "stat_fd.h"
 
 #define SHARDS_MAX 64u
 #define FDS_PER_SHARD_MIN 16u
@@ -223,7 +224,7 @@ static int meet(int fd, struct stat *attr, uint64_t *generation)
 	struct held *held;
 	int error = 0;
 
-	if (fstat(fd, attr) != 0)
+	if (stat_fd(fd, attr) != 0)
 		error = errno;
 	if (error == 0)
 		error = check_device(attr);

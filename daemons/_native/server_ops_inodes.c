@@ -12,6 +12,7 @@
 #include "server_inodes.h"
 #include "server_options.h"
 #include "server_ops.h"
+#include "stat_fd.h"
 
 static void op_init(void *userdata, struct fuse_conn_info *connection)
 {
@@ -63,7 +64,7 @@ static void op_getattr(fuse_req_t request, fuse_ino_t ino, struct fuse_file_info
 	int error = inode_hold(ino, &held);
 
 	(void)info;
-	if (error == 0 && fstat(held->fd, &attr) != 0)
+	if (error == 0 && stat_fd(held->fd, &attr) != 0)
 		error = errno;
 	held_put(held);
 	if (error != 0)

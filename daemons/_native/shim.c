@@ -25,6 +25,8 @@
 
 /* The longest reply that is edited: header, long entry, open. */
 #define REPLY_MAX (OUT_HEADER_SIZE + LONG_ENTRY_SIZE + OPEN_OUT_SIZE)
+/* An entry or attributes with their header; replies with data are longer, and not copied. */
+#define SMALL_REPLY (OUT_HEADER_SIZE + LONG_ENTRY_SIZE)
 #define BIT(opcode) (UINT64_C(1) << (opcode))
 
 static struct shim_options options;
@@ -279,6 +281,21 @@ static size_t length(const struct iovec *iov, int count)
 	return len;
 }
 
+/* A small reply goes out in one piece: write() costs the kernel less than writev() of two. */
+static ssize_t write_reply(int fd, const struct iovec *iov, int count)
+{
+	uint8_t reply[SMALL_REPLY];
+	size_t len = 0;
+
+	if (count < 2 || length(iov, count) > sizeof(reply))
+		return writev(fd, iov, count);
+	for (int i = 0; i < count; i++) {
+		memcpy(reply + len, iov[i].iov_base, iov[i].iov_len);
+		len += iov[i].iov_len;
+	}
+	return write(fd, reply, len);
+}
+
 static ssize_t write_edited(int fd, const struct iovec *iov, int count, struct flight request)
 {
 	uint8_t reply[REPLY_MAX];
@@ -300,17 +317,17 @@ static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *userdata)
 	(void)userdata;
 	if (clone_fd >= 0)
 		fd = clone_fd;
-	/* Level none, after INIT: two comparisons are all a reply costs. */
+	/* Level none, after INIT: two comparisons and a short copy are all a reply costs. */
 	if ((edited_opcodes == 0 && !counters_timing()) || count < 1 || iov[0].iov_len < OUT_HEADER_SIZE)
-		return writev(fd, iov, count);
+		return write_reply(fd, iov, count);
 	/* Notifications have unique 0 and were never remembered. */
 	if (!flight_take(get64(iov[0].iov_base, OUT_UNIQUE), &request))
-		return writev(fd, iov, count);
+		return write_reply(fd, iov, count);
 	if (is_among(edited_opcodes, request.opcode) && get32(iov[0].iov_base, OUT_ERROR) == 0 &&
 	    length(iov, count) <= REPLY_MAX - SHIM_GROWTH)
 		return write_edited(fd, iov, count, request);
 	note_reply(request);
-	return writev(fd, iov, count);
+	return write_reply(fd, iov, count);
 }
 
 /* The server's side */
