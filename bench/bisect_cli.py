@@ -75,7 +75,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
 
 def command_bisect(arguments: argparse.Namespace, _argv: list[str]) -> int:
     """Bisect, or, called by git, judge one revision."""
-    from bench import bisect, kernel, registry, runner
+    from bench import bisect, headers, kernel, registry
 
     if arguments.step:
         return bisect.step(arguments.step, build, measure)
@@ -84,7 +84,7 @@ def command_bisect(arguments: argparse.Namespace, _argv: list[str]) -> int:
     workloads = tuple(arguments.workload or ("getattr-storm",))
     registry.daemon(arguments.daemon)
     registry.rows(workloads)
-    output = (arguments.output or runner.default_output()).resolve()
+    output = (arguments.output or headers.default_output()).resolve()
     if (output / bisect.JOB).exists():
         raise UserError(f"{output} holds a bisection already: choose another --output")
     output.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import IO, Any
 
-from bench import disk, foreign, isolate, plan, registry, runner, trial
+from bench import disk, foreign, headers, isolate, plan, registry, runner, trial, work
 from bench.model import Clock, Outcome, Trial, UserError
 from bench.mount import spawn
 
@@ -82,7 +82,7 @@ def main() -> int:
             runner.prepared(
                 replace(settings, backing=folder or settings.backing),
                 Voice(events),
-                runner.Timer(),
+                work.Timer(),
                 job["kernel"],
             ) as (bench, ground),
         ):
@@ -124,7 +124,7 @@ def round_of_trials(
     runner.refuse_empty(planned)
     events.put(
         "hello",
-        facts=runner.facts(bench, planned),
+        facts=headers.facts(bench, planned),
         skipped=[asdict(item) for item in planned.skipped],
     )
     done = set(job["done"])
@@ -152,7 +152,7 @@ def do(
 ) -> dict[str, Any]:
     """One trial, with the host told of its begin and end."""
     events.put("begin", record=trial.header(bench, one))
-    record, pyperf_json = runner.do(bench, one, broken)
+    record, pyperf_json = work.do(bench, one, broken)
     events.put("end", record=record, pyperf=pyperf_json)
     return record
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench import disk, kernel, runner, tune, vm
+from bench import disk, headers, kernel, runner, tune, vm, work
 from bench.console import EXITED, last_line
 from bench.guest import JOB
 from bench.knobs import KNOBS
@@ -50,7 +50,7 @@ class Run:
     directory: RunDirectory
     view: View
     guests: list[Guest]
-    timer: runner.Timer = field(default_factory=runner.Timer)
+    timer: work.Timer = field(default_factory=work.Timer)
     broken: dict[str, dict[str, str]] = field(default_factory=dict)
     """By kernel: targets whose answers differ from the backing, and how."""
     greeted: set[str] = field(default_factory=set)
@@ -99,7 +99,7 @@ def find(settings: Settings) -> list[Guest]:
 def start(settings: Settings, output: Path, argv: list[str], view: View) -> runner.Result:
     """Make a new run in guests; raises UserError when nothing can be measured."""
     guests = find(settings)
-    header = runner.make_header(settings, argv, {"targets": [], "kernels": []}, ())
+    header = headers.make_header(settings, argv, {"targets": [], "kernels": []}, ())
     run = Run(settings, RunDirectory.create(output, header), view, guests)
     with tune.applied(KNOBS if settings.tune else ()) as tuned:
         run.directory.update_header(tuned=tuned)
@@ -124,7 +124,7 @@ def rounds(run: Run) -> runner.Result:
         for number in range(run.settings.trials):
             boots(run, number)
         if run.settings.precision is not None:
-            runner.until_precise(
+            work.until_precise(
                 run.settings, run.directory, run.view, lambda number, _wide: boots(run, number)
             )
     except KeyboardInterrupt:
@@ -132,7 +132,7 @@ def rounds(run: Run) -> runner.Result:
         run.view.warn(
             f"interrupted; finish it with: python -m bench run --resume {run.directory.path}"
         )
-    finished = None if interrupted else runner.now()
+    finished = None if interrupted else headers.now()
     run.directory.update_header(finished=finished, phases=run.timer.summary())
     return runner.Result(run.directory, dict(run.counts), interrupted)
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import guests, runner
+from bench import guests, headers
 from bench.model import Clock, Exit, Outcome
 from bench.plan import GUEST, Settings
 from bench.view import View
@@ -100,7 +100,7 @@ def settings_of(wish: Wish) -> Settings:
 def run(wish: Wish, output: Path | None, argv: list[str], *, as_json: bool = False) -> int:
     """Measure both kernels and print the comparison; SLOWER when a row regressed."""
     settings = settings_of(wish)
-    result = guests.start(settings, output or runner.default_output(), argv, View())
+    result = guests.start(settings, output or headers.default_output(), argv, View())
     if result.exit in (Exit.INTERRUPTED, Exit.NOTHING):
         return result.exit
     base, patched = (guests.parse(text)[0] for text in settings.kernels)

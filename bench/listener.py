@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench import disk, runner
+from bench import disk, work
 from bench.console import MORE_MEMORY, oom_line
 from bench.guest import EVENTS, JOB
 from bench.model import Exit, Outcome, UserError
@@ -155,7 +155,7 @@ class Listener:
 
     def _keep(self, record: dict[str, Any], pyperf_json: str) -> None:
         self.begun = None
-        runner.keep(self.run.directory, record, pyperf_json)
+        work.keep(self.run.directory, record, pyperf_json)
         self.run.counts[record["outcome"]] += 1
         self.run.view.ended(record)
 

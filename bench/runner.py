@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
-import subprocess
-import sys
-import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,10 +16,9 @@ from bench import (
     backing,
     conformance,
     cost,
-    environment,
     foreign,
+    headers,
     isolate,
-    knobs,
     labkernel,
     placement,
     plan,
@@ -35,22 +28,20 @@ from bench import (
     trial,
     tune,
 )
-from bench.axes import Skipped
 from bench.knobs import KNOBS
 from bench.model import (
-    Daemon,
     Exit,
     Level,
     Outcome,
     Placement,
     Series,
-    Target,
     Trial,
     UserError,
 )
 from bench.mount import TrialError
 from bench.plan import Plan, Settings
 from bench.store import RunDirectory
+from bench.work import Timer, Work, until_precise
 
 if TYPE_CHECKING:
     from bench.view import View
@@ -97,47 +88,20 @@ class Result:
         return Exit.PROOF_FAILED if self.counts.get(Outcome.FAILED) else Exit.MEASURED
 
 
-class Timer:
-    """Wall-clock seconds of the run's phases; what no phase accounts for is orchestration."""
-
-    def __init__(self) -> None:
-        self.began = time.monotonic()
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, phase: str) -> Iterator[None]:
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.add(phase, time.monotonic() - began)
-
-    def add(self, phase: str, seconds: float) -> None:
-        """Account seconds to a phase."""
-        self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
-
-    def summary(self) -> dict[str, float]:
-        """Seconds per phase, with ``orchestration`` and ``total``."""
-        total = time.monotonic() - self.began
-        accounted = sum(self.seconds.values())
-        phases = {**self.seconds, "orchestration": total - accounted, "total": total}
-        return {name: round(seconds, 3) for name, seconds in phases.items()}
-
-
 def start(settings: Settings, output: Path | None, argv: list[str], view: View) -> Result:
     """Make a new run; raises UserError when nothing can be measured."""
     if settings.kernels:
         from bench import guests
 
-        return guests.start(settings, output or default_output(), argv, view)
+        return guests.start(settings, output or headers.default_output(), argv, view)
     clock = Timer()
     with prepared(settings, view, clock) as (bench, ground):
         planned = plan.make(settings, ground)
         refuse_empty(planned)
         for item in planned.skipped:
             view.say(f"skipped {item.what}: {item.reason}")
-        header = make_header(settings, argv, facts(bench, planned), planned.skipped)
-        run = RunDirectory.create(output or default_output(), header)
+        header = headers.make_header(settings, argv, headers.facts(bench, planned), planned.skipped)
+        run = RunDirectory.create(output or headers.default_output(), header)
         return go(run, ground, planned, bench, view, clock)
 
 
@@ -152,7 +116,7 @@ def resume(run: RunDirectory, view: View) -> Result:
     clock = Timer()
     with prepared(settings, view, clock) as (bench, ground):
         planned = plan.make(settings, ground)
-        refuse_other_machine(header, facts(bench, planned))
+        headers.refuse_other_machine(header, headers.facts(bench, planned))
         left = len(not_done(planned.trials, run))
         view.say(f"resuming {run.path.name}: {left} of {len(planned.trials)} trials to do")
         return go(run, ground, planned, bench, view, clock)
@@ -314,119 +278,9 @@ def go(
     except KeyboardInterrupt:
         interrupted = True
         view.warn(f"interrupted; finish it with: python -m bench run --resume {run.path}")
-    finished = None if interrupted else now()
+    finished = None if interrupted else headers.now()
     run.update_header(finished=finished, phases=clock.summary())
     return Result(run, work.counts, interrupted)
-
-
-@dataclass
-class Work:
-    """Trials as they are done: one after another, each on disk before the next begins."""
-
-    run: RunDirectory
-    bench: trial.Bench
-    view: View
-    clock: Timer
-    broken: dict[str, str] = field(default_factory=dict)
-    """Targets whose answers differ from the backing, and how."""
-    counts: Counter[str] = field(default_factory=Counter)
-
-    def all(self, trials: Sequence[Trial]) -> None:
-        """These, in this order."""
-        with self.view.trials(len(trials)) as progress:
-            for one in trials:
-                progress.begin(one)
-                with self.clock("trials"):
-                    record, pyperf_json = do(self.bench, one, self.broken)
-                keep(self.run, record, pyperf_json)
-                self.counts[record["outcome"]] += 1
-                progress.end(record)
-
-    def another(self, ground: plan.Ground, number: int, wide: Collection[str]) -> bool:
-        """One more round of these comparisons; whether there was anything to do."""
-        more = plan.one_round(self.bench.settings, ground, number)
-        more = [one for one in more if one.series.comparison in wide]
-        self.all(more)
-        self.again(more)
-        return bool(more)
-
-    def again(self, trials: Sequence[Trial]) -> None:
-        """Of these, what was disturbed: once more, with what it is compared with."""
-        if self.bench.settings.quick:
-            return
-        ours = {(one.series.label, one.round) for one in trials}
-        records = [
-            line
-            for line in self.run.trials()
-            if (line["series"], line["round"]) in ours and line["outcome"] == Outcome.OK
-        ]
-        if not any(line["disturbed"] for line in records):
-            return
-        more = plan.repeats(trials, records)
-        count = sum(bool(line["disturbed"]) for line in records)
-        said = f"{count} of {len(records)} trials were disturbed by something else"
-        if more:
-            self.view.say(f"{said}: {len(more)} trials are made again")
-            self.all(more)
-        else:
-            self.view.warn(f"{said}: this machine is not quiet, nothing is made again")
-
-
-def until_precise(
-    settings: Settings, run: RunDirectory, view: View, another: Callable[[int, list[str]], bool]
-) -> None:
-    """More rounds, until the intervals of every comparison are narrow enough.
-
-    ``another`` makes round ``number`` of the comparisons named, and says whether there was any.
-    Stops on width or on time, never on what the numbers say: a verdict that may stop a run makes itself.
-    """
-    assert settings.precision is not None
-    began = time.monotonic()
-    while wide := too_wide(run, settings.precision):
-        if time.monotonic() - began > settings.max_time_s:
-            view.warn(
-                f"after {settings.max_time_s:.0f} s {len(wide)} comparisons are still wider than "
-                f"+-{settings.precision:.1%}: give it more --max-time, or a quieter machine"
-            )
-            return
-        number = 1 + max((line["round"] for line in run.trials()), default=-1)
-        view.say(f"round {number + 1}: {len(wide)} comparisons are not yet precise enough")
-        if not another(number, wide):
-            return
-
-
-def too_wide(run: RunDirectory, precision: float) -> list[str]:
-    """Comparisons with a ratio whose interval is wider; by a process of its own, as it takes NumPy."""
-    done = subprocess.run(
-        [sys.executable, "-m", "bench.report.precision", str(run.path), repr(precision)],
-        stdout=subprocess.PIPE,
-        check=True,
-    )
-    return list(json.loads(done.stdout))
-
-
-def do(bench: trial.Bench, one: Trial, broken: dict[str, str]) -> tuple[dict[str, Any], str]:
-    """One trial, or the record that says why its target is not tried."""
-    if reason := broken.get(one.series.target):
-        return trial.skipped(bench, one, reason), ""
-    if not bench.backing.is_dir():
-        return trial.skipped(bench, one, f"the backing directory {bench.backing} has vanished"), ""
-    return trial.run(bench, one)
-
-
-def keep(run: RunDirectory, record: dict[str, Any], pyperf_json: str) -> None:
-    """Write a trial down; the line first, as it is the truth the pyperf file follows."""
-    try:
-        run.append_trial(record)
-        if pyperf_json:
-            run.add_pyperf_run(record["series"], pyperf_json)
-    except OSError as error:
-        raise UserError(
-            f"cannot write results to {run.path}: {error.strerror}; what was written before is whole",
-            Exit.PROOF_FAILED,
-        ) from None
-    except ValueError as error:  # pyperf refuses to mix runs of different machines
-        raise UserError(f"{run.path}: {record['series']} was begun elsewhere: {error}") from None
 
 
 def sheet(
@@ -507,103 +361,3 @@ def announce_level(settings: Settings, ability: probe.KernelAbility, view: Voice
         view.warn(f"{names}, this kernel gives {ability.level}: " + "; ".join(ability.reasons))
 
 
-def facts(bench: trial.Bench, planned: Plan) -> dict[str, Any]:
-    """What run.json says of the kernel and machine the trials run on, and of their targets."""
-    ability = bench.ability
-    return {
-        "targets": [target_record(target, planned, bench) for target in planned.targets],
-        "tree": bench.filled.spec.as_mapping(),
-        "backing": bench.filled.describe(),
-        "kernel_level": {
-            "level": ability.level.value,
-            "readdir": ability.readdir,
-            "reasons": list(ability.reasons),
-        },
-        "environment": {
-            **environment.collect(bench.filled.path),
-            "fuse": dict(ability.facts),
-        },
-        "cpu_dma_latency": bench.latency,
-        "knobs": knobs.as_json(knobs.states()),
-        "tuned": bench.tuned,
-        "placement": bench.cpus.as_json()
-        | {"threads": {str(n): cpus.as_json() for n, cpus in bench.crowds.items()}},
-    }
-
-
-def make_header(
-    settings: Settings, argv: list[str], found: dict[str, Any], skipped: tuple[Skipped, ...]
-) -> dict[str, Any]:
-    """run.json as it stands before the first trial."""
-    return {
-        "started": now(),
-        "finished": None,
-        "argv": argv,
-        "settings": settings.to_json(),
-        "clock": settings.clock,
-        **found,
-        "skipped": [asdict(item) for item in skipped],
-        "phases": {},
-    }
-
-
-def target_record(target: Target, planned: Plan, bench: trial.Bench) -> dict[str, Any]:
-    """One entry of run.json's ``targets``."""
-    daemon = registry.daemon(target.daemon)
-    series = next(one.series for one in planned.trials if one.series.way == target.way)
-    ground = plan.Ground(bench.ability.level, "; ".join(bench.ability.reasons))
-    return {
-        "name": series.target,
-        "daemon": daemon.name,
-        "kernel": series.kernel,
-        "summary": daemon.summary,
-        "kind": kind(daemon),
-        "exempt": sorted(daemon.exempt),
-        "python": daemon.python,
-        "level_asked": target.asked.value,
-        "level": series.level.value,
-        "level_reason": plan.why_lower(daemon, target.asked, ground),
-        "readdir": series.readdir,
-        "readdir_mode": daemon.mode(series.serving),
-        "server_threads": series.serving.threads,
-        "clone_fd": series.serving.clone_fd,
-    }
-
-
-def kind(daemon: Daemon) -> str:
-    """What stands behind a target."""
-    if daemon.argv is None:
-        return "native"
-    return "fuse" if daemon.is_fuse else "kernel"
-
-
-def refuse_other_machine(old: dict[str, Any], new: dict[str, Any]) -> None:
-    """A run is finished where it was begun; raises UserError naming what differs."""
-    checks: dict[str, Callable[[dict[str, Any]], Any]] = {
-        "kernel": lambda header: header["environment"].get("kernel_release"),
-        "CPU": lambda header: header["environment"].get("cpu_model"),
-        "passthrough level": lambda header: header["kernel_level"]["level"],
-        "tree": lambda header: header["tree"]["hash"],
-        "backing file system": lambda header: header["backing"]["filesystem"],
-        "cpu_dma_latency": lambda header: header["cpu_dma_latency"],
-    }
-    different = [name for name, pick in checks.items() if pick(old) != pick(new)]
-    if different:
-        raise UserError(
-            f"cannot resume here: {', '.join(different)} differ from the run's; start a new run"
-        )
-
-
-def default_output() -> Path:
-    """results/local/<date>-<time> below the current directory; a second within the second waits."""
-    while True:
-        name = datetime.now(UTC).astimezone().strftime("%Y%m%d-%H%M%S")
-        path = Path("results/local") / name
-        if not path.exists():
-            return path
-        time.sleep(0.1)
-
-
-def now() -> str:
-    """The time with its zone, as ISO 8601."""
-    return datetime.now(UTC).astimezone().isoformat(timespec="seconds")

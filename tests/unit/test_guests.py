@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bench import guests, kernel, runner
+from bench import guests, headers, kernel
 from bench.guest import EVENTS
 from bench.listener import Hung, Listener
 from bench.model import Exit, UserError
@@ -50,7 +50,7 @@ def test_a_kernel_without_an_image_is_refused(text: str) -> None:
 def a_run(tmp_path: Path) -> tuple[guests.Run, Listener, Path]:
     settings = Settings(kernels=("lab",))
     directory = RunDirectory.create(
-        tmp_path / "run", runner.make_header(settings, [], {"targets": [], "kernels": []}, ())
+        tmp_path / "run", headers.make_header(settings, [], {"targets": [], "kernels": []}, ())
     )
     guest = guests.Guest("lab", kernel.Image("lab", tmp_path / "bzImage"))
     run = guests.Run(settings, directory, View(quiet=True), [guest])
