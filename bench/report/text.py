@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -39,7 +40,9 @@ def table(run: Run, rows: Sequence[Row]) -> str:
         *costs.lines(run),
         *("", *sections(run, rows)),
     ]
-    return units.ascii_only("\n".join(lines).rstrip() + "\n")
+    # A part that is empty leaves the blank lines around it behind.
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+    return units.ascii_only(text.rstrip() + "\n")
 
 
 class Notes:
