@@ -19,7 +19,7 @@ from pathlib import Path
 
 from bench.frame import Run, load, newest
 from bench.model import Exit, UserError
-from bench.report import attribution, mail, markdown, samples, text, units
+from bench.report import attribution, mail, markdown, samples, tables, text, units
 from bench.report.rows import Row, rows
 
 FORMATS = ("text", "md", "csv", "svg", "png", "html")
@@ -70,7 +70,7 @@ def find(name: str | None) -> Path:
 
 
 def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Sequence[str]) -> None:
-    """table.txt, table.md and samples.csv; attribution.txt if there is one."""
+    """table.txt, table.md, samples.csv and every table as CSV; attribution.txt if there is one."""
     writers = {"text": ("table.txt", text), "md": ("table.md", markdown)}
     for name, (file, writer) in writers.items():
         if name in formats:
@@ -79,6 +79,8 @@ def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Seque
         write(output / "attribution.txt", "\n".join(said))
     if "csv" in formats:
         write(output / "samples.csv", samples.table(run, measured))
+        for name, content in tables.tables(run, measured).items():
+            write(output / name, content)
 
 
 def draw_charts(

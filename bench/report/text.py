@@ -142,7 +142,9 @@ def _remarks(row: Row, against: Sequence[str], notes: Notes) -> Iterator[str]:
         name, requests = line.target.name, line.requests
         if said := _shown(line, against, notes):
             yield f"{name}: {said}"
-        yield from (f"{name}: {flag.word}: {flag.said}" for flag in line.flags if not flag.implausible)
+        yield from (
+            f"{name}: {flag.word}: {flag.said}" for flag in line.flags if not flag.implausible
+        )
         if requests and requests.outside:
             found = [f"{op} {units.per_op(requests.per_op.get(op, 0))}" for op in requests.outside]
             yield f"! {name}: {', '.join(found)} per op is not as expected"
