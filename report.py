@@ -51,13 +51,15 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def overlaid(asked: argparse.Namespace) -> int:
-    """overlay.txt, .svg, .png and .html of several runs."""
+    """overlay.txt, .csv, .svg, .png and .html of several runs."""
     if asked.mail is not None:
         raise UserError("--mail is of one run: name one, or leave --mail out", Exit.USAGE)
     made = overlay.overlay([load(find(name)) for name in asked.run])
     output = directory(asked.output or Path("report-overlay"))
     if "text" in asked.format:
         write(output / "overlay.txt", overlay.table(made))
+    if "csv" in asked.format:
+        write(output / "overlay.csv", overlay.sheet(made))
     if {"svg", "png", "html"} & set(asked.format):
         from bench.report import overlay_chart
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bench.frame import Run
 from bench.model import Clock, Exit, UserError
-from bench.report import about, units, words
+from bench.report import about, tables, units, words
 from bench.report.rows import Line, Row, baselines, rows, targets
 
 WIDTH, NAME = 72, 26
@@ -175,6 +175,26 @@ def _apart(sources: Sequence[Source], common: Sequence[Place]) -> Iterator[str]:
     if len({source.tree for source in sources}) > 1:
         told = "; ".join(f"{source.name}: {source.tree}" for source in sources)
         yield f"the trees differ, and with them what an operation costs: {told}"
+
+
+def sheet(made: Overlay) -> str:
+    """overlay.csv: a line for each row, target and source."""
+    return tables.table(
+        [
+            {
+                "row": one.row.name,
+                "state": one.row.state,
+                "target": one.target,
+                "source": source.name,
+                "baseline": made.baseline,
+                **tables.estimate("ratio", line.ratios[made.baseline]),
+                "n": line.ratios[made.baseline].n,
+            }
+            for one in made.shared
+            for source, line in zip(made.sources, one.lines, strict=True)
+            if line
+        ]
+    )
 
 
 def table(made: Overlay) -> str:

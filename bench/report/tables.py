@@ -35,10 +35,11 @@ def tables(run: Run, rows: Sequence[Row]) -> dict[str, str]:
         "attribution.csv": _attribution(run, rows),
     }
     made = {name: list(records) for name, records in found.items()}
-    return {name: _csv(records) for name, records in made.items() if records}
+    return {name: table(records) for name, records in made.items() if records}
 
 
-def _csv(records: Sequence[Record]) -> str:
+def table(records: Sequence[Record]) -> str:
+    """Lines as CSV, numbers in nine digits."""
     return pd.DataFrame(records).to_csv(index=False, float_format=NUMBER, lineterminator="\n")
 
 
@@ -57,7 +58,7 @@ def _rows(run: Run, rows: Sequence[Row]) -> Iterator[Record]:
                 "level": line.target.level,
                 "clock": run.about.get("clock") or "wall",
                 "unit": row.unit,
-                **_estimate("", line.time),
+                **estimate("", line.time),
                 "n": line.time.n,
                 **_ratios(line, against),
                 "requests_per_op": requests_value(line),
@@ -68,13 +69,13 @@ def _rows(run: Run, rows: Sequence[Row]) -> Iterator[Record]:
             }
 
 
-def _estimate(name: str, estimate: Estimate) -> Record:
+def estimate(name: str, given: Estimate) -> Record:
     """Three columns: ``value``, ``low`` and ``high``, or ``name``, ``name_low`` and ``name_high``."""
     start = f"{name}_" if name else ""
     return {
-        name or "value": estimate.value,
-        f"{start}low": estimate.low,
-        f"{start}high": estimate.high,
+        name or "value": given.value,
+        f"{start}low": given.low,
+        f"{start}high": given.high,
     }
 
 
@@ -85,7 +86,7 @@ def _ratios(line: Line, against: Sequence[str]) -> Record:
         own = ratio_value(line, base)
         ratio = line.ratios.get(base, Estimate(own, math.nan, math.nan, line.time.n))
         judged = line.judgements.get(base)
-        found |= _estimate(f"ratio_to_{base}", ratio)
+        found |= estimate(f"ratio_to_{base}", ratio)
         found[f"finding_to_{base}"] = words.shown(judged.finding) if judged else ""
         found[f"reason_to_{base}"] = judged.reason if judged else ""
     return found
@@ -126,7 +127,7 @@ def _ends(study: Study, challenger: str, opponent: str) -> Record:
         study.ratio(challenger, opponent, share)
         for share in (study.fractions[0], study.fractions[-1])
     )
-    return {**_estimate("ratio_fewest", first), **_estimate("ratio_all", last)}
+    return {**estimate("ratio_fewest", first), **estimate("ratio_all", last)}
 
 
 def _projections(run: Run, rows: Sequence[Row]) -> Iterator[Record]:
@@ -152,7 +153,7 @@ def _prediction(found: Projections, one: Prediction) -> Record:
         "range_high": high,
         "native": one.floor,
         "target": one.target,
-        **_estimate("measured", measured),
+        **estimate("measured", measured),
         "error": one.error,
         "calibrated_here": one.calibrated,
     }
