@@ -5,6 +5,7 @@
     python report.py RUN --format text   only table.txt, in a second
     python report.py RUN --mail          a block for a posting, on the terminal
     python report.py RUN --mail --layout 0-day
+    python report.py RUN RUN...          the rows that runs share, over one another
 
 Needs neither FUSE nor privilege: a run can be drawn again on any machine. Exit codes: 0 drawn,
 2 no such run or not readable, 3 drawn, but nothing was measured in it.
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from bench.frame import Run, load, newest
 from bench.model import Exit, UserError
-from bench.report import attribution, mail, markdown, samples, text, units
+from bench.report import attribution, mail, markdown, overlay, samples, tables, text, units
 from bench.report.rows import Row, rows
 
 FORMATS = ("text", "md", "csv", "svg", "png", "html")
@@ -30,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Make the artefacts that were asked for; returns the exit code."""
     asked = arguments(argv)
     try:
-        run = load(find(asked.run))
+        if len(asked.run) > 1:
+            return overlaid(asked)
+        run = load(find(asked.run[0] if asked.run else None))
         units.measure_in(run.about.get("clock"))
         measured = rows(run)
         if asked.mail is not None:
@@ -45,6 +48,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"report.py: {error}", file=sys.stderr)
         return error.code
     return exit_code(run)
+
+
+def overlaid(asked: argparse.Namespace) -> int:
+    """overlay.txt, .csv, .svg, .png and .html of several runs."""
+    if asked.mail is not None:
+        raise UserError("--mail is of one run: name one, or leave --mail out", Exit.USAGE)
+    made = overlay.overlay([load(find(name)) for name in asked.run])
+    output = directory(asked.output or Path("report-overlay"))
+    if "text" in asked.format:
+        write(output / "overlay.txt", overlay.table(made))
+    if "csv" in asked.format:
+        write(output / "overlay.csv", overlay.sheet(made))
+    if {"svg", "png", "html"} & set(asked.format):
+        from bench.report import overlay_chart
+
+        drawn = overlay_chart.chart(made).save(output / "overlay", asked.format)
+        if "html" in asked.format:
+            write(output / "overlay.html", overlay_chart.page(made, drawn))
+    print(overlay.table(made) if asked.print else output, end="" if asked.print else "\n")
+    return Exit.MEASURED
 
 
 def text_table(run_dir: Path) -> str:
@@ -70,7 +93,7 @@ def find(name: str | None) -> Path:
 
 
 def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Sequence[str]) -> None:
-    """table.txt, table.md and samples.csv; attribution.txt if there is one."""
+    """table.txt, table.md, samples.csv and every table as CSV; attribution.txt if there is one."""
     writers = {"text": ("table.txt", text), "md": ("table.md", markdown)}
     for name, (file, writer) in writers.items():
         if name in formats:
@@ -79,6 +102,8 @@ def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Seque
         write(output / "attribution.txt", "\n".join(said))
     if "csv" in formats:
         write(output / "samples.csv", samples.table(run, measured))
+        for name, content in tables.tables(run, measured).items():
+            write(output / name, content)
 
 
 def draw_charts(
@@ -150,8 +175,19 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         description="Draw a run: tables, charts, a page and its samples.",
         epilog="exit codes: 0 drawn; 2 no such run or not readable; 3 nothing was measured in it",
     )
-    parser.add_argument("run", nargs="?", metavar="RUN", help="a run (default: the newest)")
-    parser.add_argument("--output", type=Path, metavar="DIR", help="default: RUN/report")
+    parser.add_argument(
+        "run",
+        nargs="*",
+        metavar="RUN",
+        help="a run (default: the newest); of several the rows they share, as ratios to each run's "
+        "own baseline",
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="DIR",
+        help="default: RUN/report, of several runs report-overlay",
+    )
     parser.add_argument("--print", action="store_true", help="print the table when all is written")
     parser.add_argument(
         "--mail",

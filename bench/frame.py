@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -113,6 +113,14 @@ def samples_and_gaps(run: Run) -> pd.DataFrame:
     both = both.reindex(columns=[*SAMPLE_COLUMNS, "outcome", "reason"])
     both["window"] = both["window"].astype("Int64")
     return both.assign(run=run.name).sort_values(["trial", "window"])
+
+
+def records(trials: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """The rows of a frame as dictionaries; to_dict("records") boxes every value by itself."""
+    names = [str(name) for name in trials.columns]
+    columns = (trials[name].tolist() for name in names)
+    for values in zip(*columns, strict=True):
+        yield dict(zip(names, values, strict=True))
 
 
 def newest(results: Path) -> Path:

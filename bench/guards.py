@@ -113,14 +113,15 @@ def cold_faster_than_warm(
     """Cold series that beat the warm one of the same work on the same target: frame of trials."""
     same = ["row", "threads", "placement", "target"]
     known = trials.drop_duplicates(["group", "target"])
-    warm = {
-        tuple(row[same]): (str(row["group"]), str(row["target"]))
-        for _, row in known[known["cache"] == "warm"].iterrows()
-    }
+    works = zip(*(known[name] for name in same), strict=True)
+    series = list(zip(known["group"], known["target"], works, known["cache"], strict=True))
+    warm = {work: (group, name) for group, name, work, cache in series if cache == "warm"}
     flags = {}
-    for _, row in known[known["cache"] != "warm"].iterrows():
-        key = (str(row["group"]), str(row["target"]))
-        other = medians.get(warm.get(tuple(row[same]), ("", "")), {})
+    for group, name, work, cache in series:
+        if cache == "warm":
+            continue
+        key = (group, name)
+        other = medians.get(warm.get(work, ("", "")), {})
         ratio = unpaired_ratio(list(medians.get(key, {}).values()), list(other.values()))
         if ratio.has_interval and ratio.high < 1:
             said = f"cold is faster than warm by {percent(1 - ratio.high)}"

@@ -227,6 +227,8 @@ def more_rounds(ratio: Estimate, resolution: float) -> int | None:
     with Student's t.
     """
     half = math.log(ratio.high / ratio.low) / 2
+    if not half:
+        return None  # nothing left to narrow: what is not excluded stays so
     reach = _reach()
     wanted = reach[min(ratio.n, MOST_ROUNDS)] * math.log1p(resolution) / half
     enough = np.flatnonzero(reach[ratio.n + 1 :] <= wanted)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.frame import Run
+from bench.frame import Run, records
 from bench.model import Clock, Outcome
 from bench.report import units
 from bench.report.rows import Row
@@ -63,11 +63,12 @@ class Parts:
 def parts_of(run: Run, row: Row) -> list[Parts]:
     """The row's targets in table order, those that have an attribution or a reason for none."""
     unit_ns = Clock(run.about.get("clock") or Clock.WALL).unit_ns
-    good = run.trials[(run.trials["group"] == row.key) & (run.trials["outcome"] == Outcome.OK)]
-    records = [record for record in good.to_dict("records") if record["attribution"]]
+    told = run.trials[run.trials["attribution"].notna()]
+    good = told[(told["group"] == row.key) & (told["outcome"] == Outcome.OK)]
+    trials = [trial for trial in records(good) if trial["attribution"]]
     found = []
     for line in row.lines:
-        own = [record for record in records if record["target"] == line.target.name]
+        own = [trial for trial in trials if trial["target"] == line.target.name]
         if own:
             found.append(_parts(line.target.name, own, unit_ns))
     return found

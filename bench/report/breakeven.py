@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.frame import Run
+from bench.frame import Run, records
 from bench.model import Outcome, Verdict
 from bench.report import units
 from bench.report.rows import interval
@@ -97,7 +97,7 @@ def studies(run: Run) -> list[Study]:
     """One for each setting in which list-stat was measured, in order of size."""
     medians = trial_medians(run.samples[run.samples["workload"] == WORKLOAD])
     named, found = ways(run), dict[Setting, Study]()
-    for trial in run.trials[run.trials["workload"] == WORKLOAD].to_dict("records"):
+    for trial in records(run.trials[run.trials["workload"] == WORKLOAD]):
         target = str(trial["target"])
         share = str(trial["variant"])
         if target not in named or trial["outcome"] != Outcome.OK or not share.isdigit():

@@ -21,6 +21,7 @@ PARTS = {
 fs/file_table.c, security/security.c); struct fuse_backing is a kmalloc (fs/fuse/passthrough.c)."""
 KMALLOC = "kmalloc-"
 HEADS = ("target", *PARTS, "other", "RSS", "fds", "ids", "client", "server", "kernel")
+DECIMALS = (0, 0, 0, 0, 0, 0, 2, 1, 1, 1)
 COLUMNS = (10, 5, 6, 4, 5, 4, 6, 4, 6, 6, 6)
 NS_PER_INSTRUCTION = 2.0
 """Of a guest's clock at ``-icount shift=1`` (bench.vm)."""
@@ -83,27 +84,23 @@ def _cpu(record: Mapping[str, float], inodes: int) -> tuple[float, float]:
     return record["user_s"] * scale / inodes, record["system_s"] * scale / inodes
 
 
-def cells(cost: Cost) -> tuple[str, ...]:
-    """One line of the sheet, as HEADS names them."""
+def figures(cost: Cost) -> tuple[float | None, ...]:
+    """One line of the sheet as numbers, in the order of HEADS without the target's name.
+
+    Bytes and ids per inode; CPU time per op in us, or in thousands of instructions.
+    """
     parts = cost.parts or dict.fromkeys((*PARTS, "other"))
     user, system = cost.server or (None, 0.0)
-    return (
-        cost.target,
-        *(_whole(value) for value in parts.values()),
-        _whole(cost.rss),
-        _whole(cost.fds),
-        "-" if cost.ids is None else f"{cost.ids:.2f}",
-        *(_cpu_cell(time) for time in (cost.client[0], user, cost.client[1] + system)),
-    )
-
-
-def _whole(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"
-
-
-def _cpu_cell(time: float | None) -> str:
     size = 1e3 if units.quantity() is units.INSTRUCTIONS else 1e-6
-    return "-" if time is None else f"{time / size:.1f}"
+    cpu = (cost.client[0], user, cost.client[1] + system)
+    scaled = (None if time is None else time / size for time in cpu)
+    return (*parts.values(), cost.rss, cost.fds, cost.ids, *scaled)
+
+
+def cells(cost: Cost) -> tuple[str, ...]:
+    """One line of the sheet, as HEADS names them."""
+    told = zip(figures(cost), DECIMALS, strict=True)
+    return (cost.target, *("-" if one is None else f"{one:.{places}f}" for one, places in told))
 
 
 def legend(run: Run) -> str:

@@ -35,7 +35,7 @@ def _row(row: Row, against: Sequence[str]) -> Iterator[str]:
     yield _line(heads)
     yield _line(["---"] * len(heads))
     for line in row.lines:
-        yield _line(cells.cells(line, against))
+        yield _line([cell.text for cell in cells.cells(line, against)])
     yield ""
     for text in words.asides(row):
         yield f"- {_cell(text)}"

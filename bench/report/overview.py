@@ -36,7 +36,7 @@ def overview(rows: Sequence[Row], baseline: str, footer: Sequence[str]) -> Sheet
     axes = sheet.panel(left=0.25 + 0.071 * longest, top=legend, right=1.0, bottom=AXIS_IN)
     axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
     axes.set_yticks(range(len(rows)), labels)
-    _axis(axes, rows, baseline)
+    ratio_axis(axes, _ratios(rows, baseline), baseline)
     for place, row in enumerate(rows):
         if place % 2:
             axes.axhspan(place - 0.5, place + 0.5, color=GRID, alpha=0.35, linewidth=0)
@@ -65,8 +65,8 @@ def _ratios(rows: Sequence[Row], baseline: str) -> list[Estimate]:
     return [ratio for ratio in ratios if ratio is not None and ratio.known]
 
 
-def _axis(axes: Axes, rows: Sequence[Row], baseline: str) -> None:
-    known = _ratios(rows, baseline)
+def ratio_axis(axes: Axes, known: Sequence[Estimate], baseline: str) -> None:
+    """A log axis with room for all of these ratios, and a dashed line at 1."""
     ends = [1.0, *(ratio.value for ratio in known)]
     ends += [end for ratio in known if ratio.has_interval for end in (ratio.low, ratio.high)]
     low, high = min(ends) / 1.25, max(ends) * 1.25

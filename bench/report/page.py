@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +12,87 @@ from markupsafe import Markup
 
 from bench.frame import Run
 from bench.model import Exit, UserError
-from bench.report import about, cells, costs, units, words
-from bench.report.draw import OVERVIEW
-from bench.report.rows import Row, Target, baselines, targets
+from bench.report import about, cells, costs, grids, units, words
+from bench.report.answer import answer
+from bench.report.breakeven import studies
+from bench.report.draw import BREAKEVEN, OVERVIEW, PROJECTION
+from bench.report.grids import Grid
+from bench.report.projection import projections
+from bench.report.rows import Row, baselines, targets
+from bench.report.sections import meetings, method
 from bench.report.summary import sentences
 
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True)
+class Part:
+    """A chapter over several rows: its tables with the words under each, and its charts."""
+
+    title: str
+    words: Sequence[str] = ()
+    tables: Sequence[tuple[Grid, Sequence[str]]] = ()
+    charts: Sequence[Markup] = ()
+
+
+@dataclass(frozen=True)
 class Section:
-    """A row as the page shows it: its charts and its cells."""
+    """A row as the page shows it: its charts and its table."""
 
     row: Row
-    head: tuple[str, ...]
-    cells: tuple[tuple[str, ...], ...]
-    charts: tuple[Markup, ...]
-    asides: tuple[str, ...]
-    troubled: bool
+    grid: Grid
+    charts: Sequence[Markup]
+    asides: Sequence[str]
 
     @property
-    def title(self) -> str:
-        """``getattr-storm/path, warm``."""
-        return f"{self.row.name}, {self.row.state}"
+    def trouble(self) -> list[str]:
+        """What went wrong, by target."""
+        return [f"{line.target.name}: {text}" for line in self.row.lines for text in line.trouble]
+
+
+@dataclass
+class Charts:
+    """The charts of a run as SVG, each shown once on a page: who takes one has it."""
+
+    left: dict[str, str] = field(default_factory=dict)
+
+    def take(self, *starts: str) -> list[Markup]:
+        """Those whose names start with one of these, in that order."""
+        names = [name for start in starts for name in self.left if name.startswith(start)]
+        return [Markup(self.left.pop(name)) for name in dict.fromkeys(names)]
+
+    def first(self, *starts: str) -> Markup:
+        """The first of these, or nothing."""
+        names = [name for start in starts for name in self.left if name.startswith(start)]
+        return Markup(self.left.pop(names[0])) if names else Markup()
 
 
 def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
     """The whole page."""
+    left = Charts(dict(charts))
+    answered = answer(run, rows)
+    return render(
+        "page.html.j2",
+        run=run,
+        kernel=about.kernel(run),
+        quantity=units.quantity(),
+        answers=answered,
+        headline=left.first(f"{BREAKEVEN}-map", BREAKEVEN, OVERVIEW) if answered else "",
+        sentences=sentences(run, rows),
+        overview=left.first(OVERVIEW),
+        facts=about.facts(run, rows),
+        everything=grids.overview(run, rows),
+        parts=[part for part in (_breakeven(run, left), _projection(run, rows, left)) if part],
+        costs=_costs(run),
+        sections=[_section(row, baselines(run), left) for row in rows],
+        environment=_flat(run.about.get("environment") or {}),
+        phases=[(name, _seconds(value)) for name, value in _phases(run).items()],
+        targets=targets(run),
+    )
+
+
+def render(name: str, **values: Any) -> str:
+    """A page by its template, with the style and the script that all of them have inside."""
     # Autoescaping, since reasons and command lines come from outside; the SVGs are our own.
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -47,68 +101,56 @@ def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["typeset"] = _typeset
     try:
-        template = environment.get_template("page.html.j2")
-        style = (TEMPLATES / "style.css").read_text(encoding="utf-8")
+        template = environment.get_template(name)
+        style, script = (
+            Markup((TEMPLATES / file).read_text(encoding="utf-8"))
+            for file in ("style.css", "sort.js")
+        )
     except OSError as error:
         raise UserError(f"{TEMPLATES}: {error}; install the package again", Exit.BUG) from None
-    against = baselines(run)
-    return template.render(
-        run=run,
-        quantity=units.quantity(),
-        style=Markup(style),
-        sentences=sentences(run, rows),
-        facts=about.facts(run, rows),
-        overview=Markup(charts.get(OVERVIEW, "")),
-        overview_head=_overview_head(run, against),
-        overview_rows=[(row, _overview_cells(row, targets(run), against)) for row in rows],
-        costs=[costs.cells(cost) for cost in costs.costs(run)],
-        cost_heads=costs.HEADS,
-        cost_words=[costs.legend(run), *costs.troubles(run), *costs.prices(run)]
-        if run.costs
-        else [],
-        sections=[_section(row, against, charts) for row in rows],
-        environment=_flat(run.about.get("environment") or {}),
-        phases=[(name, _seconds(value)) for name, value in _phases(run).items()],
-        targets=targets(run),
-        kernel=about.kernel(run),
+    return template.render(style=style, script=script, **values)
+
+
+def _breakeven(run: Run, charts: Charts) -> Part | None:
+    found = studies(run)
+    if not found:
+        return None
+    return Part(
+        "Break-even",
+        ["Cost per listed entry, by the share of the listed entries that is then stat'ed."],
+        [(grids.breakeven(study), meetings(study)) for study in found],
+        charts.take(f"{BREAKEVEN}-map", BREAKEVEN),
     )
 
 
-def _section(row: Row, against: Sequence[str], charts: Mapping[str, str]) -> Section:
+def _projection(run: Run, rows: Sequence[Row], charts: Charts) -> Part | None:
+    found = projections(run, rows)
+    tables = [(grid, ()) for one in found for grid in grids.predictions(one)]
+    missing = [f"not predicted for want of a row: {text}" for one in found for text in one.missing]
+    if not tables and not missing:
+        return None
+    told = [method(one) for one in found if one.predictions]
+    return Part("Projection", [*told, *missing], tables, charts.take(PROJECTION))
+
+
+def _costs(run: Run) -> Part | None:
+    if not run.costs:
+        return None
+    told = [costs.legend(run)] if costs.costs(run) else []
+    said = [*told, *costs.troubles(run), *costs.prices(run)]
+    return Part("Cost sheet", said, [(grids.sheet(run), ())] if told else [])
+
+
+def _section(row: Row, against: Sequence[str], charts: Charts) -> Section:
+    heads, lines = cells.heads(row, against), [cells.cells(line, against) for line in row.lines]
     return Section(
         row=row,
-        head=tuple(cells.heads(row, against)),
-        cells=tuple(
-            tuple(_typeset(cell) for cell in cells.cells(line, against)) for line in row.lines
-        ),
-        charts=tuple(Markup(svg) for name, svg in charts.items() if name.startswith(f"{row.key}/")),
-        asides=tuple(_typeset(text) for text in words.asides(row)),
-        troubled=any(line.trouble for line in row.lines),
+        grid=Grid(f"{row.name}, {row.state}", heads, lines),
+        charts=charts.take(f"{row.key}/"),
+        asides=words.asides(row),
     )
-
-
-def _overview_head(run: Run, against: Sequence[str]) -> list[str]:
-    named = targets(run)
-    heads = ["row", *(f"{target.name}, {units.quantity().noun} per op" for target in named)]
-    compared = [t.name for t in named if not t.native and t.base not in against]
-    return heads + [
-        f"{name} / {words.against(baseline)}" for name in compared for baseline in against
-    ]
-
-
-def _overview_cells(row: Row, known: Sequence[Target], against: Sequence[str]) -> list[str]:
-    lines = {line.target: line for line in row.lines}
-    cells = [
-        _typeset(words.time_text(lines[target].time)) if target in lines else "" for target in known
-    ]
-    for target in known:
-        if not target.native and target.base not in against:
-            cells += [
-                words.ratio_text(lines[target].ratios[name], name) if target in lines else ""
-                for name in against
-            ]
-    return cells
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bench.frame import Run
+from bench.frame import Run, records
 from bench.guards import Flag, SeriesKey
 from bench.model import Cache, Level, Outcome, Verdict
 from bench.noise import load_noise_floor
@@ -167,13 +167,11 @@ def rows(run: Run) -> list[Row]:
     medians = trial_medians(run.samples)
     against, known = baselines(run), targets(run)
     groups: dict[str, list[Record]] = {}
-    for record in run.trials.to_dict("records"):
-        groups.setdefault(str(record["group"]), []).append(
-            {str(key): value for key, value in record.items()}
-        )
+    for record in records(run.trials):
+        groups.setdefault(str(record["group"]), []).append(record)
     # Not every part of a matrix measures every target; elsewhere one that is missing is trouble.
     whole = not (run.about.get("settings") or {}).get("parts")
-    made = [_row(key, records, known, whole, medians, against) for key, records in groups.items()]
+    made = [_row(key, own, known, whole, medians, against) for key, own in groups.items()]
     made = _judged(made, run, medians)
     return _marked(sorted(made, key=lambda row: _order(row, _asked(run))))
 

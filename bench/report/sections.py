@@ -55,10 +55,17 @@ def _study(study: Study) -> Iterator[str]:
     for name in study.shown:
         costs = [units.duration(study.cost(name, share).value) for share in shares]
         yield from _named(name, costs)
-    for met in crossings(study):
-        if not _worth_a_line(study, met):
-            continue
-        yield from _wrap(f"  {met.challenger} / {met.opponent}: {_met(study, met)}", 4)
+    for said in meetings(study):
+        yield from _wrap(f"  {said}", 4)
+
+
+def meetings(study: Study) -> list[str]:
+    """Where every challenger's curve meets those it is to be held against, in words."""
+    return [
+        f"{met.challenger} / {met.opponent}: {_met(study, met)}"
+        for met in crossings(study)
+        if _worth_a_line(study, met)
+    ]
 
 
 def _worth_a_line(study: Study, met: Crossing) -> bool:
@@ -85,12 +92,7 @@ def _projections(found: Projections) -> Iterator[str]:
     kernel = f" on kernel {found.kernel}" if found.kernel else ""
     yield f"Projection{kernel}: {units.quantity().noun} per op of passthroughs"
     yield ""
-    yield from _wrap(
-        "predicted = measured - requests saved x cost of a request + what the nearest in-kernel "
-        "relative spends in their place; error = predicted / measured - 1. * a cost was taken "
-        "from this row. The range is what a prediction comes to that errs no more than "
-        f"the back-test{_tested(found)}."
-    )
+    yield from _wrap(method(found))
     for what, heading in HEADINGS.items():
         made = found.of(what)
         if made:
@@ -106,6 +108,16 @@ def _projections(found: Projections) -> Iterator[str]:
                 yield from _prediction(found, one)
     for wanted in found.missing:
         yield from _wrap(f"not predicted for want of a row to take a cost from: {wanted}", 2)
+
+
+def method(found: Projections) -> str:
+    """How it was predicted, and how far that errs."""
+    return (
+        "predicted = measured - requests saved x cost of a request + what the nearest in-kernel "
+        "relative spends in their place; error = predicted / measured - 1. * a cost was taken "
+        "from this row. The range is what a prediction comes to that errs no more than "
+        f"the back-test{_tested(found)}."
+    )
 
 
 def _tested(found: Projections) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
@@ -39,7 +40,9 @@ def table(run: Run, rows: Sequence[Row]) -> str:
         *costs.lines(run),
         *("", *sections(run, rows)),
     ]
-    return units.ascii_only("\n".join(lines).rstrip() + "\n")
+    # A part that is empty leaves the blank lines around it behind.
+    text = re.sub(r"\n{3,}", "\n\n", "\n".join(lines))
+    return units.ascii_only(text.rstrip() + "\n")
 
 
 class Notes:
@@ -139,7 +142,9 @@ def _remarks(row: Row, against: Sequence[str], notes: Notes) -> Iterator[str]:
         name, requests = line.target.name, line.requests
         if said := _shown(line, against, notes):
             yield f"{name}: {said}"
-        yield from (f"{name}: {flag.word}: {flag.said}" for flag in line.flags if not flag.implausible)
+        yield from (
+            f"{name}: {flag.word}: {flag.said}" for flag in line.flags if not flag.implausible
+        )
         if requests and requests.outside:
             found = [f"{op} {units.per_op(requests.per_op.get(op, 0))}" for op in requests.outside]
             yield f"! {name}: {', '.join(found)} per op is not as expected"

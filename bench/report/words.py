@@ -24,7 +24,7 @@ def spread(time: Estimate) -> str:
     """Half the interval relative to the value; instructions differ in the second decimal."""
     if not time.has_interval:
         return f"n={time.n}"
-    if units.quantity() is units.INSTRUCTIONS:
+    if units.quantity() is units.INSTRUCTIONS and time.half_width < 0.00995:
         return f"{100 * time.half_width:.2f}%".removeprefix("0")
     return units.percent(time.half_width)
 

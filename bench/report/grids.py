@@ -1,0 +1,113 @@
+"""The tables of a page that go over several rows: overview, break-even, projections, cost sheet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from bench.frame import Run
+from bench.report import cells, costs, units, words
+from bench.report.breakeven import Study
+from bench.report.cells import Cell
+from bench.report.projection import Prediction, Projections
+from bench.report.rows import Row, Target, baselines, targets
+from bench.report.sections import HEADINGS, prediction_name
+
+PREDICTED = ("row", "cache", "timeouts", "before", "predicted", "range", "measured", "on", "error")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table: what it is called, its column heads, its lines; the first cell of each names it."""
+
+    label: str
+    heads: Sequence[str]
+    lines: Sequence[Sequence[Cell]]
+
+
+def overview(run: Run, rows: Sequence[Row]) -> Grid:
+    """A line for each row: every target's time, then the ratios of those that are no baseline."""
+    against, known = baselines(run), targets(run)
+    compared = [one for one in known if not one.native and one.base not in against]
+    heads = [
+        "row",
+        *(f"{target.name}, {units.quantity().noun} per op" for target in known),
+        *(f"{one.name} / {words.against(name)}" for one in compared for name in against),
+    ]
+    return Grid("All rows", heads, [_row(row, known, compared, against) for row in rows])
+
+
+def _row(
+    row: Row, known: Sequence[Target], compared: Sequence[Target], against: Sequence[str]
+) -> list[Cell]:
+    lines = {line.target: line for line in row.lines}
+    made = [Cell(f"{row.name} {row.state}", link=row.key)]
+    for target in known:
+        time = lines[target].time if target in lines else None
+        made.append(Cell(words.time_text(time), time.value) if time else Cell("", math.nan))
+    for target in compared:
+        line = lines.get(target)
+        made += [
+            Cell(words.ratio_text(line.ratios[name], name), cells.ratio_value(line, name))
+            if line
+            else Cell("", math.nan)
+            for name in against
+        ]
+    return made
+
+
+def breakeven(study: Study) -> Grid:
+    """Every target's cost per listed entry, by the share of the entries that is then stat'ed."""
+    shares = study.fractions
+    noun = units.quantity().noun
+    return Grid(
+        f"list-stat, {study.setting.said}",
+        ["target", *(f"{noun} per entry, {100 * share:g} % stat'ed" for share in shares)],
+        [
+            [Cell(name), *(_time(study, name, share) for share in shares)]
+            for name in study.shown
+        ],
+    )  # fmt: skip
+
+
+def _time(study: Study, name: str, share: float) -> Cell:
+    cost = study.cost(name, share)
+    return Cell(words.time_text(cost) if cost.known else "-", cost.value)
+
+
+def predictions(found: Projections) -> Iterator[Grid]:
+    """A table for each passthrough that something was predicted of."""
+    for what, heading in HEADINGS.items():
+        if made := found.of(what):
+            label = heading.format(base=made[0].base)
+            yield Grid(label, PREDICTED, [_prediction(found, one) for one in made])
+
+
+def _prediction(found: Projections, one: Prediction) -> list[Cell]:
+    low, high = found.band(one.predicted) if not one.what.exists else (math.nan, math.nan)
+    band = f"{units.duration(low)} to {units.duration(high)}" if math.isfinite(low) else "-"
+    measured = one.measured.value if one.measured else math.nan
+    error = f"{100 * one.error:+.0f} %" if math.isfinite(one.error) else "-"
+    return [
+        Cell(prediction_name(one), link=one.row.key),
+        Cell(one.row.cache),
+        Cell(one.row.timeouts),
+        Cell(units.duration(one.start), one.start),
+        Cell(units.duration(one.predicted) if one.possible else "below native", one.predicted),
+        Cell(band, low),
+        Cell(units.duration(measured), measured),
+        Cell(one.target or "-"),
+        Cell(error, one.error),
+    ]
+
+
+def sheet(run: Run) -> Grid:
+    """The cost sheet."""
+    return Grid("Cost sheet", costs.HEADS, [_cost(cost) for cost in costs.costs(run)])
+
+
+def _cost(cost: costs.Cost) -> list[Cell]:
+    name, *told = costs.cells(cost)
+    numbers = (math.nan if one is None else one for one in costs.figures(cost))
+    return [Cell(name), *(Cell(*pair) for pair in zip(told, numbers, strict=True))]

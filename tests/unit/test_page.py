@@ -1,0 +1,183 @@
+"""The page as people see it: its order, its tables, its script in a browser; and the CSV files."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from additive import LISTING, LOOKUP, NATIVE, OVERLAY, PLAIN, curve, write
+from additive import rows as added
+from fakes import make_run
+
+import report
+from bench.model import Exit
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+)
+ALONE = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+HOOK = "<script>window.onerror = (text) => { document.title = 'error: ' + text; };</script>"
+CLICKS = """<script>
+const all = document.querySelector("[aria-label='All rows'] table");
+const head = all.tHead.rows[0].cells[1];
+const seen = [];
+for (let turn = 0; turn < 2; turn++) {
+  head.querySelector("button").click();
+  seen.push(head.getAttribute("aria-sort"), all.tBodies[0].rows[0].cells[1].dataset.sort);
+}
+if (!document.title.startsWith("error")) document.title = seen.join(" ");
+</script>"""
+WIDE = """<script>
+document.title = `${document.documentElement.scrollWidth} ${innerWidth} `
+  + [...document.querySelectorAll("svg")].filter((one) => one.getBoundingClientRect().width < 100).length;
+</script>"""
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a run with break-even, projections and a few rows; its page and CSV files."""
+    targets = (NATIVE, OVERLAY, PLAIN, LISTING, LOOKUP)
+    curves = [curve(PLAIN, 20, 2), curve(LISTING, 8, 42, engaged=True)]
+    cells = [*added(targets), *(cell for one in curves for cell in one)]
+    path = write(tmp_path_factory.mktemp("whole"), cells, rounds=3)
+    assert report.main([str(path), "--format", "html", "csv"]) == Exit.MEASURED
+    return path / "report"
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The report of a run without list-stat and without a cost sheet."""
+    path = make_run(tmp_path_factory.mktemp("plain"), rows=2, targets=("plain", "passthrough"))
+    assert report.main([str(path), "--format", "html", "csv"]) == Exit.MEASURED
+    return path / "report"
+
+
+def heads(page: Path) -> list[str]:
+    return re.findall(r"<h2[^>]*>([^<]*)</h2>", page.read_text())
+
+
+def labels(page: Path) -> list[str]:
+    return re.findall(r'<svg role="img" aria-label="([^"]*)"', page.read_text())
+
+
+def table(file: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(file.read_text().splitlines()))
+
+
+def test_the_answer_and_its_chart_come_first(whole: Path) -> None:
+    """Then summary, rows, break-even, projection, each row, and what it ran on."""
+    found = heads(whole / "index.html")
+    assert found[:5] == ["Answer", "Summary", "All rows", "Break-even", "Projection"]
+    assert found[-1] == "Environment"
+    assert len(found) == 6 + len({row["row"] for row in table(whole / "rows.csv")})
+    shown = labels(whole / "index.html")
+    assert "list-stat" in shown[0]
+    assert shown[1] == "time per operation, as a ratio to plain-c"
+
+
+def test_every_chart_is_shown_once(whole: Path) -> None:
+    """The headline's chart is not there again in its chapter."""
+    shown = labels(whole / "index.html")
+    assert len(shown) == len(set(shown))
+
+
+def test_what_a_run_has_not_leaves_nothing_behind(plain: Path) -> None:
+    """No list-stat, no projection, no cost sheet: neither chapter nor link nor CSV file."""
+    found = heads(plain / "index.html")
+    assert found[:2] == ["Summary", "All rows"]
+    page = (plain / "index.html").read_text()
+    assert "#break-even" not in page and "#costs" not in page and "#answer" not in page
+    made = {file.name for file in plain.iterdir() if file.suffix == ".csv"}
+    assert made == {"samples.csv", "rows.csv"}
+
+
+def test_links_of_the_contents_lead_somewhere(whole: Path, plain: Path) -> None:
+    """Every link of a page is to a part of it."""
+    for report_dir in (whole, plain):
+        page = (report_dir / "index.html").read_text()
+        links = re.findall(r'href="#([^"]+)"', page)
+        ids = re.findall(r' id="([^"]+)"', page)
+        assert set(re.findall(r'<a href="#([^"]+)"', page)) <= set(ids)
+        assert len(links) > 5
+
+
+def test_one_script_and_nothing_from_elsewhere(whole: Path) -> None:
+    """No address at all, no external script, style, font or picture."""
+    page = (whole / "index.html").read_text()
+    assert page.count("<script") == 1 and page.count('setAttribute("aria-sort"') == 1
+    assert "http" not in page and "src=" not in page and "@import" not in page
+    assert "url(http" not in page and "<link" not in page
+
+
+def test_numbers_are_sorted_by_value(whole: Path) -> None:
+    """A cell carries its number, however it is printed."""
+    page = (whole / "index.html").read_text()
+    numbers = [float(text) for text in re.findall(r'data-sort="([^"]+)"', page)]
+    assert len(numbers) > 100
+    assert "@media print" in page and "prefers-color-scheme: dark" in page
+
+
+def test_rows_as_csv(whole: Path) -> None:
+    """A line for each row and target, with the ratio that the numbers were made with."""
+    lines = table(whole / "rows.csv")
+    assert list(lines[0])[:13] == [
+        "row", "cache", "threads", "timeouts", "entries", "placement", "target", "level", "clock",
+        "unit", "value", "low", "high",
+    ]  # fmt: skip
+    keys = [(line["row"], line["cache"], line["target"]) for line in lines]
+    assert len(keys) == len(set(keys))
+    [found] = [
+        line for line in lines if (line["row"], line["target"]) == ("list-stat/0", LISTING.name)
+    ]
+    assert float(found["ratio_to_plain-c"]) == pytest.approx(0.4)
+    assert found["verdict"] == "engaged"
+    assert found["n"] == "3"
+
+
+def test_breakeven_and_projections_as_csv(whole: Path) -> None:
+    """The crossing that was put in, and every prediction with its error where it was measured."""
+    crossings = table(whole / "breakeven.csv")
+    [met] = [line for line in crossings if line["opponent"] == PLAIN.name]
+    assert float(met["fraction"]) == pytest.approx(0.3)
+    predicted = table(whole / "projections.csv")
+    assert {line["passthrough"] for line in predicted} >= {"readdir + getattr", "LOOKUP"}
+    assert any(line["error"] for line in predicted)
+
+
+def title_in_browser(page: Path, script: str, width: int, folder: Path) -> str:
+    """The title that a copy of the page has once a further script has run in it."""
+    content = (
+        page.read_text().replace("<head>", f"<head>{HOOK}").replace("</body>", f"{script}</body>")
+    )
+    copy = folder / "page.html"
+    copy.write_text(content)
+    command = [
+        str(BROWSER), *ALONE, f"--user-data-dir={folder / 'profile'}", f"--window-size={width},900",
+        "--dump-dom", copy.as_uri(),
+    ]  # fmt: skip
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    return re.search(r"<title>(.*?)</title>", done.stdout).group(1)  # type: ignore[union-attr]
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no chromium on PATH")
+def test_tables_sort_in_a_browser(whole: Path, tmp_path: Path) -> None:
+    """Smallest first, then largest first; no script error."""
+    said = title_in_browser(whole / "index.html", CLICKS, 1600, tmp_path).split()
+    assert said[0] == "ascending" and said[2] == "descending"
+    assert float(said[1]) < float(said[3])
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no chromium on PATH")
+@pytest.mark.parametrize("width", [400, 1600])
+def test_the_page_is_as_wide_as_its_window(whole: Path, tmp_path: Path, width: int) -> None:
+    """Nothing but tables and charts scrolls sideways, and every chart has a size."""
+    page, window, hidden = title_in_browser(whole / "index.html", WIDE, width, tmp_path).split()
+    assert int(page) <= int(window)
+    assert hidden == "0"
