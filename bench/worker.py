@@ -36,7 +36,7 @@ from bench.model import (
 COUNT_OPS = 251
 """At least this many operations are counted (a prime: an accidental multiple would show)."""
 MAX_LOOPS = 1 << 24
-ALIGN_NS = 1_000_000_000
+ALIGN_NS = 100_000_000
 """A multiple of a timer tick at any CONFIG_HZ."""
 SPIN_NS = 20_000_000
 """Two ticks at least."""
@@ -222,7 +222,7 @@ def measure(job: Job, workload: Workload, body: Body) -> dict[str, Any]:
 def align() -> None:
     """On the instruction clock, begin every window alike: between two ticks, all freeing done.
 
-    It idles for a second at least, which costs the host nothing and leaves RCU nothing to free, then
+    It idles for 80 ms at least, which costs the host nothing and leaves RCU nothing to free, then
     spins, so that the timers that wait for a busy CPU run ahead of the window and not inside it.
     Beginning at any time, windows of lookup-negative were up to 1.2 % apart within one boot.
     """
