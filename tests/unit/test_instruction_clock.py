@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bench import worker
+from bench import model, plan, worker
 
 MS = 1_000_000
 
@@ -63,4 +63,11 @@ def test_loops_come_from_a_coarse_grid() -> None:
         made = worker.same_loops(loops)
         assert made & (made - 1) == 0
         assert 2 / 3 <= made / loops <= 3 / 2
-    assert len({worker.same_loops(loops) for loops in range(1, 2000)}) == 12
+
+
+def test_more_windows_are_counted_than_timed_in_a_guest() -> None:
+    """Nothing else differs, and in wall time nothing at all."""
+    wall, counted = plan.guest(model.Clock.WALL.value), plan.guest(model.Clock.INSTRUCTIONS.value)
+    assert wall == plan.GUEST
+    assert counted == {**wall, "values": plan.COUNTED_VALUES}
+    assert counted["values"] > wall["values"]
