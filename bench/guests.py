@@ -27,6 +27,12 @@ from bench.store import RunDirectory
 from bench.view import View
 
 GUEST_TIMEOUT_S = 3 * 3600.0
+ALIKE = ("norandmaps", "nokaslr", "rcutree.blimit=20000")
+"""What makes two boots alike on the instruction clock; --kernel NAME,PARAMETER overrides.
+
+No random layout of programs and kernel: without nokaslr stat-expired on native was 0.007 % apart,
+with it nothing. Everything that RCU may free it frees at once: ten at a time, the kernel's own
+measure, ksoftirqd gets in between, and windows of lookup-negative lie 1 % apart instead of 0.05."""
 PASSED_ON = ("FUSE_BENCH_MIRROR",)
 """Environment variables that mean in a guest what they mean here."""
 
@@ -190,8 +196,7 @@ def boot(run: Run, guest: Guest, number: int, share: Path, listener: Listener) -
                 memory_mb=run.settings.memory_mb,
                 cpus=1 if instructions else 2,
                 clock=vm.INSTRUCTIONS if instructions else vm.WALL,
-                # On the instruction clock two boots shall differ in nothing: no random layout.
-                kernel_args=(*guest.parameters, *(["norandmaps"] if instructions else [])),
+                kernel_args=(*(ALIKE if instructions else ()), *guest.parameters),
                 disks=disks,
                 accelerator=guest.accelerator,
                 tick=listener.watch,
@@ -218,7 +223,9 @@ def job(run: Run, guest: Guest, number: int) -> dict[str, Any]:
             if record["round"] == number and record["kernel"] == label
         ],
         "costed": [record["target"] for record in run.directory.costs()],
-        "conformance": guest.label not in run.broken,
+        # A boot that has not compared trees has other free pages and slabs: on the instruction clock
+        # lookup-negative on plain-c was 0.1 % less in the second, so every boot compares.
+        "conformance": guest.label not in run.broken or run.settings.clock == Clock.INSTRUCTIONS,
         "broken": run.broken.get(guest.label, {}),
     }
 

@@ -9,9 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench import guests, headers
+from bench import guests, headers, plan
 from bench.model import Clock, Exit, Outcome
-from bench.plan import GUEST, Settings
+from bench.plan import Settings
 from bench.view import View
 
 SLOWER = 1
@@ -90,7 +90,7 @@ def settings_of(wish: Wish) -> Settings:
         daemons=(wish.daemon,),
         only=wish.only,
         workloads=wish.workloads,
-        **GUEST,
+        **plan.guest(Clock.INSTRUCTIONS.value),
         trials=wish.trials,
         kernels=(labelled(wish.base, "base"), labelled(wish.patched, "patched")),
         clock=Clock.INSTRUCTIONS.value,

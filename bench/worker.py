@@ -8,6 +8,7 @@ tracepoints are not inside what is timed.
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
 import time
@@ -37,6 +38,10 @@ COUNT_OPS = 251
 MAX_LOOPS = 1 << 24
 ALIGN_NS = 100_000_000
 """A multiple of a timer tick at any CONFIG_HZ."""
+SPIN_NS = 20_000_000
+"""Two ticks at least."""
+BETWEEN_TICKS_NS = 500_000
+"""So long after a tick a window begins: half of the shortest tick."""
 
 
 @dataclass(frozen=True)
@@ -174,6 +179,8 @@ def measure(job: Job, workload: Workload, body: Body) -> dict[str, Any]:
     import pyperf
 
     loops = calibrate(body, job.window_s) if workload.shape is Shape.REPEAT else 1
+    if job.clock is Clock.INSTRUCTIONS:
+        loops = same_loops(loops)
     values = 1 if workload.shape is Shape.ONCE else job.values
     if body.most_windows is not None:
         values = min(values, body.most_windows - 1)
@@ -213,12 +220,21 @@ def measure(job: Job, workload: Workload, body: Body) -> dict[str, Any]:
 
 
 def align() -> None:
-    """On the instruction clock, begin every window alike: just past a timer tick, after an idle time.
+    """On the instruction clock, begin every window alike: between two ticks, all freeing done.
 
-    A window of 30 ms sees one tick more or less, with all the freeing that waits for it (RCU): up to
-    1.3 % of lookup-negative between two boots of one kernel. Idling costs the host nothing.
+    It idles for 80 ms at least, which costs the host nothing and leaves RCU nothing to free, then
+    spins, so that the timers that wait for a busy CPU run ahead of the window and not inside it.
+    Beginning at any time, windows of lookup-negative were up to 1.2 % apart within one boot.
     """
-    time.sleep((ALIGN_NS - time.monotonic_ns() % ALIGN_NS) / 1e9)
+    begin_ns = (time.monotonic_ns() // ALIGN_NS + 2) * ALIGN_NS
+    time.sleep((begin_ns - SPIN_NS - time.monotonic_ns()) / 1e9)
+    while time.monotonic_ns() < begin_ns + BETWEEN_TICKS_NS:
+        pass
+
+
+def same_loops(loops: int) -> int:
+    """The nearest power of two: boots that time a loop 1 % apart (110 or 112) do the same work."""
+    return 1 << round(math.log2(loops))
 
 
 def calibrate(body: Body, window_s: float) -> int:

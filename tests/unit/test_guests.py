@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from bench import guests, headers, kernel
 from bench.guest import EVENTS
 from bench.listener import Hung, Listener
-from bench.model import Exit, UserError
+from bench.model import Clock, Exit, UserError
 from bench.plan import Settings
 from bench.store import RunDirectory
 from bench.view import View
@@ -184,3 +185,38 @@ def test_a_mirror_of_ones_own_is_known_in_the_guest(
     assert words[:4] == ["env", "PYTHONHASHSEED=0", "FUSE_BENCH_MIRROR=/opt/mirror", sys.executable]
     monkeypatch.delenv("FUSE_BENCH_MIRROR")
     assert guests.command(tmp_path)[2] == sys.executable
+
+
+@pytest.mark.parametrize(("clock", "again"), [(Clock.WALL, False), (Clock.INSTRUCTIONS, True)])
+def test_boots_on_the_instruction_clock_all_compare_trees(
+    clock: Clock, again: bool, tmp_path: Path
+) -> None:
+    """A second boot that does less before its trials finds other memory; in wall time once will do."""
+    run, _, _ = a_run(tmp_path)
+    run.settings = replace(run.settings, clock=clock.value)
+    assert guests.job(run, run.guests[0], 0)["conformance"]
+    run.broken["lab"] = {}
+    assert guests.job(run, run.guests[0], 1)["conformance"] is again
+
+
+@pytest.mark.parametrize(
+    ("clock", "expected"),
+    [(Clock.WALL, ("quiet",)), (Clock.INSTRUCTIONS, (*guests.ALIKE, "quiet"))],
+)
+def test_parameters_that_make_boots_alike(
+    clock: Clock, expected: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On the instruction clock alone, and ahead of one's own, which win."""
+    seen: list[tuple[str, ...]] = []
+
+    def boot(*_arguments: object, kernel_args: tuple[str, ...], **_others: object) -> object:
+        seen.append(kernel_args)
+        return SimpleNamespace(ok=True, reason="", outcome="exited")
+
+    run, listener, events = a_run(tmp_path)
+    run.settings = replace(run.settings, clock=clock.value)
+    monkeypatch.setattr("bench.vm.boot", boot)
+    monkeypatch.setattr("bench.guests.ending", lambda _result: "")
+    guest = replace(run.guests[0], parameters=("quiet",))
+    assert guests.boot(run, guest, 0, events.parent, listener) == ""
+    assert seen == [expected]

@@ -4,19 +4,70 @@ from __future__ import annotations
 
 import pytest
 
-from bench import worker
+from bench import model, plan, worker
+
+MS = 1_000_000
 
 
-@pytest.mark.parametrize(
-    ("now_ns", "slept_s"), [(0, 0.1), (250_000_000, 0.05), (1_199_999_999, 1e-9)]
-)
-def test_a_window_waits_for_the_next_tenth_of_a_second(
-    now_ns: int, slept_s: float, monkeypatch: pytest.MonkeyPatch
+class Clock:
+    """Time that passes while somebody sleeps, and a millisecond whenever somebody looks."""
+
+    def __init__(self, now_ns: int) -> None:
+        self.now_ns = now_ns
+        self.slept_ns: list[int] = []
+
+    def monotonic_ns(self) -> int:
+        """What time it is; looking takes a millisecond."""
+        self.now_ns += MS
+        return self.now_ns - MS
+
+    def sleep(self, seconds: float) -> None:
+        """Time passes."""
+        self.slept_ns.append(round(seconds * 1e9))
+        self.now_ns += self.slept_ns[-1]
+
+
+@pytest.mark.parametrize("phase_ms", [0, 1, 50, 99])
+def test_a_window_begins_half_a_tick_past_a_tick(
+    phase_ms: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A tenth of a second is a whole number of timer ticks at 100, 250, 300 and 1000 Hz."""
-    slept: list[float] = []
-    monkeypatch.setattr("time.monotonic_ns", lambda: now_ns)
-    monkeypatch.setattr("time.sleep", slept.append)
+    """After an idle time and a busy one, whenever the one before ended."""
+    clock = Clock(7 * worker.ALIGN_NS + phase_ms * MS)
+    monkeypatch.setattr("time.monotonic_ns", clock.monotonic_ns)
+    monkeypatch.setattr("time.sleep", clock.sleep)
     worker.align()
-    assert slept == [pytest.approx(slept_s)]
-    assert all(worker.ALIGN_NS * hz % 1_000_000_000 == 0 for hz in (100, 250, 300, 1000))
+    assert len(clock.slept_ns) == 1
+    assert clock.slept_ns[0] >= worker.ALIGN_NS - worker.SPIN_NS - 2 * MS
+    past_ns = clock.now_ns - 9 * worker.ALIGN_NS
+    assert worker.BETWEEN_TICKS_NS <= past_ns < worker.BETWEEN_TICKS_NS + 3 * MS
+
+
+@pytest.mark.parametrize("hz", [100, 250, 300, 1000])
+def test_the_grid_is_one_of_whole_ticks(hz: int) -> None:
+    """At any CONFIG_HZ; the busy time is two ticks, and a window begins within the first."""
+    second = 1_000_000_000
+    assert worker.ALIGN_NS * hz % second == 0
+    assert worker.SPIN_NS * hz >= 2 * second
+    assert worker.BETWEEN_TICKS_NS * hz < second
+
+
+@pytest.mark.parametrize(("one", "other", "same"), [(110, 112, 128), (17, 18, 16), (1, 1, 1)])
+def test_boots_that_time_a_loop_a_little_apart_do_the_same(one: int, other: int, same: int) -> None:
+    """The grid is so coarse that a percent does not matter."""
+    assert worker.same_loops(one) == worker.same_loops(other) == same
+
+
+def test_loops_come_from_a_coarse_grid() -> None:
+    """Powers of two, within a factor of 1.5 of what fills the window."""
+    for loops in range(1, 2000):
+        made = worker.same_loops(loops)
+        assert made & (made - 1) == 0
+        assert 2 / 3 <= made / loops <= 3 / 2
+
+
+def test_more_windows_are_counted_than_timed_in_a_guest() -> None:
+    """Nothing else differs, and in wall time nothing at all."""
+    wall, counted = plan.guest(model.Clock.WALL.value), plan.guest(model.Clock.INSTRUCTIONS.value)
+    assert wall == plan.GUEST
+    assert counted == {**wall, "values": plan.COUNTED_VALUES}
+    assert counted["values"] > wall["values"]
