@@ -55,13 +55,14 @@ def job_of(output: Path) -> Job:
 
 
 def interrupt(_number: int, _frame: object) -> None:
-    """As the command line does on SIGTERM."""
+    """As the command line does on SIGTERM and SIGINT."""
     raise KeyboardInterrupt
 
 
 def main(argv: list[str]) -> int:
     """One step, or a whole bisection."""
-    signal.signal(signal.SIGTERM, interrupt)
+    for number in (signal.SIGTERM, signal.SIGINT):  # inherited as ignored by what runs in background
+        signal.signal(number, interrupt)
     if argv[0] != "find":
         return bisect.step(Path(argv[0]), build, measure)
     source, output, good, bad = argv[1:]
