@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -87,7 +88,8 @@ def _each(jobs: Sequence[Job]) -> list[Mapping[str, str]]:
     workers = min(os.cpu_count() or 1, len(jobs))
     if workers < 2 or len(jobs) < WORTH_A_POOL:
         return [_draw(job) for job in jobs]
-    with ProcessPoolExecutor(workers) as pool:
+    # What a process inherits stays: without this every collection would go over all the trials.
+    with ProcessPoolExecutor(workers, initializer=gc.freeze) as pool:
         return list(pool.map(_draw, jobs, chunksize=2))
 
 

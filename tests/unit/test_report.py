@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from additive import PLAIN, curve, write
 from fakes import LOW_REASON, WORKLOADS, make_run
 
 import report
@@ -255,3 +256,16 @@ def test_no_two_targets_look_alike() -> None:
     from bench.report.panels import style
 
     assert len({style(number) for number in range(49)}) == 49
+
+
+def test_empty_parts_leave_no_gap(tmp_path: Path) -> None:
+    """Without notes and a cost sheet no two blank lines follow one another."""
+    assert "\n\n\n" not in report.text_table(make_run(tmp_path, rows=1))
+
+
+def test_a_wide_spread_of_instructions_fits_its_column(tmp_path: Path) -> None:
+    """Four characters, also above 1 %."""
+    path = write(tmp_path, curve(PLAIN, 20, 2), clock="instructions")
+    table = report.text_table(path)
+    assert re.search(r"plain-c +\d\S* k 2\.0% ", table)
+    assert max(len(line) for line in table.splitlines()) <= 72
