@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from bench import model, plan, worker
+from bench import model, plan, registry, worker
 
 MS = 1_000_000
 
@@ -71,3 +74,20 @@ def test_more_windows_are_counted_than_timed_in_a_guest() -> None:
     assert wall == plan.GUEST
     assert counted == {**wall, "values": plan.COUNTED_VALUES}
     assert counted["values"] > wall["values"]
+
+
+@pytest.mark.parametrize(
+    ("name", "clock", "cache", "expected"),
+    [
+        ("walk-du", model.Clock.INSTRUCTIONS, model.Cache.WARM, False),
+        ("walk-du", model.Clock.INSTRUCTIONS, model.Cache.COLD_FUSE, True),
+        ("walk-du", model.Clock.WALL, model.Cache.WARM, True),
+        ("lookup-negative", model.Clock.WALL, model.Cache.WARM, False),
+    ],
+)
+def test_a_warm_walk_is_walked_again_on_the_instruction_clock(
+    name: str, clock: model.Clock, cache: model.Cache, expected: bool
+) -> None:
+    """One window has no median; a cold mount is used up all the same."""
+    job: Any = SimpleNamespace(clock=clock, context=SimpleNamespace(cache=cache))
+    assert worker.used_up(job, registry.workloads()[name]) is expected
