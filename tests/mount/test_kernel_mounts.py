@@ -145,7 +145,7 @@ def test_refused_in_one_line(name: str, shm: Path) -> None:
 def test_in_a_run_nothing_is_counted_and_nothing_fails(tmp_path: Path) -> None:
     """Requests are null, the verdict is baseline; one that is refused is a failed row with a reason."""
     run = tmp_path / "run"
-    command = [sys.executable, "-m", "bench", "run", "--only", "--tree", "tiny"]
+    command = [sys.executable, "-m", "bench", "run", "--only", "--quick", "--no-report"]
     command += ["--trials", "1", "--values", "1", "--workload", "getattr-storm/at"]
     command += ["--workload", "walk-find", "--out", str(run)]
     for daemon in KERNEL:
