@@ -151,7 +151,8 @@ def claim(target: Target, told: Sequence[Arm], controls: Sequence[Arm], baseline
 
 
 def _row(arm: Arm) -> Iterator[str]:
-    yield from _wrapped(f"{_name(arm.row)}, timeouts {arm.row.timeouts}", 2)
+    said = "" if "timeouts" in arm.row.state else f", timeouts {arm.row.timeouts}"
+    yield from _wrapped(f"{_name(arm.row)}{said}", 2)
     judged = arm.judgement
     yield _cells(
         (
