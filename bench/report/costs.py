@@ -134,7 +134,8 @@ def _twin(cost: Cost, sheet: Sequence[Cost]) -> Cost | None:
     daemon, _, rest = cost.target.partition(":")
     _, at, kernel = rest.partition("@")
     name = daemon.replace("passthrough", "plain") + (at and at + kernel)
-    if name == cost.target or not cost.ids or cost.server is None:
+    # An id for each file, not for the root alone.
+    if name == cost.target or (cost.ids or 0) < 0.5 or cost.server is None:
         return None
     return next((one for one in sheet if one.target == name and one.server), None)
 
