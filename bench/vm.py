@@ -215,7 +215,8 @@ def _boot_once(
     stdout.write_bytes(b"")
     with console.open("wb") as log:
         process = isolate.start(
-            [*_CAGE, *argv], cpus=(), stdout=log, stderr=log, environment=_environment(), cwd="/"
+            [*_CAGE, *argv], cpus=(), stdout=log, stderr=log, environment=_environment(), cwd="/",
+            session=True,
         )
         try:
             killed = _wait(process, watch)
