@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench import disk, headers, kernel, runner, tune, vm, work
+from bench import disk, environment, headers, kernel, runner, tune, vm, work
 from bench.console import EXITED, last_line
 from bench.guest import JOB
 from bench.knobs import KNOBS
@@ -234,6 +234,7 @@ def job(run: Run, guest: Guest, number: int) -> dict[str, Any]:
 def command(share: Path) -> list[str]:
     """What the guest runs: the job in ``share``, with the variables it is to know of."""
     passed = [f"{name}={os.environ[name]}" for name in PASSED_ON if name in os.environ]
+    passed.append(f"{environment.COMMIT}={environment.suite_commit() or ''}")
     python = [sys.executable, "-m", "bench.guest", str(share.resolve())]
     return ["env", "PYTHONHASHSEED=0", *passed, *python]
 
