@@ -7,15 +7,16 @@ imported that a trial does not need.
 
 from __future__ import annotations
 
-import importlib
 import json
 import math
 import os
+import platform
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -75,7 +76,7 @@ def main() -> int:
     job = json.loads((share / JOB).read_text())
     settings = foreign.introduce(plan.Settings.from_json(job["settings"]))
     events = Events(share)
-    preload()
+    preload(settings)
     try:
         with (
             disk.mounted(settings.backing_fs) as folder,
@@ -108,10 +109,14 @@ def fork_daemon(argv: list[str], cpus: Collection[int], log: IO[bytes]) -> isola
     return isolate.fork(lambda: _serve.main(argv[3:]), cpus=cpus, stderr=log)
 
 
-def preload() -> None:
+def preload(settings: plan.Settings) -> None:
     """Load what daemons and workers need, once, so that their forks start at once."""
-    importlib.import_module("pyperf")
-    if any(registry.daemon(name).has_counters for name in registry.daemons()):
+    import pyperf
+
+    # For the metadata of every trial Python would start uname(1) and file(1): once, here, will do.
+    platform.architecture = cache(platform.architecture)
+    pyperf.Run([1.0])
+    if any(registry.daemon(target.daemon).python for target in plan.targets(settings)):
         from daemons import _serve
 
         _serve.preload()
