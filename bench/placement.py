@@ -164,6 +164,17 @@ def pin(pid: int, cpus: Collection[int]) -> None:
 
 
 @contextmanager
+def pinned(cpus: Collection[int]) -> Iterator[None]:
+    """The caller on ``cpus`` while the context is open, then where it was; empty: leave it."""
+    before = os.sched_getaffinity(0)
+    pin(0, cpus)
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
+
+
+@contextmanager
 def hold_cpu_dma_latency() -> Iterator[str]:
     """Keep idle CPUs awake while the context is open; yields what to record.
 

@@ -332,7 +332,18 @@ def check_target(bench: trial.Bench, series: Series, view: Voice) -> str:
 
     Once over the whole tree, as lookups and listings first tell it; then a sample of entries on a
     mount whose timeouts are 0, so that every field comes from a GETATTR (or its passthrough).
+    Where the server runs: across CPUs each of thousands of requests would wake an idle one.
     """
+    with placement.pinned(bench.cpus.daemon):
+        whole, sample = _compared(bench, series)
+    exempt = registry.daemon(series.daemon).exempt
+    spared = f"; left aside: {', '.join(sorted(exempt))}" if exempt else ""
+    view.say(f"{series.target}: {whole}{spared}")
+    different = (*whole.differences, *sample.differences)
+    return f"answers differ from the backing: {different[0]}" if different else ""
+
+
+def _compared(bench: trial.Bench, series: Series) -> tuple[conformance.Report, conformance.Report]:
     daemon = registry.daemon(series.daemon)
     with aside.mounted(bench, series, "conformance", aside.FOREVER_S) as mount:
         whole = conformance.compare(
@@ -345,10 +356,7 @@ def check_target(bench: trial.Bench, series: Series, view: Voice) -> str:
     with aside.mounted(bench, series, "conformance", 0.0) as mount:
         paths = bench.paths(min(CONFORMANCE_SAMPLE, bench.settings.names), bench.settings.seed)
         sample = conformance.spot_check(bench.backing, mount.root, paths * 2, exempt=daemon.exempt)
-    spared = f"; left aside: {', '.join(sorted(daemon.exempt))}" if daemon.exempt else ""
-    view.say(f"{series.target}: {whole}{spared}")
-    different = (*whole.differences, *sample.differences)
-    return f"answers differ from the backing: {different[0]}" if different else ""
+    return whole, sample
 
 
 def announce_level(settings: Settings, ability: probe.KernelAbility, view: Voice) -> None:
@@ -359,5 +367,3 @@ def announce_level(settings: Settings, ability: probe.KernelAbility, view: Voice
     if wanting:
         names = ", ".join(f"{target.name} asked for level {target.asked}" for target in wanting)
         view.warn(f"{names}, this kernel gives {ability.level}: " + "; ".join(ability.reasons))
-
-

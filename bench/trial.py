@@ -378,12 +378,13 @@ def make_cache_state(bench: Bench, cache: Cache) -> str:
 def _spot_check(bench: Bench, trial: Trial, mount: Mount) -> None:
     if mount.process is None:
         return
-    found = conformance.spot_check(
-        bench.backing,
-        mount.root,
-        bench.paths(SPOT_CHECKS, trial.seed),
-        exempt=mount.daemon.exempt,
-    )
+    with placement.pinned(bench.cpus.daemon):
+        found = conformance.spot_check(
+            bench.backing,
+            mount.root,
+            bench.paths(SPOT_CHECKS, trial.seed),
+            exempt=mount.daemon.exempt,
+        )
     if found.differences:
         raise TrialError(f"wrong answer after the last window: {found.differences[0]}")
 
