@@ -15,7 +15,7 @@ LAB_PACKAGES := bc bison btrfs-progs cpio e2fsprogs flex kmod libelf-dev libssl-
 
 SOURCES := pyproject.toml setup.py constraints.txt $(wildcard */_native/*.[ch])
 
-.PHONY: run test sanitize sanitize-address lint types setup apt servers clean
+.PHONY: run test sanitize sanitize-address lint types setup apt lab servers bytecode clean
 .DEFAULT_GOAL := help
 
 help:
@@ -27,8 +27,12 @@ help:
 run: setup
 	$(SUDO) $(BIN)/python -m bench run --daemon passthrough $(ARGS)
 
-test: setup lab servers lint types sanitize-address
-	$(SUDO) $(BIN)/python -m pytest $(ARGS)
+# Guests run beside all other tests: see tests/conftest.py. One process more than two CPUs, for those
+# that wait. The checks before are of one process each.
+PYTESTS ?= 3
+test: setup lab servers
+	$(MAKE) --no-print-directory -j2 types sanitize-address lint
+	$(SUDO) $(BIN)/python -m pytest -n $(PYTESTS) --dist loadgroup $(ARGS)
 
 # Built from a copy, so that no sanitized object is ever taken for an up-to-date one.
 SANITIZED := build/sanitized
@@ -67,7 +71,7 @@ lint: setup
 types: setup
 	$(BIN)/mypy
 
-setup: apt $(VENV)/.installed
+setup: apt $(VENV)/.installed bytecode
 
 define install
 @missing=$$(for p in $(1); do \
@@ -94,6 +98,10 @@ $(BIN)/python:
 $(VENV)/.installed: $(SOURCES) | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	@touch $@
+
+# A guest cannot write them down, and takes longer to compile than to boot.
+bytecode: apt $(VENV)/.installed
+	@$(BIN)/python -m compileall -q bench daemons workloads
 
 clean:
 	rm -rf build $(VENV) *.egg-info

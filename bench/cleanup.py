@@ -17,7 +17,7 @@ def clean(results: Path, backing: Path, *, dry_run: bool, trees: bool) -> Iterat
     """Do (or, with ``dry_run``, only say) what is needed; yields one line per thing found.
 
     Processes belong to a run when they carry its marker in their environment, and are left over
-    when the runner whose pid the marker names is gone. They are killed by pid.
+    when the runner that the marker names is gone. They are killed by pid.
     """
     verb = "would remove" if dry_run else "removed"
     found = False
@@ -62,7 +62,7 @@ def orphans() -> list[tuple[int, str]]:
         except OSError:
             continue
         runner = _marker(variables)
-        if runner and not _is_runner(runner):
+        if runner and not _alive(runner):
             found.append((int(entry.name), name))
     return found
 
@@ -90,13 +90,18 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _marker(variables: list[bytes]) -> int:
+def _marker(variables: list[bytes]) -> str:
     prefix = f"{isolate.MARKER}=".encode()
-    for variable in variables:
-        if variable.startswith(prefix):
-            text = variable.removeprefix(prefix)
-            return int(text) if text.isdigit() else 0
-    return 0
+    marks = [one.removeprefix(prefix) for one in variables if one.startswith(prefix)]
+    return marks[0].decode(errors="replace") if marks else ""
+
+
+def _alive(runner: str) -> bool:
+    pid = runner.partition(".")[0]
+    try:
+        return pid.isdigit() and isolate.identity(int(pid)) == runner
+    except OSError:
+        return False
 
 
 def _is_runner(pid: int) -> bool:

@@ -24,7 +24,8 @@ MS_PRIVATE = 1 << 18
 MNT_DETACH = 2  # umount2(2)
 PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
 MARKER = "FUSE_BENCH_RUN"
-"""Environment variable that every process of a run carries; ``bench clean`` looks for it."""
+"""Environment variable that every process of a run carries: its runner's ``identity``; ``bench clean``
+looks for it."""
 
 RUNTIME = Path("/run/fuse-passthrough-bench")
 """Holds one folder per run, named by the runner's pid; see runtime()."""
@@ -38,6 +39,15 @@ def runtime() -> Path:
     Each run has its own folder: removing a folder detaches what other namespaces mounted on it.
     """
     return RUNTIME / str(os.getpid())
+
+
+def identity(pid: int) -> str:
+    """``PID.START``, which no two processes of a boot share: proc_pid_stat(5), field 22.
+
+    Raises OSError when there is no such process.
+    """
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return f"{pid}.{fields[19]}"
 
 
 def enter_private_namespace() -> None:
@@ -100,7 +110,7 @@ def start(
         process_group=None if session else 0,
         start_new_session=session,
         cwd=cwd,
-        env={**os.environ, **(environment or {}), MARKER: str(os.getpid())},
+        env={**os.environ, **(environment or {}), MARKER: identity(os.getpid())},
         preexec_fn=_child_setup(os.getpid(), frozenset(cpus)),
     )
 

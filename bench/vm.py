@@ -169,7 +169,7 @@ def boot(
     *,
     share: Path,
     timeout_s: float = 600.0,
-    boot_timeout_s: float = BOOT_TIMEOUT_S,
+    boot_timeout_s: float | None = None,
     memory_mb: int = 1024,
     cpus: int = 1,
     clock: str = WALL,
@@ -183,9 +183,10 @@ def boot(
 
     `share` is seen by the guest under the same path, read-write; all else of the
     host's root is read-only.  The logs are `<label>.console` and `<label>.stdout`
-    in it.  `clock` INSTRUCTIONS makes guest time executed instructions, on one CPU
-    and without KVM.  `accelerator` None takes what `accelerator_for` finds.  `tick` is
-    called five times a second.  Raises UserError if virtme-ng or qemu is missing, or for an impossible wish.
+    in it.  `boot_timeout_s` is BOOT_TIMEOUT_S by default.  `clock` INSTRUCTIONS makes
+    guest time executed instructions, on one CPU and without KVM.  `accelerator` None
+    takes what `accelerator_for` finds.  `tick` is called five times a second.  Raises
+    UserError if virtme-ng or qemu is missing, or for an impossible wish.
     """
     if clock not in (WALL, INSTRUCTIONS):
         raise UserError(f"no clock {clock!r}: choose {WALL} or {INSTRUCTIONS}")
@@ -203,7 +204,7 @@ def boot(
         image, _script(command, state, stdout), share, accelerator, memory_mb, cpus, clock,
         kernel_args, disks,
     )  # fmt: skip
-    watch = _Watch(state, timeout_s, boot_timeout_s, tick)
+    watch = _Watch(state, timeout_s, boot_timeout_s or BOOT_TIMEOUT_S, tick)
     result = _boot_once(argv, watch, console, stdout, accelerator)
     if result.outcome == DIED and not result.came_up:
         # qemu's own doing: 7.2 was seen to crash under TCG while it sets up PCI, rarely.

@@ -33,6 +33,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason=reason))
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
+    """With ``--dist loadgroup``: guests beside all other tests, which stay one after another.
+
+    They share a kernel: caches are dropped, slabs are weighed, and a daemon's requests counted. A
+    guest has its own; tests that share a boot say so with ``xdist_group``.
+    """
+    if config.getoption("dist") != "loadgroup":
+        return None
+    from xdist.scheduler import LoadGroupScheduling
+
+    class BesideGuests(LoadGroupScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return super()._split_scope(nodeid) if "/vm/" in nodeid else "not in a guest"
+
+    return BesideGuests(config, log)
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Count how mount and vm tests end, and keep what is to be said at the end."""
     if report.when == "call":
@@ -56,6 +74,8 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """On a machine that has /dev/fuse, mount or vm tests that all skipped are a failure."""
     if exitstatus != pytest.ExitCode.OK or not Path("/dev/fuse").exists():
         return
+    if hasattr(session.config, "workerinput"):
+        return  # one of several processes: it has seen its own tests only
     for mark, counter in OUTCOMES.items():
         if counter["skipped"] and not counter["passed"]:
             print(

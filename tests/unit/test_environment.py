@@ -62,3 +62,13 @@ def test_vulnerabilities_that_do_not_apply_are_left_out(tmp_path: Path) -> None:
     (tmp_path / "spectre_v2").write_text("Mitigation: Retpolines\n")
     assert environment.mitigations(tmp_path) == {"spectre_v2": "Mitigation: Retpolines"}
     assert environment.mitigations(tmp_path / "none") == {}
+
+
+@pytest.mark.parametrize(("told", "commit"), [("abc-dirty", "abc-dirty"), ("", None)])
+def test_a_guest_believes_the_commit_it_is_told(
+    told: str, commit: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without asking git; nothing where its host has no checkout either."""
+    monkeypatch.setenv(environment.COMMIT, told)
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert environment.suite_commit() == commit

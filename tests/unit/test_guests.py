@@ -181,10 +181,12 @@ def test_a_mirror_of_ones_own_is_known_in_the_guest(
 ) -> None:
     """FUSE_BENCH_MIRROR (a sanitizer build, say) means the same there; nothing else is passed on."""
     monkeypatch.setenv("FUSE_BENCH_MIRROR", "/opt/mirror")
+    monkeypatch.setenv("FUSE_BENCH_COMMIT", "abc")
     words = guests.command(tmp_path)
-    assert words[:4] == ["env", "PYTHONHASHSEED=0", "FUSE_BENCH_MIRROR=/opt/mirror", sys.executable]
+    told = ["FUSE_BENCH_MIRROR=/opt/mirror", "FUSE_BENCH_COMMIT=abc"]
+    assert words[:5] == ["env", "PYTHONHASHSEED=0", *told, sys.executable]
     monkeypatch.delenv("FUSE_BENCH_MIRROR")
-    assert guests.command(tmp_path)[2] == sys.executable
+    assert guests.command(tmp_path)[2:4] == [told[1], sys.executable]
 
 
 @pytest.mark.parametrize(("clock", "again"), [(Clock.WALL, False), (Clock.INSTRUCTIONS, True)])

@@ -103,6 +103,15 @@ def test_pin_to_nothing_changes_nothing_and_a_pin_can_be_undone() -> None:
     assert os.sched_getaffinity(0) == before
 
 
+def test_pinned_for_a_while_one_is_back_where_one_was() -> None:
+    """Whatever happened meanwhile."""
+    before = os.sched_getaffinity(0)
+    with pytest.raises(KeyError), placement.pinned({max(before)}):
+        assert os.sched_getaffinity(0) == {max(before)}
+        raise KeyError
+    assert os.sched_getaffinity(0) == before
+
+
 def test_latency_request_is_a_32_bit_zero(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Four bytes; eight would be refused by the kernel."""
     device = tmp_path / "cpu_dma_latency"

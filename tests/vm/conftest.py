@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
@@ -33,6 +34,7 @@ class Boot:
     leaks: list[str] = field(default_factory=list)
 
 
+@functools.cache
 def lab_image() -> kernel.Image:
     """The lab kernel, built if need be; $LAB_KERNEL names another image."""
     chosen = os.environ.get("LAB_KERNEL")

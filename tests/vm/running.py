@@ -12,15 +12,17 @@ ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 1500
 
 
-def command(*arguments: str) -> list[str]:
+def command(*arguments: str, module: str = "bench") -> list[str]:
     """The command line of a bench."""
-    return [sys.executable, "-m", "bench", *arguments]
+    return [sys.executable, "-m", module, *arguments]
 
 
-def bench(*arguments: str, **options: Any) -> subprocess.CompletedProcess[str]:
+def bench(
+    *arguments: str, module: str = "bench", **options: Any
+) -> subprocess.CompletedProcess[str]:
     """Run it to its end."""
     return subprocess.run(
-        command(*arguments),
+        command(*arguments, module=module),
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -14,6 +14,8 @@ from .conftest import lab_image
 from .running import bench, qemus_sharing, trials
 
 pytestmark = pytest.mark.vm
+one_boot = pytest.mark.xdist_group("levels")
+"""Of tests that look at the same run."""
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +36,7 @@ def levels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return output
 
 
+@one_boot
 def test_its_requests_have_their_times(levels: Path) -> None:
     """Linux 6.12 numbers a request after its send was traced; what passes through makes none."""
     plain, passing = (
@@ -49,6 +52,7 @@ def test_its_requests_have_their_times(levels: Path) -> None:
     assert passing["by_opcode"] == {}
 
 
+@one_boot
 @pytest.mark.parametrize("level", ["attach-getattr", "attach-lookup", "lookup"])
 def test_getattr_and_readdir_stay_in_the_kernel(levels: Path, level: str) -> None:
     """Engaged by the kernel's and the server's own counts; plain beside it makes the requests."""
@@ -60,6 +64,7 @@ def test_getattr_and_readdir_stay_in_the_kernel(levels: Path, level: str) -> Non
         assert not {"GETATTR", "READDIR", "READDIRPLUS"} & set(trial["requests"]["kernel"])
 
 
+@one_boot
 def test_the_plain_server_beside_it_gets_every_request(levels: Path) -> None:
     """The baseline is proven like the feature: on a lab kernel it plays mainline."""
     plain = {t["workload"]: t["requests"] for t in trials(levels) if t["target"] == "plain-c"}
@@ -68,6 +73,7 @@ def test_the_plain_server_beside_it_gets_every_request(levels: Path) -> None:
     assert set(listing["kernel"]) & {"READDIR", "READDIRPLUS"}
 
 
+@one_boot
 def test_the_run_says_what_it_ran_on(levels: Path) -> None:
     """Kernel, accelerator and level are in run.json."""
     header = json.loads((levels / "run.json").read_text())
@@ -83,7 +89,7 @@ def test_a_kernel_that_never_reaches_user_space_is_one_line(tmp_path: Path) -> N
     image.write_bytes(b"\0" * 65536)
     done = bench(
         "run", "--kernel", str(image), "--workload", "readdir", "--no-report",
-        "--output", str(tmp_path / "run"),
+        "--output", str(tmp_path / "run"), module="tests.vm.impatient",
     )  # fmt: skip
     assert done.returncode == Exit.NOTHING
     assert "does not get as far as a trial" in done.stderr.splitlines()[-1]

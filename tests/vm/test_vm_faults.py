@@ -54,11 +54,11 @@ def test_kernel_that_never_reaches_user_space(image: kernel.Image, tmp_path: Pat
         ["true"],
         share=tmp_path,
         accelerator=vm.TCG,
-        boot_timeout_s=15.0,
+        boot_timeout_s=5.0,
         kernel_args=["root=/dev/nowhere", "rootwait"],
     )
     assert result.outcome == console.HUNG
-    assert result.reason.startswith("no user space after 15 s")
+    assert result.reason.startswith("no user space after 5 s")
     assert not qemus_sharing(tmp_path)
 
 
@@ -70,7 +70,7 @@ def test_file_that_is_no_kernel(tmp_path: Path) -> None:
         ["true"],
         share=tmp_path,
         accelerator=vm.TCG,
-        boot_timeout_s=15.0,
+        boot_timeout_s=5.0,
     )
     assert result.outcome in (console.DIED, console.HUNG)
     assert result.exit_code is None

@@ -1,0 +1,11 @@
+"""``python -m tests.vm.impatient`` is ``python -m bench`` with little patience for guests."""
+
+from __future__ import annotations
+
+import sys
+
+from bench import cli, vm
+
+if __name__ == "__main__":
+    vm.BOOT_TIMEOUT_S = 5.0
+    sys.exit(cli.main(sys.argv[1:]))
