@@ -97,9 +97,10 @@ def _marker(variables: list[bytes]) -> str:
 
 
 def _alive(runner: str) -> bool:
-    pid = runner.partition(".")[0]
+    pid, _, start = runner.partition(".")
     try:
-        return pid.isdigit() and isolate.identity(int(pid)) == runner
+        # Versions before told the number alone: what they run is not to be killed either.
+        return pid.isdigit() and (isolate.identity(int(pid)) == runner or not start)
     except OSError:
         return False
 
