@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -187,6 +188,27 @@ def test_a_mirror_of_ones_own_is_known_in_the_guest(
     assert words[:5] == ["env", "PYTHONHASHSEED=0", *told, sys.executable]
     monkeypatch.delenv("FUSE_BENCH_MIRROR")
     assert guests.command(tmp_path)[2:4] == [told[1], sys.executable]
+
+
+LOADED = """
+import subprocess
+import sys
+from bench import guest, plan
+guest.preload(plan.Settings(daemons=(sys.argv[1],), only=True))
+print([name for name in ("pyperf", "trio", "pyfuse3", "pandas", "scipy") if name in sys.modules])
+"""
+
+
+@pytest.mark.parametrize(
+    ("daemon", "loaded"),
+    [("plain-c", "['pyperf']"), ("plain", "['pyperf', 'trio', 'pyfuse3']")],
+)
+def test_a_guest_loads_what_its_servers_need(daemon: str, loaded: str) -> None:
+    """Python takes seconds for it there: nothing of pyfuse3 for a server in C."""
+    done = subprocess.run(
+        [sys.executable, "-c", LOADED, daemon], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == loaded
 
 
 @pytest.mark.parametrize(("clock", "again"), [(Clock.WALL, False), (Clock.INSTRUCTIONS, True)])
