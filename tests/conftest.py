@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 OUTCOMES: dict[str, Counter[str]] = {"mount": Counter(), "vm": Counter()}
+SHARE_BOOTS = ("test_lab_kernel.py", "test_levels.py")
+"""Files of tests/vm whose tests look at what was booted once for all of them."""
 DIFFERENTIAL: list[str] = []
 """What tests/mount/test_differential.py did, one line a target."""
 
@@ -35,18 +37,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """With ``--dist loadgroup``: guests beside all other tests, which stay one after another.
+    """With ``--dist loadscope``: guests beside all other tests, which stay one after another.
 
     They share a kernel: caches are dropped, slabs are weighed, and a daemon's requests counted. A
-    guest has its own; tests that share a boot say so with ``xdist_group``.
+    guest has its own.
     """
-    if config.getoption("dist") != "loadgroup":
+    if config.getoption("dist") != "loadscope":
         return None
-    from xdist.scheduler import LoadGroupScheduling
+    from xdist.scheduler import LoadScopeScheduling
 
-    class BesideGuests(LoadGroupScheduling):
+    class BesideGuests(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
-            return super()._split_scope(nodeid) if "/vm/" in nodeid else "not in a guest"
+            file = nodeid.partition("::")[0]
+            if "/vm/" not in file:
+                return "not in a guest"
+            return file if file.endswith(SHARE_BOOTS) else nodeid
 
     return BesideGuests(config, log)
 

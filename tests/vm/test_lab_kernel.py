@@ -16,21 +16,11 @@ import guest  # type: ignore[import-not-found]
 
 pytestmark = pytest.mark.vm
 
-CASES = [
-    pytest.param(
-        variant,
-        test.__name__,
-        marks=pytest.mark.xdist_group(variant),
-        id=f"{variant}-{test.__name__[5:]}",
-    )
-    for variant in guest.ALL
-    for test, names in guest.TESTS
-    if variant in names
-]
-BOOTS = [pytest.param(variant, marks=pytest.mark.xdist_group(variant)) for variant in guest.ALL]
+CASES = [(variant, test.__name__) for test, names in guest.TESTS for variant in names]
+CASES.sort(key=lambda case: guest.ALL.index(case[0]))
 
 
-@pytest.mark.parametrize(("variant", "name"), CASES)
+@pytest.mark.parametrize(("variant", "name"), CASES, ids=[f"{v}-{n[5:]}" for v, n in CASES])
 def test_in_guest(boot_of, variant: str, name: str) -> None:
     boot = boot_of(variant)
     entry = boot.tests.get(name)
@@ -39,7 +29,7 @@ def test_in_guest(boot_of, variant: str, name: str) -> None:
     assert entry["outcome"] == "passed", entry["detail"]
 
 
-@pytest.mark.parametrize("variant", BOOTS)
+@pytest.mark.parametrize("variant", guest.ALL)
 def test_boot_ran_every_test_and_the_kernel_did_not_complain(boot_of, variant: str) -> None:
     boot = boot_of(variant)
     assert boot.result.ok, f"{boot.result.outcome}: {boot.result.reason}"
