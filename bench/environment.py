@@ -16,6 +16,7 @@ from pathlib import Path
 
 from bench import mountinfo
 
+POLICIES = {os.SCHED_OTHER: "SCHED_OTHER", os.SCHED_BATCH: "SCHED_BATCH"}
 _CPU = Path("/sys/devices/system/cpu")
 _PACKAGES = ("pyfuse3", "trio", "pyperf")
 
@@ -49,6 +50,7 @@ def collect(backing: str | os.PathLike[str]) -> dict[str, object]:
         "cpu_model": cpu_model(),
         "cpu_count": os.cpu_count(),
         "cpus_usable": len(os.sched_getaffinity(0)),
+        "scheduling": POLICIES.get(os.sched_getscheduler(0), "other"),
         "smt": _read(_CPU / "smt" / "control"),
         "hypervisor": hypervisor(),
         "cpufreq_driver": _read(_CPU / "cpu0/cpufreq/scaling_driver"),

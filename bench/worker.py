@@ -223,8 +223,7 @@ def used_up(job: Job, workload: Workload) -> bool:
     """Whether a mount is good for one window only.
 
     A warm walk can be walked again, and on the instruction clock is: the one window of walk-du on
-    passthrough-c was 2.7 % apart between two boots, the median 0.012 %. walk-find on passthrough-c is
-    not settled by it: its windows fall by a tenth after the first, and boots stay 0.6 % apart.
+    passthrough-c was 2.7 % apart between two boots, the median 0.012 %.
     """
     again = job.clock is Clock.INSTRUCTIONS and job.context.cache is Cache.WARM
     return workload.shape is Shape.ONCE and not again
