@@ -52,8 +52,13 @@ def plan(context: Context) -> Plan:
 
 
 def prepare(context: Context) -> Body:
-    """One driver over all windows' directories, the chosen names laid out with them."""
+    """One driver over all windows' directories, the chosen names laid out with them.
+
+    The directories on the way are visited here. All windows share them: the first, the one that is
+    counted, would else meet them for all that are timed.
+    """
     chosen = plan(context)
+    (context.root / flat.folder(context.entries) / "tree").stat()
     driver = Driver(
         "scan-stat-some",
         context.root,
