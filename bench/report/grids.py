@@ -10,11 +10,13 @@ from bench.frame import Run
 from bench.report import cells, costs, units, words
 from bench.report.breakeven import Study
 from bench.report.cells import Cell
-from bench.report.projection import Prediction, Projections
+from bench.report.predictions import Prediction, Projections
 from bench.report.rows import Row, Target, baselines, targets
-from bench.report.sections import HEADINGS, prediction_name
+from bench.report.sections import HEADINGS, bases, prediction_name
 
-PREDICTED = ("row", "cache", "timeouts", "before", "predicted", "range", "measured", "on", "error")
+PREDICTED = (
+    "row", "cache", "timeouts", "before", "predicted", "range", "measured", "on", "error", "costs from",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -80,7 +82,7 @@ def predictions(found: Projections) -> Iterator[Grid]:
     """A table for each passthrough that something was predicted of."""
     for what, heading in HEADINGS.items():
         if made := found.of(what):
-            label = heading.format(base=made[0].base)
+            label = heading.format(base=bases(made))
             yield Grid(label, PREDICTED, [_prediction(found, one) for one in made])
 
 
@@ -98,7 +100,8 @@ def _prediction(found: Projections, one: Prediction) -> list[Cell]:
         Cell(band, low),
         Cell(units.duration(measured), measured),
         Cell(one.target or "-"),
-        Cell(error, one.error),
+        Cell(f"{error} ({one.mark})" if one.mark else error, one.error),
+        Cell("; ".join(one.costs)),
     ]
 
 

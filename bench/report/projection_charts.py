@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from bench.report import units
 from bench.report.figures import GRID, MUTED, Sheet, legend_grid
 from bench.report.panels import AXIS_IN, beside, log_ticks, tick
-from bench.report.projection import Prediction, Projections
-from bench.report.sections import HEADINGS, prediction_name
+from bench.report.predictions import Prediction, Projections
+from bench.report.sections import HEADINGS, bases, prediction_name
 
 WIDTH_IN = 7.0
 LINE_IN = 0.19
@@ -37,7 +37,7 @@ def chart(found: Projections, footer: Sequence[str]) -> Sheet:
         below = body - top - height
         axes = sheet.panel(left=2.75, top=top + 0.24, right=0.6, bottom=below)
         axes.set_title(
-            HEADINGS[what].format(base=made[0].base), fontsize=8, loc="left", pad=3, x=-0.7
+            HEADINGS[what].format(base=bases(made)), fontsize=8, loc="left", pad=3, x=-0.7
         )
         _panel(axes, found, made, (low, high))
         if last:
@@ -92,7 +92,7 @@ def _panel(
             axes.plot([one.predicted], [place], "D", color=PREDICTED, mfc="none", markersize=4.5)
         if one.measured and one.measured.known:
             axes.plot([one.measured.value], [place], "o", color=MEASURED, markersize=4)
-        said = f"{100 * one.error:+.0f} %" if math.isfinite(one.error) else ""
+        said = f"{100 * one.error:+.0f} % {one.mark}" if math.isfinite(one.error) else ""
         beside(axes, place, said if one.possible else "below floor", size=6.8)
 
 

@@ -12,16 +12,19 @@ from bench.report import units
 from bench.report.answer import answer, ratio_said
 from bench.report.breakeven import Study, studies
 from bench.report.crossing import Crossing, crossings
-from bench.report.projection import (
+from bench.report.predictions import (
     ALL,
     GETATTR,
     LOOKUP,
+    MARKS,
     READDIR,
     READDIRPLUS,
     Prediction,
     Projections,
-    projections,
+    median_error,
+    median_saving_error,
 )
+from bench.report.projection import projections
 from bench.report.rows import Row
 
 WIDTH = 72
@@ -92,12 +95,13 @@ def _projections(found: Projections) -> Iterator[str]:
     kernel = f" on kernel {found.kernel}" if found.kernel else ""
     yield f"Projection{kernel}: {units.quantity().noun} per op of passthroughs"
     yield ""
-    yield from _wrap(method(found))
+    for said in method(found):
+        yield from _wrap(said)
     for what, heading in HEADINGS.items():
         made = found.of(what)
         if made:
             yield ""
-            yield from _wrap(heading.format(base=made[0].base), 2)
+            yield from _wrap(heading.format(base=bases(made)), 2)
             yield _line(
                 "", "before", "predicted", "range" if not what.exists else "", "measured", "error"
             )
@@ -106,31 +110,77 @@ def _projections(found: Projections) -> Iterator[str]:
                 if alike[one.target, prediction_name(one)] > 1:
                     yield from _wrap(f"  {one.row.cache}, timeouts {one.row.timeouts}:", 4)
                 yield from _prediction(found, one)
-    for wanted in found.missing:
-        yield from _wrap(f"not predicted for want of a row to take a cost from: {wanted}", 2)
+    for said in (*costs_said(found), *missing(found)):
+        yield ""
+        yield from _wrap(said, 2)
 
 
-def method(found: Projections) -> str:
-    """How it was predicted, and how far that errs."""
-    return (
+def bases(made: Sequence[Prediction]) -> str:
+    """Who was predicted from, each once."""
+    return units.listing(dict.fromkeys(one.base for one in made))
+
+
+def method(found: Projections) -> list[str]:
+    """How it was predicted, and how far that errs: a sentence or two each."""
+    return [
         "predicted = measured - requests saved x cost of a request + what the nearest in-kernel "
-        "relative spends in their place; error = predicted / measured - 1. * a cost was taken "
-        "from this row. The range is what a prediction comes to that errs no more than "
-        f"the back-test{_tested(found)}."
-    )
+        "relative spends in their place; error = predicted / measured - 1. No cost is taken from "
+        "the target predicted. Left out: what a passthrough does that its relative need not, as "
+        "keeping FUSE's copy of the attributes up to date.",
+        f"{_tested(found)} The range is what a prediction comes to that errs no more than that.",
+        *_marked(found),
+    ]
 
 
 def _tested(found: Projections) -> str:
-    errors = found.errors()
-    if not errors:
-        return ", of which this run has none: how far the method errs is not known here"
-    ends = f"{100 * errors[0]:+.0f} % to {100 * errors[-1]:+.0f} %"
-    return f" ({units.times(len(errors), 'row')}: {ends})"
+    tested = found.tested()
+    if not tested:
+        return "Back-test: this run has none, so how far the method errs is not known here."
+    worst = dict.fromkeys(f"{_percent(p.error)} ({p.row.name})" for p in (tested[0], tested[-1]))
+    return (
+        f"Back-test, {units.times(len(tested), 'row')}: the error is {_sizes(tested)}; at worst "
+        f"{units.listing(worst)}."
+    )
+
+
+def _marked(found: Projections) -> Iterator[str]:
+    for mark, why in MARKS.items():
+        made = found.marked(mark)
+        if made:
+            worst = max(made, key=lambda one: abs(one.error))
+            yield (
+                f"{units.times(len(made), 'row')} marked {mark}, outside the model and of these "
+                f"numbers: {why}. The error is {_sizes(made)}; at worst "
+                f"{_percent(worst.error)} ({worst.row.name})."
+            )
+
+
+def _sizes(made: Sequence[Prediction]) -> str:
+    """The usual error of the cost, and of what is saved."""
+    saving = median_saving_error(made)
+    of_saving = f", {_percent(saving, '')} of what is saved," if math.isfinite(saving) else ""
+    return f"{_percent(median_error(made), '')} of the cost{of_saving} in the median"
+
+
+def costs_said(found: Projections) -> list[str]:
+    """What each request was taken to cost, on each server, and from which row."""
+    told: dict[str, list[str]] = {}
+    for (base, opcode, names), cost in found.costs.items():
+        kernel = f", {units.duration(cost.kernel)} in the kernel" if cost.kernel >= 0 else ""
+        told.setdefault(base, []).append(
+            f"{opcode} ({names}) {units.duration(cost.request)}{kernel}, by {cost.row.name}"
+        )
+    return [f"Cost of a request to {base}: {'; '.join(each)}." for base, each in told.items()]
+
+
+def missing(found: Projections) -> list[str]:
+    """What was not predicted, and for want of what."""
+    return [f"not predicted for want of a cost: {wanted}" for wanted in found.missing]
 
 
 def prediction_name(one: Prediction) -> str:
-    size = f" n{one.entries}" if one.entries else ""
-    return f"{one.row.name}{size}{'*' if one.calibrated else ''}"
+    """``list-stat/10 n1000``."""
+    return f"{one.row.name}{f' n{one.row.entries}' if one.row.entries else ''}"
 
 
 def _prediction(found: Projections, one: Prediction) -> Iterator[str]:
@@ -138,11 +188,15 @@ def _prediction(found: Projections, one: Prediction) -> Iterator[str]:
     low, high = found.band(one.predicted)
     band = f"{_short(low)}-{_short(high)}" if one.possible and not one.what.exists else ""
     measured = units.duration(one.measured.value) if one.measured else ""
-    error = f"{100 * one.error:+.0f}%" if math.isfinite(one.error) else ""
+    error = f"{100 * one.error:+.0f}%{one.mark}" if math.isfinite(one.error) else ""
     level = one.target.partition(":")[2].removesuffix(":no-readdir")
     if one.what.exists:
         band = level
     yield _line(prediction_name(one), units.duration(one.start), predicted, band, measured, error)
+
+
+def _percent(share: float, sign: str = "+") -> str:
+    return f"{100 * share:{sign}.0f} %"
 
 
 def _short(value: float) -> str:
@@ -150,7 +204,7 @@ def _short(value: float) -> str:
 
 
 def _line(name: str, start: str, predicted: str, band: str, measured: str, error: str) -> str:
-    return f"  {name:<20} {start:>8} {predicted:>9} {band:>14} {measured:>8} {error:>5}".rstrip()
+    return f"  {name:<20} {start:>8} {predicted:>9} {band:>14} {measured:>8} {error:>6}".rstrip()
 
 
 def _named(name: str, cells: Sequence[str]) -> Iterator[str]:

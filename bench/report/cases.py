@@ -1,0 +1,99 @@
+"""One row of one projection: from whom it is predicted, what is left, and whom it is held against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.model import Level
+from bench.report.predictions import (
+    ATTACHES,
+    GETATTR,
+    LISTING,
+    READDIR,
+    READDIRPLUS,
+    Passthrough,
+)
+from bench.report.request_costs import LEAST, Name, difference, line_of, names_of, per_op
+from bench.report.rows import Line, Row
+from bench.report.ways import Way
+
+FIRST_CONTACTS = 0.05
+"""Inodes met first per op from which on attaching them is worth a mark."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row to predict: from whom, how many requests are left, and whom it is held against."""
+
+    what: Passthrough
+    row: Row
+    base: Line
+    left: Mapping[str, float]
+    way: Way | None
+    other: Line | None
+
+    @property
+    def saved(self) -> dict[str, float]:
+        """Requests per op that no longer reach the server; below 0 where others come instead."""
+        return difference(per_op(self.base), self.left)
+
+    @property
+    def concerned(self) -> bool:
+        """Whether the row is about it: of readdir and more, listings go or lookups come."""
+        gone = self.what.gone
+        if self.what in (READDIR, READDIRPLUS):
+            gone = gone - GETATTR.gone
+        saved = self.saved
+        fewer = sum(count for opcode, count in saved.items() if opcode in gone)
+        more = sum(-count for count in saved.values() if count < 0)
+        return (fewer >= LEAST or more >= LEAST) and not self._more_gone()
+
+    def _more_gone(self) -> bool:
+        """Whether who was measured passes another opcode through as well, as rw does READ."""
+        if self.other is None or not self.what.exists:
+            return False
+        left = per_op(self.other)
+        return any(
+            count >= LEAST > left.get(opcode, 0.0)
+            for opcode, count in per_op(self.base).items()
+            if opcode not in self.what.gone
+        )
+
+    def fresh(self, opcode: str) -> bool:
+        """Whether the kernel answers also where the base's caches spare the request.
+
+        A first GETATTR is what attaches at attach-getattr: where none is sent none is answered.
+        """
+        if opcode == "GETATTR" and self.way and self.way.level is Level.ATTACH_GETATTR:
+            return per_op(self.base).get(opcode, 0.0) >= LEAST
+        return True
+
+    @property
+    def mark(self) -> str:
+        """Why the model does not hold."""
+        if self.way is None or not self.what.exists or names_of(self.row) is not Name.FIRST:
+            return ""
+        attaching = "LOOKUP" if self.way.level is Level.ATTACH_LOOKUP else "GETATTR"
+        return ATTACHES if self.left.get(attaching, 0.0) >= FIRST_CONTACTS else ""
+
+
+def case_of(what: Passthrough, row: Row, bases: Sequence[Way], way: Way | None) -> Case | None:
+    """From the first of the bases that the row has; None where it is no case."""
+    base = next((line for one in bases if (line := line_of(row, one.name))), None)
+    other = line_of(row, way.name) if way else None
+    if base is None or row.unit == "run" or (other is None and what.exists):
+        return None
+    if what is GETATTR and way and way.listing and LISTING & per_op(base).keys():
+        return None  # its listings are passed through as well
+    return Case(what, row, base, _left(what, base, other), way, other)
+
+
+def _left(what: Passthrough, base: Line, other: Line | None) -> Mapping[str, float]:
+    """Requests per op that would be left: as counted on who has it, of what concerns it."""
+    if what is READDIR and other:
+        return per_op(other)
+    kept = {opcode: count for opcode, count in per_op(base).items() if opcode not in what.gone}
+    if what is GETATTR and other:
+        kept |= {opcode: n for opcode, n in per_op(other).items() if opcode in what.gone}
+    return kept
