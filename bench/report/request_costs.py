@@ -18,6 +18,9 @@ MISSING_NAMES = ("lookup-negative",)
 LEAST = 0.001
 """Requests per op that are worth a line."""
 
+STRAY = 0.1
+"""Share of the requests a row is about: so few of another kind do not spoil it if their cost is unknown."""
+
 
 class Name(StrEnum):
     """What the kernel knows of a row's names: the same request costs more or less by that."""
@@ -57,10 +60,9 @@ CALIBRATIONS = (
     Calibration(("LOOKUP",), ("lookup-cold",), (Name.FIRST,)),
     Calibration(("LOOKUP",), ("lookup-negative",), (Name.MISSING,)),
     Calibration(("OPEN", "RELEASE", "FLUSH"), ("open-close",)),
-    Calibration(("OPENDIR", "RELEASEDIR"), ("list-stat/0", "readdir"), sized=True),
     *(
-        Calibration((opcode,), rows, (names,), sized=True, itself=KNOWN_ENTRIES)
-        for opcode in ("READDIRPLUS", "READDIR")
+        Calibration(opcodes, rows, (names,), sized=True, itself=KNOWN_ENTRIES)
+        for opcodes in (("OPENDIR", "RELEASEDIR"), ("READDIRPLUS",), ("READDIR",))
         for names, rows in (
             (Name.KNOWN, ("list-stat/0", "readdir")),
             (Name.FIRST, ("list-stat/0", "walk-find")),
@@ -154,14 +156,18 @@ class Costs:
         own = sum(counts.get(opcode, 0.0) for opcode in calibration.opcodes)
         if own < LEAST:
             return None
-        left = base.time.value - rest.time.value
+        left, spent = base.time.value - rest.time.value, 0.0
         for opcode, count in counts.items():
             if opcode not in calibration.opcodes and abs(count) >= LEAST:
                 other = self._earlier(opcode, rank, row)
                 if other is None:
+                    if abs(count) <= STRAY * own:
+                        continue
                     return None
                 left -= count * other.request
-        kernel, why = self._kernel(calibration, row, own)
+                spent += count * other.kernel
+        kernel, why = self._kernel(calibration, row)
+        kernel = kernel if calibration.step else max(kernel - spent, 0.0) / own
         return Cost(left / own, kernel, row, why)
 
     def _without(self, calibration: Calibration, row: Row) -> Line | None:
@@ -171,11 +177,11 @@ class Costs:
         idle = [line for line in lines if line.requests and not _sent(line, calibration.opcodes)]
         return min(idle, key=lambda line: sum(per_op(line).values()), default=None)
 
-    def _kernel(self, calibration: Calibration, row: Row, own: float) -> tuple[float, str]:
-        """What the relative spends in place of one request, or why that is not known."""
+    def _kernel(self, calibration: Calibration, row: Row) -> tuple[float, str]:
+        """What the relative spends in place of all requests (a step: of one), or why it is unknown."""
         if calibration.step is not None:
             return self._step(calibration, row)
-        above = _less(row, self._relative, row, self._native) / own
+        above = _less(row, self._relative, row, self._native)
         if math.isnan(above):
             return above, f"no {self._said} in row {row.name}"
         if above < 0:
