@@ -11,8 +11,8 @@ from bench.report import cells, costs, units, words
 from bench.report.breakeven import Study
 from bench.report.cells import Cell
 from bench.report.predictions import Prediction, Projections
+from bench.report.projection_text import HEADINGS, bases, costs_of, prediction_name
 from bench.report.rows import Row, Target, baselines, targets
-from bench.report.sections import HEADINGS, bases, prediction_name
 
 PREDICTED = (
     "row", "cache", "timeouts", "before", "predicted", "range", "measured", "on", "error", "costs from",
@@ -103,6 +103,15 @@ def _prediction(found: Projections, one: Prediction) -> list[Cell]:
         Cell(f"{error} ({one.mark})" if one.mark else error, one.error),
         Cell("; ".join(one.costs)),
     ]
+
+
+def request_costs(found: Projections) -> Iterator[Grid]:
+    """A table for each server: what its requests were taken to cost, and from which rows."""
+    noun = units.quantity().noun
+    heads = ("opcode", f"{noun} per request", f"{noun} in the kernel instead", "by row")
+    for base in dict.fromkeys(base for base, _, _ in found.costs):
+        lines = [[Cell(text) for text in cost] for cost in costs_of(found, base)]
+        yield Grid(f"Cost of a request to {base}", heads, lines)
 
 
 def sheet(run: Run) -> Grid:

@@ -88,7 +88,7 @@ class Projections:
     kernel: str
     predictions: list[Prediction] = field(default_factory=list)
     costs: dict[tuple[str, str, str], Cost] = field(default_factory=dict)
-    """Every cost that was used, by server, opcode and names, and the row it was taken from."""
+    """Every cost that was used, by server, opcode and key of the row it was taken from."""
     missing: dict[str, None] = field(default_factory=dict)
     """In order of appearance; a set."""
 

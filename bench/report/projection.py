@@ -199,8 +199,7 @@ class _Projector:
         if part.answered and math.isnan(cost.kernel):
             self.found.missing[f"{part.opcode} in the kernel ({part.names}): {cost.why}"] = None
             return None
-        size = f", {cost.row.entries} entries" if cost.row.entries else ""
-        self.found.costs[base, part.opcode, f"{part.names}{size}"] = cost
+        self.found.costs[base, part.opcode, cost.row.key] = cost
         return cost
 
     def _costs_of(self, base: str) -> Costs:

@@ -12,7 +12,7 @@ from bench.report import units
 from bench.report.figures import GRID, MUTED, Sheet, legend_grid
 from bench.report.panels import AXIS_IN, beside, log_ticks, tick
 from bench.report.predictions import Prediction, Projections
-from bench.report.sections import HEADINGS, bases, prediction_name
+from bench.report.projection_text import HEADINGS, bases, prediction_name
 
 WIDTH_IN = 7.0
 LINE_IN = 0.19

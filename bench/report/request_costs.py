@@ -119,7 +119,7 @@ class Costs:
         fitting = [c for c in CALIBRATIONS if known & set(c.opcodes) and state in c.names]
         rows = dict.fromkeys(name for c in fitting for name in _row_names(c, like))
         size = f", {like.entries} entries" if any(c.sized for c in fitting) and like.entries else ""
-        said = f"{opcode} ({state}{size}): row {' or '.join(rows)}"
+        said = f"{opcode} of {self._bases[0]} ({state}{size}): row {' or '.join(rows)}"
         return f"{said}, with rows for its other requests" if rows else f"{opcode}: no row"
 
     def _candidates(self, calibration: Calibration, like: Row) -> Iterator[Row]:
@@ -166,6 +166,8 @@ class Costs:
                     return None
                 left -= count * other.request
                 spent += count * other.kernel
+        if left <= 0:
+            return None  # the other requests are taken for dearer than they are here
         kernel, why = self._kernel(calibration, row)
         kernel = kernel if calibration.step else max(kernel - spent, 0.0) / own
         return Cost(left / own, kernel, row, why)

@@ -71,7 +71,10 @@ def test_the_range_is_what_the_back_test_erred_by(tmp_path: Path) -> None:
 def test_a_missing_row_is_named(tmp_path: Path) -> None:
     """Without lookup-cold no cold LOOKUP has a cost: which row would give it is said."""
     found = projected(tmp_path, rows(EVERYBODY, without=["lookup-cold"]))
-    assert any(one.startswith("LOOKUP (names met first): row lookup-cold") for one in found.missing)
+    assert any(
+        one.startswith("LOOKUP of plain-c (names met first): row lookup-cold")
+        for one in found.missing
+    )
     assert {one.row.name for one in found.of(predictions.GETATTR)} >= {"getattr-storm/at"}
 
 

@@ -155,7 +155,9 @@ def test_a_listing_of_another_size_is_of_no_use(tmp_path: Path) -> None:
     assert us(costs.of("READDIRPLUS", small)) == pytest.approx((40.0, 1.0))
     assert costs.of("READDIRPLUS", large) is None
     wanted = costs.wanted("READDIRPLUS", large)
-    assert wanted.startswith("READDIRPLUS (known names, 100 entries): row list-stat/0 or readdir")
+    assert wanted.startswith(
+        "READDIRPLUS of plain-c (known names, 100 entries): row list-stat/0 or readdir"
+    )
 
 
 def test_an_opendir_is_taken_from_listings_that_send_nothing_else(tmp_path: Path) -> None:
