@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bench.model import Level
 from bench.report.predictions import (
+    ALL,
     ATTACHES,
     GETATTR,
     LISTING,
@@ -28,7 +29,10 @@ class Case:
 
     what: Passthrough
     row: Row
+    start: float
+    """Cost per op of the base in the row."""
     base: Line
+    """What it is predicted from: the base's line in the row, or in its twin (``kept_nothing``)."""
     left: Mapping[str, float]
     way: Way | None
     other: Line | None
@@ -60,6 +64,11 @@ class Case:
             if opcode not in self.what.gone
         )
 
+    @property
+    def brought_along(self) -> bool:
+        """Whether it is not known what is looked up once no listing brings entries along."""
+        return self.what is ALL and per_op(self.base).get("READDIRPLUS", 0.0) >= LEAST
+
     def fresh(self, opcode: str) -> bool:
         """Whether the kernel answers also where the base's caches spare the request.
 
@@ -68,6 +77,16 @@ class Case:
         if opcode == "GETATTR" and self.way and self.way.level is Level.ATTACH_GETATTR:
             return per_op(self.base).get(opcode, 0.0) >= LEAST
         return True
+
+    def kept_nothing(self, fresh: Line) -> Case:
+        """Predicted from the row's twin with timeouts 0, at which the base has this line.
+
+        A LOOKUP passthrough on top of the others keeps neither entries nor attributes: whatever the
+        timeouts, a row costs what it costs without any. Others leave entries to the base's timeouts.
+        """
+        if "LOOKUP" not in self.what.gone:
+            return self
+        return replace(self, base=fresh, left=_left(self.what, fresh, self.other))
 
     @property
     def mark(self) -> str:
@@ -86,7 +105,7 @@ def case_of(what: Passthrough, row: Row, bases: Sequence[Way], way: Way | None) 
         return None
     if what is GETATTR and way and way.listing and LISTING & per_op(base).keys():
         return None  # its listings are passed through as well
-    return Case(what, row, base, _left(what, base, other), way, other)
+    return Case(what, row, base.time.value, base, _left(what, base, other), way, other)
 
 
 def _left(what: Passthrough, base: Line, other: Line | None) -> Mapping[str, float]:

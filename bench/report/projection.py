@@ -11,7 +11,8 @@ is what the nearest relative that crosses a mount in the kernel (overlayfs, else
 the same; it counts by f because a passthrough is always fresh, also where the base's caches spare the
 request. q' is q without the opcodes passed through; where somebody has the passthrough, as many
 of these are left as were counted there (a first contact attaches), and where it lists every
-opcode is (a LOOKUP for what READDIRPLUS had brought along). A LOOKUP of a name met first makes an
+opcode is (a LOOKUP for what READDIRPLUS had brought along). Of a LOOKUP passthrough M and q are
+those at timeouts 0: with it nothing is kept at all. A LOOKUP of a name met first makes an
 inode and costs another thing than one of a known name: the two are told apart.
 
 All this assumes that costs add up. How far they do shows on passthroughs that exist: predicted from
@@ -24,7 +25,7 @@ attributes up to date; overlayfs has none): in *request*, but not in *kernel*.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.frame import Run
@@ -53,7 +54,7 @@ from bench.report.request_costs import (
     per_op,
     same_work,
 )
-from bench.report.rows import Row
+from bench.report.rows import Line, Row
 from bench.report.ways import Way, ways
 
 LEAST_CHANGE = 0.05
@@ -101,8 +102,10 @@ class _Projector:
         # With READDIR the same LOOKUPs are sent as with a listing that is passed through.
         self._each(READDIR, [(self._plain(way, ReaddirMode.READDIR), way) for way in listing])
         top = preferred([way for way in self.usual if way.lookup])
-        base = preferred(listing)
-        self._each(LOOKUP if base else ALL, [([base or plain], top)])
+        if base := preferred(listing):
+            self._each(LOOKUP, [([base], top)])
+        else:
+            self._each(ALL, [(self._plain(plain, ReaddirMode.READDIR), top)])
         self._each(READDIRPLUS, [([plain], None)])
         return self.found
 
@@ -122,15 +125,20 @@ class _Projector:
         """Every row, from the first of the bases that it has, held against who has the passthrough."""
         for row in self.rows:
             for bases, way in pairs:
-                case = case_of(what, row, bases, way)
-                if case and case.concerned:
-                    self._predict(case)
+                if case := case_of(what, row, bases, way):
+                    self._predict(case.kept_nothing(self._twin(case, soonest=True)))
 
     def _predict(self, case: Case) -> None:
         floor = line_of(case.row, self.native)
-        costs = [(part, self._cost(case, part)) for part in self._parts(case)]
-        if floor is None:
+        if floor is None or not case.concerned:
             return
+        if case.brought_along:
+            self.found.missing[
+                f"what a READDIRPLUS of {case.base.target.name} had brought along: its rows, with the "
+                "server listing by READDIR"
+            ] = None
+            return
+        costs = [(part, self._cost(case, part)) for part in self._parts(case)]
         predicted, told = case.base.time.value, dict[str, None]()
         for part, cost in costs:
             if cost is None:
@@ -138,13 +146,13 @@ class _Projector:
             predicted -= part.saved * cost.request
             predicted += part.answered * cost.kernel if part.answered else 0.0
             told[f"{part.opcode} by {cost.row.name}, {cost.row.timeouts}"] = None
-        if abs(predicted / case.base.time.value - 1) >= LEAST_CHANGE:
+        if abs(predicted / case.start - 1) >= LEAST_CHANGE:
             self.found.predictions.append(
                 Prediction(
                     what=case.what,
                     row=case.row,
                     base=case.base.target.name,
-                    start=case.base.time.value,
+                    start=case.start,
                     predicted=predicted,
                     floor=floor.time.value,
                     costs=tuple(told),
@@ -156,7 +164,7 @@ class _Projector:
 
     def _parts(self, case: Case) -> list[_Part]:
         """Every opcode that counts."""
-        saved, fresh = case.saved, self._twin(case, soonest=True)
+        saved, fresh = case.saved, per_op(self._twin(case, soonest=True))
         found: list[_Part] = []
         for opcode in sorted(saved.keys() | (case.what.gone & fresh.keys())):
             count, answered = saved.get(opcode, 0.0), 0.0
@@ -172,19 +180,19 @@ class _Projector:
         """LOOKUPs apart by whether a name is met first, as all are that are sent where none expires."""
         if part.opcode != "LOOKUP" or part.names is not Name.FIRST or part.saved <= 0:
             return [part]
-        met = self._twin(case, soonest=False).get(part.opcode, part.saved)
+        met = per_op(self._twin(case, soonest=False)).get(part.opcode, 0.0)
         first = min(met, part.saved)
         return [
             _Part(part.opcode, Name.FIRST, first, min(part.answered, first)),
             _Part(part.opcode, Name.KNOWN, part.saved - first, max(part.answered - first, 0.0)),
         ]
 
-    def _twin(self, case: Case, *, soonest: bool) -> Mapping[str, float]:
-        """Requests of the base in the same row where its caches expire soonest, or latest."""
+    def _twin(self, case: Case, *, soonest: bool) -> Line:
+        """The base in the same row where its caches expire soonest, or latest."""
         alike = [row for row in self.rows if same_work(row, case.row)]
         alike.sort(key=lambda row: row.seconds, reverse=not soonest)
         lines = (line_of(row, case.base.target.name) for row in alike)
-        return next((per_op(line) for line in lines if line), {})
+        return next((line for line in lines if line and line.requests), case.base)
 
     def _cost(self, case: Case, part: _Part) -> Cost | None:
         """None where it is not known, which is noted."""

@@ -152,6 +152,8 @@ def _cell(
     plain: Mapping[str, float],
 ) -> Cell:
     workload, variant, cache, timeouts = key
+    if target.level == "lookup" and (twin := ROWS.get((workload, variant, cache, ZERO))):
+        native, plain = twin  # it keeps neither entries nor attributes
     left = dict(plain) if target.kind == "fuse" else {}
     gone: set[str] = set()
     if target.level != "none":
@@ -163,7 +165,7 @@ def _cell(
     passed = {opcode: plain[opcode] for opcode in gone & plain.keys()}
     if workload == "walk-du" and target.level == "lookup":
         passed["LOOKUP"] = 1.0
-    known = timeouts[1] == 0
+    known = cache == "warm" and workload != "lookup-negative"
     kernel = {**KERNEL, "LOOKUP": WALKED + CROSSED} if known else KERNEL
     if target.kind == "kernel":
         # One stat is one getattr, however many names it has; a name is no more than crossed.
