@@ -11,7 +11,7 @@ from bench.report import cells, costs, units, words
 from bench.report.breakeven import Study
 from bench.report.cells import Cell
 from bench.report.predictions import Prediction, Projections
-from bench.report.projection_text import HEADINGS, bases, costs_of, prediction_name
+from bench.report.projection_text import costs_of, groups, heading, prediction_name
 from bench.report.rows import Row, Target, baselines, targets
 
 PREDICTED = (
@@ -79,11 +79,9 @@ def _time(study: Study, name: str, share: float) -> Cell:
 
 
 def predictions(found: Projections) -> Iterator[Grid]:
-    """A table for each passthrough that something was predicted of."""
-    for what, heading in HEADINGS.items():
-        if made := found.of(what):
-            label = heading.format(base=bases(made))
-            yield Grid(label, PREDICTED, [_prediction(found, one) for one in made])
+    """A table for each passthrough that something was predicted of, and each server it was from."""
+    for made in groups(found):
+        yield Grid(heading(made), PREDICTED, [_prediction(found, one) for one in made])
 
 
 def _prediction(found: Projections, one: Prediction) -> list[Cell]:

@@ -37,28 +37,34 @@ def lines(found: Projections) -> Iterator[str]:
     yield ""
     for said in method(found):
         yield from units.wrapped(said)
-    for what, heading in HEADINGS.items():
-        made = found.of(what)
-        if made:
-            yield ""
-            yield from units.wrapped(heading.format(base=bases(made)), 2)
-            yield _line(
-                "", "before", "predicted", "range" if not what.exists else "", "measured", "error"
-            )
-            alike = Counter((one.target, prediction_name(one)) for one in made)
-            for one in made:
-                if alike[one.target, prediction_name(one)] > 1:
-                    yield from units.wrapped(f"  {one.row.cache}, timeouts {one.row.timeouts}:", 4)
-                yield from _prediction(found, one)
+    for made in groups(found):
+        yield ""
+        yield from units.wrapped(heading(made), 2)
+        band = "" if made[0].what.exists else "range"
+        yield _line("", "before", "predicted", band, "measured", "error")
+        alike = Counter((one.target, prediction_name(one)) for one in made)
+        for one in made:
+            if alike[one.target, prediction_name(one)] > 1:
+                yield from units.wrapped(f"  {one.row.cache}, timeouts {one.row.timeouts}:", 4)
+            yield from _prediction(found, one)
     yield from _costs(found)
     for said in missing(found):
         yield ""
         yield from units.wrapped(said, 2)
 
 
-def bases(made: Sequence[Prediction]) -> str:
-    """Who was predicted from, each once."""
-    return units.listing(dict.fromkeys(one.base for one in made))
+def groups(found: Projections) -> list[list[Prediction]]:
+    """Predictions of one passthrough and from one base together, the existing ones first."""
+    made: dict[tuple[str, str], list[Prediction]] = {}
+    for what in HEADINGS:
+        for one in found.of(what):
+            made.setdefault((what.name, one.base), []).append(one)
+    return list(made.values())
+
+
+def heading(made: Sequence[Prediction]) -> str:
+    """What a group is."""
+    return HEADINGS[made[0].what].format(base=made[0].base)
 
 
 def method(found: Projections) -> list[str]:
@@ -131,13 +137,13 @@ def _costs(found: Projections) -> Iterator[str]:
 def costs_of(found: Projections, base: str) -> list[tuple[str, str, str, str]]:
     """Opcode, cost of a request, cost in the kernel, and the row both were taken from."""
     return [
-        (opcode, units.duration(cost.request), units.duration(cost.kernel), _row_said(cost.row))
+        (opcode, units.duration(cost.request), units.duration(cost.kernel), row_said(cost.row))
         for (name, opcode, _), cost in found.costs.items()
         if name == base
     ]
 
 
-def _row_said(row: Row) -> str:
+def row_said(row: Row) -> str:
     """``list-stat/0 n1000, cold-fuse, 3600/3600``."""
     size = f" n{row.entries}" if row.entries else ""
     return f"{row.name}{size}, {row.cache}, {row.timeouts.replace(' s', '')}"

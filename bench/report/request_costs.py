@@ -156,7 +156,7 @@ class Costs:
         own = sum(counts.get(opcode, 0.0) for opcode in calibration.opcodes)
         if own < LEAST:
             return None
-        left, spent = base.time.value - rest.time.value, 0.0
+        left, spent, lacking = base.time.value - rest.time.value, 0.0, ""
         for opcode, count in counts.items():
             if opcode not in calibration.opcodes and abs(count) >= LEAST:
                 other = self._earlier(opcode, rank, row)
@@ -166,11 +166,13 @@ class Costs:
                     return None
                 left -= count * other.request
                 spent += count * other.kernel
+                lacking = lacking or other.why
         if left <= 0:
             return None  # the other requests are taken for dearer than they are here
         kernel, why = self._kernel(calibration, row)
-        kernel = kernel if calibration.step else max(kernel - spent, 0.0) / own
-        return Cost(left / own, kernel, row, why)
+        if calibration.step is None and not why:
+            kernel, why = max(0.0, kernel - spent) / own, lacking
+        return Cost(left / own, math.nan if why else kernel, row, why)
 
     def _without(self, calibration: Calibration, row: Row) -> Line | None:
         """The same row of the server with caches that spare it these requests, and most others."""
@@ -195,17 +197,16 @@ class Costs:
 
     def _step(self, calibration: Calibration, row: Row) -> tuple[float, str]:
         names = calibration.step or ()
-        found = (
-            next((r for r in self._rows if (r.name, r.seconds) == (name, row.seconds)), None)
-            for name in names
-        )
-        more, fewer = found
-        lines = [self._line(one) if one else None for one in (more, fewer)]
-        steps = _sent(lines[0], calibration.opcodes) - _sent(lines[1], calibration.opcodes)
-        if more is None or fewer is None or not steps:
+        setting = (row.seconds, row.placement)
+        alike = {r.name: r for r in self._rows if (r.seconds, r.placement) == setting}
+        more, fewer = (alike.get(name) for name in names)
+        if more is None or fewer is None:
             return math.nan, f"no row {' or '.join(names)}, timeouts {row.timeouts}"
-        above = _less(more, self._relative, fewer, self._relative) / steps
-        return above, "" if math.isfinite(above) else f"no {self._said} in row {more.name}"
+        sent = [_sent(self._line(one), calibration.opcodes) for one in (more, fewer)]
+        above = _less(more, self._relative, fewer, self._relative)
+        if math.isnan(above) or sent[0] <= sent[1]:
+            return math.nan, f"no {self._said} in row {more.name}"
+        return above / (sent[0] - sent[1]), ""
 
     def _earlier(self, opcode: str, rank: int, row: Row) -> Cost | None:
         """Cost of another request of a row; only of opcodes before it, so that none goes in circles."""
