@@ -18,8 +18,9 @@ inode and costs another thing than one of a known name: the two are told apart.
 All this assumes that costs add up. How far they do shows on passthroughs that exist: predicted from
 the same server without, held against what was measured. No cost is taken from the target predicted.
 What the model leaves out: attaching (such rows are marked, bench.report.predictions.MARKS), and what a
-reply does in the client's kernel that a passthrough has to do, too (FUSE keeps its own copy of the
-attributes up to date; overlayfs has none): in *request*, but not in *kernel*.
+passthrough does that its relative need not: FUSE keeps its own copy of the attributes up to date,
+overlayfs has none; FUSE finds an entry valid with references held and the server's credentials,
+overlayfs walks on without either. Where little more than that is left of a row, the error is largest.
 """
 
 from __future__ import annotations
