@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bench.model import Level
+from bench.model import Cache, Level
 from bench.report.predictions import (
     ALL,
     ATTACHES,
+    BEHIND_READDIRPLUS,
     GETATTR,
     LISTING,
+    READ_THROUGH,
     READDIR,
     READDIRPLUS,
     Passthrough,
@@ -19,8 +21,10 @@ from bench.report.request_costs import LEAST, Name, difference, line_of, names_o
 from bench.report.rows import Line, Row
 from bench.report.ways import Way
 
-FIRST_CONTACTS = 0.05
-"""Inodes met first per op from which on attaching them is worth a mark."""
+ENOUGH = 0.05
+"""Inodes or requests per op from which on they are worth a mark."""
+READS = ("read-random",)
+"""Rows of an open file's data, whether or not a request for it is seen."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +94,26 @@ class Case:
 
     @property
     def mark(self) -> str:
-        """Why the model does not hold."""
-        if self.way is None or not self.what.exists or names_of(self.row) is not Name.FIRST:
+        """Why the model does not hold, by what the row does."""
+        if self.way is None or not self.what.exists:
             return ""
-        attaching = "LOOKUP" if self.way.level is Level.ATTACH_LOOKUP else "GETATTR"
-        return ATTACHES if self.left.get(attaching, 0.0) >= FIRST_CONTACTS else ""
+        if self.row.name in READS:
+            return READ_THROUGH
+        if self.row.cache != Cache.WARM and self._attaching(self.way.level) >= ENOUGH:
+            return ATTACHES
+        bulk = per_op(self.base).get("READDIRPLUS", 0.0) >= LEAST
+        if self.what is READDIR and bulk and self.left.get("LOOKUP", 0.0) >= ENOUGH:
+            return BEHIND_READDIRPLUS
+        return ""
+
+    def _attaching(self, level: Level) -> float:
+        """Inodes met first per op that are attached at a level: by LOOKUP, by GETATTR, or when opened."""
+        first = names_of(self.row) is Name.FIRST
+        if level is Level.ATTACH_LOOKUP:
+            return self.left.get("LOOKUP", 0.0) if first else 0.0
+        if self.fresh("GETATTR"):
+            return self.left.get("GETATTR", 0.0) if first else 0.0
+        return self.left.get("OPENDIR", 0.0) if self.what is READDIR else 0.0
 
 
 def case_of(what: Passthrough, row: Row, bases: Sequence[Way], way: Way | None) -> Case | None:

@@ -12,10 +12,13 @@ from bench.report.rows import Row
 from bench.stats import Estimate
 
 LISTING = frozenset({"READDIR", "READDIRPLUS"})
-ATTACHES = "a"
+ATTACHES, BEHIND_READDIRPLUS, READ_THROUGH = "a", "p", "r"
 MARKS = {
     ATTACHES: "every inode met first is opened, registered and attached, which a plain server does "
     "not do and no row of it shows",
+    BEHIND_READDIRPLUS: "before, its LOOKUPs came right behind a READDIRPLUS, where they cost less; "
+    "a row with the server listing by READDIR would tell",
+    READ_THROUGH: "its data is read through from the backing file, too",
 }
 """Known reasons for a row to lie outside the model; set by what the row does, never by its error."""
 

@@ -241,3 +241,33 @@ def test_what_a_listing_brought_along_has_to_be_measured_without(tmp_path: Path)
     found = projected(tmp_path, rows((NATIVE, OVERLAY, PLAIN)))
     assert "walk-du" not in {one.row.name for one in found.of(predictions.ALL)}
     assert any("with the server listing by READDIR" in one for one in found.missing)
+
+
+def test_a_directory_first_attached_when_opened_lies_outside(tmp_path: Path) -> None:
+    """At attach-getattr and long timeouts no GETATTR comes before the OPENDIR."""
+    cold = [
+        replace(cell, target=FORMER) for cell in rows([LISTING]) if cell.workload == "walk-find"
+    ]
+    found = projected(tmp_path, [*rows(EVERYBODY), *cold])
+    marks = {one.target: one.mark for one in found.of(predictions.READDIR)
+             if one.row.name == "walk-find"}  # fmt: skip
+    assert marks == {LISTING.name: "", FORMER.name: predictions.ATTACHES}
+
+
+def test_lookups_behind_a_readdirplus_are_another_thing(tmp_path: Path) -> None:
+    """Without a server that lists by READDIR the row is marked; it is not where no LOOKUP is left."""
+    found = projected(tmp_path, rows(EVERYBODY))
+    marks = {one.row.name: one.mark for one in found.of(predictions.READDIR)}
+    assert marks["readdirplus"] == predictions.BEHIND_READDIRPLUS
+    assert marks["readdir"] == ""
+
+
+def test_reads_go_through_as_well_where_no_request_shows_it(tmp_path: Path) -> None:
+    """Warm, FUSE's page cache answers: no READ is saved, and yet the data comes another way."""
+    row = [
+        Cell(NATIVE, "read-random", 5.0e-6, timeouts=ZERO),
+        Cell(PLAIN, "read-random", 18.0e-6, {"GETATTR": 1}, timeouts=ZERO),
+        Cell(GETATTR, "read-random", 5.5e-6, {}, timeouts=ZERO),
+    ]
+    [one] = projected(tmp_path, [*GETATTR_ROWS, *row]).of(predictions.GETATTR)
+    assert one.mark == predictions.READ_THROUGH
