@@ -175,11 +175,13 @@ class Costs:
         return Cost(left / own, math.nan if why else kernel, row, why)
 
     def _without(self, calibration: Calibration, row: Row) -> Line | None:
-        """The same row of the server with caches that spare it these requests, and most others."""
-        alike = [other for other in self._rows if same_work(other, row)]
-        lines = [line for other in alike if (line := self._line(other))]
-        idle = [line for line in lines if line.requests and not _sent(line, calibration.opcodes)]
-        return min(idle, key=lambda line: sum(per_op(line).values()), default=None)
+        """The server in the same row with caches that spare it these requests, and as little else."""
+        alike = sorted(
+            (other for other in self._rows if same_work(other, row)),
+            key=lambda other: sum(a != b for a, b in zip(other.seconds, row.seconds, strict=True)),
+        )
+        lines = [line for other in alike if (line := self._line(other)) and line.requests]
+        return next((line for line in lines if not _sent(line, calibration.opcodes)), None)
 
     def _kernel(self, calibration: Calibration, row: Row) -> tuple[float, str]:
         """What the relative spends in place of all requests (a step: of one), or why it is unknown."""

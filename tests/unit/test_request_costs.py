@@ -172,3 +172,18 @@ def test_an_opendir_is_taken_from_listings_that_send_nothing_else(tmp_path: Path
     assert us(passed.of("OPENDIR", like)) == pytest.approx((12.0, 1.0))
     plain = Costs(rows, [PLAIN.name], "native", "overlayfs")
     assert us(plain.of("OPENDIR", like)) == pytest.approx((11.0, 0.2))
+
+
+def test_the_row_without_differs_in_as_few_timeouts_as_can_be(tmp_path: Path) -> None:
+    """18 - 3 us: at an attribute timeout of 0 the kernel of this server answers getattr by itself, too."""
+    passed = {LISTING: 4.0}
+    attributes = cells("getattr-storm/at", passed, NOTHING, (0.0, 3600.0))
+    made = [
+        attributes,
+        cells("getattr-storm/at", {NATIVE: 2.0, OVERLAY: 2.6, LISTING: 18.0}, LOOKUP, ENTRIES_ZERO),
+        cells("getattr-storm/path", {NATIVE: 2.9, OVERLAY: 4.1, LISTING: 65.0}, {"LOOKUP": 4},
+              ENTRIES_ZERO),
+        cells("getattr-storm/at", {LISTING: 3.0}, NOTHING, FOREVER),
+    ]  # fmt: skip
+    costs, rows = costs_of(tmp_path, made, LISTING.name)
+    assert us(costs.of("LOOKUP", rows[0])) == pytest.approx((15.0, 0.5))
