@@ -10,11 +10,13 @@ from bench.frame import Run
 from bench.report import cells, costs, units, words
 from bench.report.breakeven import Study
 from bench.report.cells import Cell
-from bench.report.projection import Prediction, Projections
+from bench.report.predictions import Prediction, Projections
+from bench.report.projection_text import costs_of, groups, heading, prediction_name
 from bench.report.rows import Row, Target, baselines, targets
-from bench.report.sections import HEADINGS, prediction_name
 
-PREDICTED = ("row", "cache", "timeouts", "before", "predicted", "range", "measured", "on", "error")
+PREDICTED = (
+    "row", "cache", "timeouts", "before", "predicted", "range", "measured", "on", "error", "costs from",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -77,11 +79,9 @@ def _time(study: Study, name: str, share: float) -> Cell:
 
 
 def predictions(found: Projections) -> Iterator[Grid]:
-    """A table for each passthrough that something was predicted of."""
-    for what, heading in HEADINGS.items():
-        if made := found.of(what):
-            label = heading.format(base=made[0].base)
-            yield Grid(label, PREDICTED, [_prediction(found, one) for one in made])
+    """A table for each passthrough that something was predicted of, and each server it was from."""
+    for made in groups(found):
+        yield Grid(heading(made), PREDICTED, [_prediction(found, one) for one in made])
 
 
 def _prediction(found: Projections, one: Prediction) -> list[Cell]:
@@ -98,8 +98,18 @@ def _prediction(found: Projections, one: Prediction) -> list[Cell]:
         Cell(band, low),
         Cell(units.duration(measured), measured),
         Cell(one.target or "-"),
-        Cell(error, one.error),
+        Cell(f"{error} ({one.mark})" if one.mark else error, one.error),
+        Cell("; ".join(one.costs)),
     ]
+
+
+def request_costs(found: Projections) -> Iterator[Grid]:
+    """A table for each server: what its requests were taken to cost, and from which rows."""
+    noun = units.quantity().noun
+    heads = ("opcode", f"{noun} per request", f"{noun} in the kernel instead", "by row")
+    for base in dict.fromkeys(base for base, _, _ in found.costs):
+        lines = [[Cell(text) for text in cost] for cost in costs_of(found, base)]
+        yield Grid(f"Cost of a request to {base}", heads, lines)
 
 
 def sheet(run: Run) -> Grid:

@@ -18,8 +18,9 @@ from bench.report.breakeven import studies
 from bench.report.draw import BREAKEVEN, OVERVIEW, PROJECTION
 from bench.report.grids import Grid
 from bench.report.projection import projections
+from bench.report.projection_text import method, missing
 from bench.report.rows import Row, baselines, targets
-from bench.report.sections import meetings, method
+from bench.report.sections import meetings
 from bench.report.summary import sentences
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -127,12 +128,14 @@ def _breakeven(run: Run, charts: Charts) -> Part | None:
 
 def _projection(run: Run, rows: Sequence[Row], charts: Charts) -> Part | None:
     found = projections(run, rows)
-    tables = [(grid, ()) for one in found for grid in grids.predictions(one)]
-    missing = [f"not predicted for want of a row: {text}" for one in found for text in one.missing]
-    if not tables and not missing:
+    tables = [
+        (grid, ()) for one in found for grid in (*grids.predictions(one), *grids.request_costs(one))
+    ]
+    if not found:
         return None
-    told = [method(one) for one in found if one.predictions]
-    return Part("Projection", [*told, *missing], tables, charts.take(PROJECTION))
+    told = [text for one in found if one.predictions for text in method(one)]
+    lacking = [text for one in found for text in missing(one)]
+    return Part("Projection", [*told, *lacking], tables, charts.take(PROJECTION))
 
 
 def _costs(run: Run) -> Part | None:

@@ -17,7 +17,8 @@ from bench.report.attribution import BOTH, CLIENT, QUEUE, SERVER, Parts, parts_o
 from bench.report.breakeven import Study, studies
 from bench.report.cells import ratio_value, requests_value
 from bench.report.crossing import crossings
-from bench.report.projection import Prediction, Projections, projections
+from bench.report.predictions import MARKS, Prediction, Projections
+from bench.report.projection import projections
 from bench.report.rows import Line, Row, baselines
 from bench.stats import Estimate
 
@@ -145,7 +146,7 @@ def _prediction(found: Projections, one: Prediction) -> Record:
         "row": one.row.name,
         "cache": one.row.cache,
         "timeouts": one.row.timeouts,
-        "entries": one.entries,
+        "entries": one.row.entries,
         "base": one.base,
         "before": one.start,
         "predicted": one.predicted,
@@ -155,7 +156,9 @@ def _prediction(found: Projections, one: Prediction) -> Record:
         "target": one.target,
         **estimate("measured", measured),
         "error": one.error,
-        "calibrated_here": one.calibrated,
+        "saving_error": one.saving_error,
+        "outside": MARKS.get(one.mark, ""),
+        "costs_from": "; ".join(one.costs),
     }
 
 

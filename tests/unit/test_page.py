@@ -76,7 +76,9 @@ def test_the_answer_and_its_chart_come_first(whole: Path) -> None:
     found = heads(whole / "index.html")
     assert found[:5] == ["Answer", "Summary", "All rows", "Break-even", "Projection"]
     assert found[-1] == "Environment"
-    assert len(found) == 6 + len({row["row"] for row in table(whole / "rows.csv")})
+    assert len(found) == 6 + len(
+        {(row["row"], row["timeouts"]) for row in table(whole / "rows.csv")}
+    )
     shown = labels(whole / "index.html")
     assert "list-stat" in shown[0]
     assert shown[1] == "time per operation, as a ratio to plain-c"
@@ -131,7 +133,7 @@ def test_rows_as_csv(whole: Path) -> None:
         "row", "cache", "threads", "timeouts", "entries", "placement", "target", "level", "clock",
         "unit", "value", "low", "high",
     ]  # fmt: skip
-    keys = [(line["row"], line["cache"], line["target"]) for line in lines]
+    keys = [(*(line[key] for key in ("row", "cache", "timeouts", "target")),) for line in lines]
     assert len(keys) == len(set(keys))
     [found] = [
         line for line in lines if (line["row"], line["target"]) == ("list-stat/0", LISTING.name)

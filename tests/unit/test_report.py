@@ -37,7 +37,7 @@ def words_of(file: Path) -> str:
 def test_every_artefact_exists(drawn: Path) -> None:
     """Tables, page, overview, and for each row its charts as PNG and SVG."""
     made = {file.name for file in drawn.rglob("*") if file.is_file()}
-    assert made >= {*TABLES, "overview.png", "overview.svg", "projection.png", "projection.svg"}
+    assert made >= {*TABLES, "overview.png", "overview.svg"}
     for variant in ("path", "at", "fd"):
         for chart in ("time", "ratio", "requests", "latency"):
             stem = f"getattr-storm--{variant}--warm--t1--same-{chart}"
@@ -62,7 +62,7 @@ def test_every_artefact_names_what_it_is_of(drawn: Path) -> None:
 def test_png_files_are_pictures(drawn: Path) -> None:
     """Each is a PNG and not empty."""
     pictures = list(drawn.rglob("*.png"))
-    assert len(pictures) == 14
+    assert len(pictures) == 13
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in pictures)
 
 
