@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bench.frame import Run, load, newest
@@ -101,7 +101,7 @@ def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Seque
     if "text" in formats and (said := attribution.lines(run, measured)):
         write(output / "attribution.txt", "\n".join(said))
     if "csv" in formats:
-        write(output / "samples.csv", samples.table(run, measured))
+        write_lines(output / "samples.csv", samples.lines(run, measured))
         for name, content in tables.tables(run, measured).items():
             write(output / name, content)
 
@@ -162,8 +162,14 @@ def directory(path: Path) -> Path:
 
 def write(file: Path, content: str) -> None:
     """Write one artefact."""
+    write_lines(file, [content])
+
+
+def write_lines(file: Path, lines: Iterable[str]) -> None:
+    """Write one artefact, piece by piece."""
     try:
-        file.write_text(content, encoding="utf-8")
+        with file.open("w", encoding="utf-8") as opened:
+            opened.writelines(lines)
     except OSError as error:
         raise UserError(f"{file}: cannot be written: {error.strerror}; give --output") from None
 

@@ -57,13 +57,13 @@ def draw(
     jobs = [
         Job(
             row,
-            parts_of(run, row),
+            parts,
             against,
             footer(run, [row]),
             directory / "charts",
             tuple(formats),
         )
-        for row in rows
+        for row, parts in zip(rows, parts_of(run, rows), strict=True)
     ]
     for made in _each(jobs):
         inlined |= made
