@@ -15,7 +15,9 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from bench.frame import Run, load, newest
@@ -24,6 +26,8 @@ from bench.report import attribution, mail, markdown, overlay, samples, tables, 
 from bench.report.rows import Row, rows
 
 FORMATS = ("text", "md", "csv", "svg", "png", "html")
+CHARTS = {"svg", "png", "html"}
+"""Formats with charts in them."""
 LAYOUTS = {"table": mail.block, "0-day": mail.zero_day}
 
 
@@ -33,21 +37,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if len(asked.run) > 1:
             return overlaid(asked)
-        run = load(find(asked.run[0] if asked.run else None))
-        units.measure_in(run.about.get("clock"))
-        measured = rows(run)
-        if asked.mail is not None:
-            print(LAYOUTS[asked.layout](run, measured, asked.mail), end="")
-            return exit_code(run)
-        output = directory(asked.output or run.path / "report")
-        write_tables(run, measured, output, asked.format)
-        charts = draw_charts(run, measured, output, asked.format)
-        write_page(run, measured, output, asked.format, charts)
-        say(run, measured, output, asked.print)
+        path = find(asked.run[0] if asked.run else None)
+        return drawn(asked, path) if asked.mail is None else posted(asked, path)
     except UserError as error:
         print(f"report.py: {error}", file=sys.stderr)
         return error.code
+    except KeyboardInterrupt:
+        print("report.py: interrupted", file=sys.stderr)
+        return Exit.INTERRUPTED
+
+
+def drawn(asked: argparse.Namespace, path: Path) -> int:
+    """The artefacts of one run, its charts drawn while its tables are written."""
+    with artists(path, asked.format) as drawing:
+        run, measured = read(path)
+        output = directory(asked.output or run.path / "report")
+        charts = draw_charts(run, measured, output, asked.format, drawing)
+        write_tables(run, measured, output, asked.format)
+        write_page(run, measured, output, asked.format, charts())
+    say(run, measured, output, asked.print)
     return exit_code(run)
+
+
+def posted(asked: argparse.Namespace, path: Path) -> int:
+    """A block for a posting."""
+    run, measured = read(path)
+    print(LAYOUTS[asked.layout](run, measured, asked.mail), end="")
+    return exit_code(run)
+
+
+def read(path: Path) -> tuple[Run, list[Row]]:
+    """A run and its rows, in the units of its clock."""
+    run = load(path)
+    units.measure_in(run.about.get("clock"))
+    return run, rows(run)
 
 
 def overlaid(asked: argparse.Namespace) -> int:
@@ -60,7 +83,7 @@ def overlaid(asked: argparse.Namespace) -> int:
         write(output / "overlay.txt", overlay.table(made))
     if "csv" in asked.format:
         write(output / "overlay.csv", overlay.sheet(made))
-    if {"svg", "png", "html"} & set(asked.format):
+    if CHARTS & set(asked.format):
         from bench.report import overlay_chart
 
         drawn = overlay_chart.chart(made).save(output / "overlay", asked.format)
@@ -72,9 +95,7 @@ def overlaid(asked: argparse.Namespace) -> int:
 
 def text_table(run_dir: Path) -> str:
     """The plain text table of a run."""
-    run = load(run_dir)
-    units.measure_in(run.about.get("clock"))
-    return text.table(run, rows(run))
+    return text.table(*read(run_dir))
 
 
 def find(name: str | None) -> Path:
@@ -106,16 +127,29 @@ def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Seque
             write(output / name, content)
 
 
-def draw_charts(
-    run: Run, measured: Sequence[Row], output: Path, formats: Sequence[str]
-) -> Mapping[str, str]:
-    """The charts as files; returns them as SVG, by name, for the page."""
-    if not {"svg", "png", "html"} & set(formats):
-        return {}
+def artists(path: Path, formats: Sequence[str]) -> AbstractContextManager[Executor | None]:
+    """Who draws the charts of a run; nobody where none are asked for."""
+    if not CHARTS & set(formats):
+        return nullcontext()
     # Matplotlib takes longer to import than a text table takes to make.
-    from bench.report.draw import draw
+    from bench.report import draw
 
-    return draw(run, measured, output, formats)
+    return draw.artists(path)
+
+
+def draw_charts(
+    run: Run,
+    measured: Sequence[Row],
+    output: Path,
+    formats: Sequence[str],
+    drawing: Executor | None,
+) -> Callable[[], Mapping[str, str]]:
+    """Begin the charts as files; returns what waits for them, and gives them as SVG, by name."""
+    if drawing is None:
+        return dict
+    from bench.report import draw
+
+    return draw.begin(run, measured, output, formats, drawing).charts
 
 
 def write_page(

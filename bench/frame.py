@@ -225,7 +225,7 @@ def _samples(trials: pd.DataFrame, name: str) -> pd.DataFrame:
     shared = shared[[column for column in SAMPLE_COLUMNS if column in shared.columns]]
     # As a category, a word that a million samples have in common is a byte or two in each of them,
     # and to group by it no word is looked at.
-    words = dict.fromkeys(shared.select_dtypes("str").columns, "category")
+    words: dict[Any, str] = dict.fromkeys(shared.select_dtypes("str").columns, "category")
     repeated = np.repeat(np.arange(len(trials)), counts)
     frame = shared.astype(words).iloc[repeated].reset_index(drop=True)
     seconds = np.concatenate([*values, np.empty(0)])

@@ -14,15 +14,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
 from bench.model import UserError
-from bench.report.footing import footing
+from bench.report.footing import drawn, footing
 
 INK, MUTED, GRID = "#1b1e23", "#5f6670", "#d9dce1"
 COLOURS = ("#7a7a7a", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#8a6d00")
@@ -141,9 +139,7 @@ class Sheet:
 
     def _picture(self) -> Image.Image:
         """The chart as pixels, with its footer at the lower edge."""
-        canvas = FigureCanvasAgg(self.figure)
-        canvas.draw()
-        pixels = np.array(canvas.buffer_rgba(), dtype=np.uint8)[..., :3]
+        pixels = drawn(self.figure)
         if self.footing.lines:
             foot = self.footing.pixels(DPI)
             pixels[-len(foot) :] = foot

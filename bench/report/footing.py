@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -81,7 +82,12 @@ def footing(texts: Sequence[str], width_in: float, colour: str) -> Footing:
 @lru_cache(maxsize=64)
 def _pixels(footing: Footing, dpi: int) -> Pixels:
     figure = Figure((footing.width_in, footing.height_in), dpi=dpi, facecolor="white")
-    canvas = FigureCanvasAgg(figure)
     footing.draw(figure)
+    return drawn(figure)
+
+
+def drawn(figure: Figure) -> Pixels:
+    """A figure as pixels of its own resolution."""
+    canvas: Any = FigureCanvasAgg(figure)
     canvas.draw()
     return np.array(canvas.buffer_rgba(), dtype=np.uint8)[..., :3]
