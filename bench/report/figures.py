@@ -115,7 +115,7 @@ class Sheet:
 
     def save(self, stem: Path, formats: Sequence[str]) -> str:
         """Write the files that were asked for; returns the chart as SVG without its footer."""
-        svg = self._svg()
+        svg = self._svg() if {"svg", "html"} & set(formats) else ""
         try:
             if "svg" in formats:
                 stem.with_name(f"{stem.name}.svg").write_text(svg, encoding="utf-8")

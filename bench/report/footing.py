@@ -45,10 +45,11 @@ class Footing:
         """The lines as a group of texts, which begins so many inches below the top of the chart."""
         style = f"font: {SIZE_PT}px 'DejaVu Sans'; fill: {self.colour}"
         texts = [
-            f'<text x="{72 * LEFT_IN:.6g}" y="{72 * (below_in + at):.6g}">{escape(line)}</text>\n'
+            f'<text x="{72 * LEFT_IN:.6g}" y="{72 * (below_in + at):.6g}" style="{style}">'
+            f"{escape(line)}</text>\n"
             for at, line in self._placed(BASELINE_IN)
         ]
-        return f'<g id="footer" style="{style}">\n{"".join(texts)}</g>\n'
+        return f'<g id="footer">\n{"".join(texts)}</g>\n'
 
     def pixels(self, dpi: int) -> Pixels:
         """The lines on white, over the whole width of the chart."""
