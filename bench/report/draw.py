@@ -72,8 +72,8 @@ class Here(Executor):
 def artists(run: Path) -> Iterator[Executor]:
     """Who draws the charts of a run directory: processes, if there is work for them.
 
-    They are started before the run is read, and so hold none of it. On the way out, by whatever
-    way, they end with the chart they are at.
+    They are started before the run is read, and so hold none of it. Where something goes wrong, or
+    on Ctrl-C, they end at once.
     """
     trials = run / "trials.jsonl"
     cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -84,6 +84,10 @@ def artists(run: Path) -> Iterator[Executor]:
     try:
         pool.submit(int)
         yield pool
+    except BaseException:
+        for process in multiprocessing.active_children():
+            process.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
