@@ -8,7 +8,7 @@
     python report.py RUN RUN...          the rows that runs share, over one another
 
 Needs neither FUSE nor privilege: a run can be drawn again on any machine. Exit codes: 0 drawn,
-2 no such run or not readable, 3 drawn, but nothing was measured in it.
+2 no such run or not readable, 3 drawn, but nothing was measured in it, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -213,7 +213,8 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="report.py",
         description="Draw a run: tables, charts, a page and its samples.",
-        epilog="exit codes: 0 drawn; 2 no such run or not readable; 3 nothing was measured in it",
+        epilog="exit codes: 0 drawn; 2 no such run or not readable; 3 nothing was measured in it; "
+        "130 interrupted",
     )
     parser.add_argument(
         "run",

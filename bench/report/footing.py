@@ -25,7 +25,7 @@ BASELINE_IN = 0.0654
 """From the top of a line to the foot of its letters."""
 SIZE_PT = 6.2
 LETTER_IN = 0.0475
-"""Width of a letter, on average and at most."""
+"""Width of a letter, as lines of small print have it on average."""
 
 
 @dataclass(frozen=True)
