@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.transforms import ScaledTranslation, Transform
 
 from bench.report import units
 from bench.report.figures import COLOURS, INK, MARKERS, Sheet
@@ -15,6 +16,8 @@ from bench.stats import Estimate
 
 AXIS_IN = 0.44
 """Below a panel: tick labels and axis label."""
+PAD_PT, LABEL_PT = 3.5, 15.5
+"""From a panel to its names, and down to its axis label."""
 SPREAD_FOR_LOG = 20.0
 """Largest over smallest value from which a linear axis would hide the small ones."""
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
@@ -33,8 +36,21 @@ def lines_panel(sheet: Sheet, lines: Sequence[Line], top: float, height: float) 
         bottom=sheet.body_in - top - height + AXIS_IN,
     )
     axes.set_ylim(max(len(lines), 1) - 0.5, -0.5)
-    axes.set_yticks(range(len(lines)), names)
+    # Names as texts, and the label where it is known to belong: a tick is five artists, and to find
+    # out where ticks end matplotlib lays every one of their texts out again.
+    axes.yaxis.set_visible(False)
+    left = beyond(axes, axes.get_yaxis_transform(), -PAD_PT)
+    for place, name in enumerate(names):
+        axes.text(0, place, name, size=8, ha="right", va="center_baseline", transform=left)
+    axes.xaxis.set_label_coords(0.5, 0.0, beyond(axes, axes.transAxes, 0, LABEL_PT))
     return axes
+
+
+def beyond(axes: Axes, place: Transform, right_pt: float, down_pt: float = 0.0) -> Transform:
+    """So many points from a place, whatever the size of the axes."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return place + ScaledTranslation(right_pt / 72, -down_pt / 72, figure.dpi_scale_trans)
 
 
 def style(number: int) -> tuple[str, str]:
@@ -87,17 +103,9 @@ def dot(axes: Axes, place: float, estimate: Estimate, number: int) -> None:
 
 def beside(axes: Axes, place: float, text: str, size: float = 7.5) -> None:
     """A text in the column at the right of a panel."""
-    axes.annotate(
-        text.replace("+-", PLUS_MINUS),
-        (1.0, place),
-        xycoords=axes.get_yaxis_transform(),
-        xytext=(6, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=size,
-        color=INK,
-        annotation_clip=False,
-    )
+    right = beyond(axes, axes.get_yaxis_transform(), 6)
+    said = text.replace("+-", PLUS_MINUS)
+    axes.text(1.0, place, said, va="center", fontsize=size, color=INK, transform=right)
 
 
 def absent(line: Line) -> str:

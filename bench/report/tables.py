@@ -164,8 +164,8 @@ def _prediction(found: Projections, one: Prediction) -> Record:
 
 def _attribution(run: Run, rows: Sequence[Row]) -> Iterator[Record]:
     """A line for the whole operation of each target, then one for each opcode."""
-    for row in rows:
-        for parts in parts_of(run, row):
+    for row, own in zip(rows, parts_of(run, rows), strict=True):
+        for parts in own:
             named = {
                 "row": row.name, "cache": row.cache, "threads": row.threads,
                 "timeouts": row.timeouts, "entries": row.entries, "target": parts.target,
