@@ -54,17 +54,16 @@ def curves(study: Study, footer: Sequence[str]) -> Sheet:
 
 
 def _curve(axes: Axes, study: Study, name: str, number: int) -> Line2D:
-    colour, marker = style(number)
+    look = style(number)
     costs = {share: study.cost(name, share) for share in study.curves[name]}
     known = {share: cost for share, cost in sorted(costs.items()) if cost.known}
     for share, cost in known.items():
         if cost.has_interval:
-            axes.plot([100 * share] * 2, [cost.low, cost.high], "-", color=colour, linewidth=1.8)
+            axes.plot([100 * share] * 2, [cost.low, cost.high], "-", color=look.colour, linewidth=1.8)
     line = Line2D(
         [100 * share for share in known],
         [cost.value for cost in known.values()],
-        color=colour,
-        marker=marker,
+        **look.point,
         markersize=5,
         linewidth=1.3,
         linestyle="-" if study.ways[name].kind == "fuse" else (0, (2, 2)),

@@ -25,8 +25,8 @@ from bench.model import UserError
 INK, MUTED, GRID = "#1b1e23", "#5f6670", "#d9dce1"
 COLOURS = ("#7a7a7a", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#8a6d00")
 """Of Okabe and Ito, apart for every kind of colour vision; readable on white and on near-black."""
-MARKERS = ("o", "s", "D", "^", "v", "P", "X")
-"""A second way to tell targets apart, for print and for eyes that see no colour."""
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*", "<", ">")
+"""A second way to tell targets apart, for print and for eyes that see no colour: solid, then hollow."""
 
 NUMBERED = r' id="(?:figure|axes|text|title|patch|line2d|matplotlib|xtick|ytick|legend)[^"]*"'
 """Names that matplotlib gives anew in each chart, and that would be double in a page of many."""

@@ -54,8 +54,7 @@ def _label(slot: Shared | str) -> str:
 
 
 def _key(number: int, name: str) -> Line2D:
-    colour, marker = style(number)
-    return Line2D([], [], color=colour, marker=marker, label=name)
+    return Line2D([], [], **style(number).point, label=name)
 
 
 def _ratios(one: Shared, baseline: str) -> list[Estimate]:
@@ -68,11 +67,11 @@ def _target(axes: Axes, place: int, one: Shared, baseline: str) -> None:
         ratio = line.ratios.get(baseline) if line else None
         if ratio is None or not ratio.known:
             continue
-        colour, marker = style(number)
+        look = style(number)
         y = place + (number - (len(one.lines) - 1) / 2) * 0.8 / max(len(one.lines), 2)
         if ratio.has_interval:
-            axes.plot([ratio.low, ratio.high], [y, y], "-", color=colour, linewidth=2.2)
-        axes.plot([ratio.value], [y], marker, color=colour, markersize=5)
+            axes.plot([ratio.low, ratio.high], [y, y], "-", color=look.colour, linewidth=2.2)
+        axes.plot([ratio.value], [y], **look.point, linestyle="none", markersize=5)
 
 
 def page(made: Overlay, drawn: str) -> str:

@@ -52,8 +52,7 @@ def _shown(row: Row, baseline: str) -> list[Line]:
 
 
 def _key(line: Line) -> Line2D:
-    colour, marker = style(line.number)
-    return Line2D([], [], color=colour, marker=marker, label=line.target.name)
+    return Line2D([], [], **style(line.number).point, label=line.target.name)
 
 
 def _label(row: Row) -> str:
@@ -86,12 +85,12 @@ def _row(axes: Axes, place: int, row: Row, baseline: str) -> None:
     for offset, line in enumerate(lines):
         ratio = line.ratios[baseline]
         y = place + (offset - (len(lines) - 1) / 2) * 0.8 / max(len(lines), 2)
-        colour, marker = style(line.number)
+        look = style(line.number)
         if ratio.has_interval:
             ends = [ratio.low, ratio.high]
-            axes.plot(ends, [y, y], "-", color=colour, linewidth=2.2, solid_capstyle="butt")
+            axes.plot(ends, [y, y], "-", color=look.colour, linewidth=2.2, solid_capstyle="butt")
         if ratio.known:
-            axes.plot([ratio.value], [y], marker, color=colour, markersize=5)
+            axes.plot([ratio.value], [y], **look.point, linestyle="none", markersize=5)
         said = units.ratio(ratio.value) if ratio.known else absent(line)
         if not line.target.native:
             beside(axes, y, said, size=7.0)

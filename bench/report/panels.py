@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
@@ -37,11 +38,25 @@ def lines_panel(sheet: Sheet, lines: Sequence[Line], top: float, height: float) 
     return axes
 
 
-def style(number: int) -> tuple[str, str]:
-    """Colour and marker of the n-th target, the same in every chart of a run."""
-    # A second time round a colour meets another marker: no two of 49 targets look alike.
-    again = number // len(COLOURS)
-    return COLOURS[number % len(COLOURS)], MARKERS[(number + again) % len(MARKERS)]
+class Look(NamedTuple):
+    """How a target looks in every chart of a run."""
+
+    colour: str
+    marker: str
+    hollow: bool
+
+    @property
+    def point(self) -> dict[str, Any]:
+        """Its marker, as words for Axes.plot."""
+        face = "white" if self.hollow else self.colour
+        return {"color": self.colour, "marker": self.marker, "markerfacecolor": face}
+
+
+def style(number: int) -> Look:
+    """The n-th target's look: in colour no two of 140 are alike, in grey no two of 20."""
+    again = number // len(MARKERS)
+    colour = COLOURS[number % len(COLOURS)]
+    return Look(colour, MARKERS[number % len(MARKERS)], hollow=again % 2 == 1)
 
 
 def scale(axes: Axes, values: Sequence[float], label: Label = "{:g}".format) -> str:
@@ -76,13 +91,14 @@ def dot(axes: Axes, place: float, estimate: Estimate, number: int) -> None:
     """Median and interval on a line, the trials as small dots beneath."""
     if not estimate.known:
         return
-    colour, marker = style(number)
+    look = style(number)
+    colour = look.colour
     below = [place + 0.24] * len(estimate.points)
     axes.plot(estimate.points, below, ".", color=colour, alpha=0.45, markersize=4.5)
     if estimate.has_interval:
         ends = [estimate.low, estimate.high]
         axes.plot(ends, [place, place], "-", color=colour, linewidth=2.6, solid_capstyle="butt")
-    axes.plot([estimate.value], [place], marker, color=colour, markersize=6.5)
+    axes.plot([estimate.value], [place], **look.point, linestyle="none", markersize=6.5)
 
 
 def beside(axes: Axes, place: float, text: str, size: float = 7.5) -> None:
