@@ -17,7 +17,7 @@ from bench.report import units
 from bench.report.breakeven import Setting, Study, preferred
 from bench.report.crossing import crossing
 from bench.report.figures import GRID, INK, MUTED, Sheet, legend_grid
-from bench.report.panels import AXIS_IN, style, tick
+from bench.report.panels import AXIS_IN, curve, style, tick
 from bench.report.ways import Way
 from bench.stats import Estimate
 
@@ -54,25 +54,10 @@ def curves(study: Study, footer: Sequence[str]) -> Sheet:
 
 
 def _curve(axes: Axes, study: Study, name: str, number: int) -> Line2D:
-    look = style(number)
-    costs = {share: study.cost(name, share) for share in study.curves[name]}
-    known = {share: cost for share, cost in sorted(costs.items()) if cost.known}
-    for share, cost in known.items():
-        if cost.has_interval:
-            axes.plot([100 * share] * 2, [cost.low, cost.high], "-", color=look.colour, linewidth=1.8)
-    line = Line2D(
-        [100 * share for share in known],
-        [cost.value for cost in known.values()],
-        **look.point,
-        markersize=5,
-        linewidth=1.3,
-        linestyle="-" if study.ways[name].kind == "fuse" else (0, (2, 2)),
-        label=name,
-        zorder=3 - number / 100,  # plain servers above what runs along with them
-    )
-    axes.add_line(line)
-    axes.autoscale_view()
-    return line
+    costs = [(100 * share, study.cost(name, share)) for share in sorted(study.curves[name])]
+    fuse = study.ways[name].kind == "fuse"
+    # Plain servers above what runs along with them.
+    return curve(axes, costs, style(number), name, fuse=fuse, depth=number)
 
 
 def _mark_break_even(axes: Axes, study: Study) -> None:

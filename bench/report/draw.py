@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.frame import Run
-from bench.report import breakeven_charts, projection_charts
+from bench.report import breakeven_charts, projection_charts, scaling_charts
 from bench.report.about import footer
 from bench.report.attribution import Parts, parts_of
 from bench.report.attribution_chart import attribution_chart
@@ -20,9 +20,10 @@ from bench.report.figures import Sheet
 from bench.report.overview import overview
 from bench.report.projection import projections
 from bench.report.rows import Row, baselines
+from bench.report.scaling import scalings
 
 OVERVIEW = "overview"
-BREAKEVEN, PROJECTION = "breakeven", "projection"
+BREAKEVEN, PROJECTION, SCALING = "breakeven", "projection", "scaling"
 WORTH_A_POOL = 8
 """Rows from which starting processes costs less than it saves."""
 
@@ -44,7 +45,7 @@ def draw(
 ) -> Mapping[str, str]:
     """Write every chart; returns {``overview`` or ``<row key>/<chart>``: SVG for the page}.
 
-    ``breakeven...`` and ``projection...`` are there where the run has such rows.
+    ``breakeven...``, ``projection...`` and ``scaling...`` are there where the run has such rows.
     """
     (directory / "charts").mkdir(exist_ok=True)
     against = baselines(run)
@@ -71,7 +72,7 @@ def draw(
 
 
 def _answers(run: Run, rows: Sequence[Row]) -> Iterator[tuple[str, Sheet]]:
-    """Charts over several rows: break-even curves, the map of who wins, projections."""
+    """Charts over several rows: break-even curves, the map of who wins, projections, scaling."""
     found = studies(run)
     told = footer(run, [row for row in rows if row.name.startswith("list-stat/")])
     if heat := breakeven_charts.who_wins(found, told):
@@ -82,6 +83,9 @@ def _answers(run: Run, rows: Sequence[Row]) -> Iterator[tuple[str, Sheet]]:
         if made.predictions:
             suffix = f"-{made.kernel}" if made.kernel else ""
             yield f"{PROJECTION}{suffix}", projection_charts.chart(made, footer(run, rows))
+    for scaling in scalings(run, rows):
+        told = footer(run, scaling.rows)
+        yield f"{SCALING}-{scaling.key}", scaling_charts.chart(scaling, told)
 
 
 def _each(jobs: Sequence[Job]) -> list[Mapping[str, str]]:

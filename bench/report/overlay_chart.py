@@ -12,6 +12,7 @@ from bench.report import units, words
 from bench.report.cells import Cell, ratio_value
 from bench.report.figures import GRID, Sheet, legend_grid
 from bench.report.grids import Grid
+from bench.report.inline import share
 from bench.report.overlay import Overlay, Shared
 from bench.report.overview import ratio_axis
 from bench.report.page import render
@@ -76,10 +77,12 @@ def _target(axes: Axes, place: int, one: Shared, baseline: str) -> None:
 
 def page(made: Overlay, drawn: str) -> str:
     """overlay.html: the chart and the table, self-contained."""
+    shared = share({"overlay": drawn})
     return render(
         "overlay.html.j2",
+        shared,
         made=made,
-        chart=Markup(drawn),
+        chart=Markup(shared.charts["overlay"]),
         quantity=units.quantity(),
         grid=Grid(
             "Rows in common",

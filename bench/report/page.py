@@ -12,15 +12,18 @@ from markupsafe import Markup
 
 from bench.frame import Run
 from bench.model import Exit, UserError
-from bench.report import about, cells, costs, grids, units, words
+from bench.report import about, cells, costs, grids, scaling_tables, units, words
 from bench.report.answer import answer
 from bench.report.breakeven import studies
-from bench.report.draw import BREAKEVEN, OVERVIEW, PROJECTION
+from bench.report.draw import BREAKEVEN, OVERVIEW, PROJECTION, SCALING
 from bench.report.grids import Grid
+from bench.report.inline import Shared, share
 from bench.report.projection import projections
 from bench.report.rows import Row, baselines, targets
+from bench.report.scaling import scalings
 from bench.report.sections import meetings, method
 from bench.report.summary import sentences
+from bench.report.wanted import wanting
 
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -69,10 +72,12 @@ class Charts:
 
 def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
     """The whole page."""
-    left = Charts(dict(charts))
+    shared = share(charts)
+    left = Charts(dict(shared.charts))
     answered = answer(run, rows)
     return render(
         "page.html.j2",
+        shared,
         run=run,
         kernel=about.kernel(run),
         quantity=units.quantity(),
@@ -82,7 +87,7 @@ def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
         overview=left.first(OVERVIEW),
         facts=about.facts(run, rows),
         everything=grids.overview(run, rows),
-        parts=[part for part in (_breakeven(run, left), _projection(run, rows, left)) if part],
+        parts=_parts(run, rows, left),
         costs=_costs(run),
         sections=[_section(row, baselines(run), left) for row in rows],
         environment=_flat(run.about.get("environment") or {}),
@@ -91,8 +96,8 @@ def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
     )
 
 
-def render(name: str, **values: Any) -> str:
-    """A page by its template, with the style and the script that all of them have inside."""
+def render(name: str, shared: Shared, **values: Any) -> str:
+    """A page by its template, with what its charts share, and the style and script of all pages."""
     # Autoescaping, since reasons and command lines come from outside; the SVGs are our own.
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -110,7 +115,18 @@ def render(name: str, **values: Any) -> str:
         )
     except OSError as error:
         raise UserError(f"{TEMPLATES}: {error}; install the package again", Exit.BUG) from None
-    return template.render(style=style, script=script, **values)
+    return template.render(
+        style=style + Markup(shared.style),
+        definitions=Markup(shared.definitions),
+        script=script,
+        **values,
+    )
+
+
+def _parts(run: Run, rows: Sequence[Row], charts: Charts) -> list[Part]:
+    """The chapters that this run has something for; scaling says what run would give it."""
+    made = (_breakeven(run, charts), _projection(run, rows, charts), _scaling(run, rows, charts))
+    return [part for part in made if part]
 
 
 def _breakeven(run: Run, charts: Charts) -> Part | None:
@@ -133,6 +149,12 @@ def _projection(run: Run, rows: Sequence[Row], charts: Charts) -> Part | None:
         return None
     told = [method(one) for one in found if one.predictions]
     return Part("Projection", [*told, *missing], tables, charts.take(PROJECTION))
+
+
+def _scaling(run: Run, rows: Sequence[Row], charts: Charts) -> Part:
+    made = scalings(run, rows)
+    tables = [(scaling_tables.grid(scaling), ()) for scaling in made]
+    return Part("Scaling", wanting(run, made), tables, charts.take(SCALING))
 
 
 def _costs(run: Run) -> Part | None:

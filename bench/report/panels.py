@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from bench.report import units
@@ -99,6 +100,33 @@ def dot(axes: Axes, place: float, estimate: Estimate, number: int) -> None:
         ends = [estimate.low, estimate.high]
         axes.plot(ends, [place, place], "-", color=colour, linewidth=2.6, solid_capstyle="butt")
     axes.plot([estimate.value], [place], **look.point, linestyle="none", markersize=6.5)
+
+
+def curve(
+    axes: Axes,
+    points: Iterable[tuple[float, Estimate]],
+    look: Look,
+    name: str,
+    *,
+    fuse: bool,
+    depth: int = 0,
+) -> Line2D:
+    """A target's estimates over an axis with their intervals; a broken line: no FUSE in between."""
+    known = {place: point for place, point in points if point.known}
+    for place, point in known.items():
+        if point.has_interval:
+            axes.plot([place] * 2, [point.low, point.high], "-", color=look.colour, linewidth=1.8)
+    (line,) = axes.plot(
+        list(known),
+        [point.value for point in known.values()],
+        **look.point,
+        markersize=5,
+        linewidth=1.3,
+        linestyle="-" if fuse else (0, (2, 2)),
+        label=name,
+        zorder=3 - depth / 100,
+    )
+    return line
 
 
 def beside(axes: Axes, place: float, text: str, size: float = 7.5) -> None:

@@ -1,0 +1,111 @@
+"""Scaling as charts: a panel for each row, cost over threads or entries, beneath it the throughput gained."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocator
+
+from bench.report import units
+from bench.report.figures import GRID, MUTED, Sheet, legend_grid
+from bench.report.panels import AXIS_IN, SPREAD_FOR_LOG, Label, curve, extent, style, tick
+from bench.report.scaling import Curve, Panel, Scaling
+from bench.stats import Estimate
+
+WIDTH_IN = 7.4
+LEFT_IN, RIGHT_IN, HEAD_IN = 0.85, 0.12, 0.26
+COST_IN, GAIN_IN = 1.7, 1.2
+MOST_ACROSS = 3
+
+
+def chart(scaling: Scaling, footer: Sequence[str]) -> Sheet:
+    """All panels of a workload, each with its costs and, over threads, with the throughput below."""
+    keys = _keys(scaling)
+    _, legend = legend_grid([str(key.get_label()) for key in keys], WIDTH_IN)
+    heights = [COST_IN, *([GAIN_IN] if scaling.gains else [])]
+    block = HEAD_IN + sum(heights) + AXIS_IN * len(heights)
+    across = min(len(scaling.panels), MOST_ACROSS)
+    body = legend + block * math.ceil(len(scaling.panels) / across)
+    title = f"{scaling.title}: {units.quantity().noun} and its {units.quantity().interval}"
+    sheet = Sheet(title, footer, WIDTH_IN, body, alt=f"{title}; the numbers are in a table below")
+    width = WIDTH_IN / across
+    for number, panel in enumerate(scaling.panels):
+        column, line = number % across, number // across
+        top = legend + block * line + HEAD_IN
+        for height in heights:
+            axes = sheet.panel(
+                left=width * column + LEFT_IN,
+                top=top,
+                right=WIDTH_IN - width * (column + 1) + RIGHT_IN,
+                bottom=body - top - height,
+            )
+            draw = _costs if height == COST_IN else _gains
+            draw(axes, scaling, panel)
+            top += height + AXIS_IN
+    sheet.legend(keys)
+    return sheet
+
+
+def _keys(scaling: Scaling) -> list[Line2D]:
+    """Every target of any panel once."""
+    named = {one.number: one.target.name for panel in scaling.panels for one in panel.curves}
+    return [
+        Line2D([], [], **style(number).point, label=name) for number, name in sorted(named.items())
+    ]
+
+
+def _costs(axes: Axes, scaling: Scaling, panel: Panel) -> None:
+    """Cost per operation, from zero, or on a log axis where the small ones would not be seen."""
+    axes.set_title(panel.name, fontsize=8, loc="left", pad=4)
+    _across(axes, scaling)
+    known = [point for one in panel.curves for cost in one.costs.values() for point in extent(cost)]
+    for one in panel.curves:
+        _curve(axes, one, one.costs.items())
+    if known and max(known) / min(known) > SPREAD_FOR_LOG:
+        _log_upwards(axes, known, tick)
+    else:
+        axes.set_ylim(0, 1.08 * max(known, default=1.0))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
+    axes.set_ylabel(f"{units.quantity().noun} per {panel.unit}", fontsize=8)
+
+
+def _gains(axes: Axes, scaling: Scaling, panel: Panel) -> None:
+    """Throughput by that with the fewest threads; dashed: what as many times the threads would give."""
+    first, *_, last = panel.places
+    _across(axes, scaling)
+    ends = [point for one in panel.curves for gain in one.gains.values() for point in extent(gain)]
+    axes.plot([first, last], [1, last / first], color=MUTED, lw=1.1, ls=(0, (4, 2)))
+    for one in panel.curves:
+        start = min(one.costs)
+        _curve(axes, one, [(start, Estimate(1.0, math.nan, math.nan, 0)), *one.gains.items()])
+    _log_upwards(axes, [1.0, last / first, *ends], "{:g}".format)
+    axes.set_ylabel(f"throughput / {units.times(first, 'thread')}", fontsize=8)
+
+
+def _curve(axes: Axes, one: Curve, points: Iterable[tuple[int, Estimate]]) -> None:
+    curve(axes, points, style(one.number), one.target.name, fuse=one.target.fuse)
+
+
+def _across(axes: Axes, scaling: Scaling) -> None:
+    """A log axis with every number of threads or entries on it."""
+    places = scaling.places
+    axes.set_xscale("log")
+    margin = (places[-1] / places[0]) ** 0.06
+    axes.set_xlim(places[0] / margin, places[-1] * margin)
+    axes.xaxis.set_major_locator(FixedLocator(places))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.set_xlabel(scaling.axis.said, fontsize=8)
+    axes.grid(axis="y", color=GRID, linewidth=0.7)
+
+
+def _log_upwards(axes: Axes, values: Sequence[float], label: Label) -> None:
+    low, high = min(values) / 1.2, max(values) * 1.2
+    axes.set_yscale("log")
+    axes.set_ylim(low, high)
+    axes.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high / low < 200 else (1.0,)))
+    axes.yaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
