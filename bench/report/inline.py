@@ -1,4 +1,4 @@
-"""A chart's SVG as a page carries it by the hundred: short, in the page's colours, what charts share told once.
+"""A chart's SVG as a page carries it by the hundred: short, and what charts share told once.
 
 Matplotlib writes every style in full at every mark, six decimals, and a group around each: the page of
 a matrix took 20 MB, nine tenths of it that.
@@ -15,10 +15,13 @@ from xml.sax.saxutils import escape, quoteattr
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 HREF = "{http://www.w3.org/1999/xlink}href"
-KEPT = ("x", "y", "width", "height", "patternUnits", "transform")
+KEPT = ("x", "y", "width", "height", "fill", "patternUnits", "transform")
 """Attributes that are neither path, style nor name. Clips are none of them: axes hold what is in them."""
 NOT_DRAWN = ("metadata", "style", "clipPath")
 FOOTER, BACKGROUND = "footer", "patch_1"
+STRAIGHT = "rotate(-0 "
+MOVED = re.compile(r"translate\((\S+) (\S+)\)")
+"""Of a text with several lines, each of which has its own place."""
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 NAME = re.compile(r'(?<=[#"])[a-zA-Z][0-9a-f]{10}(?=["\)])')
 """An id that matplotlib made of what it names: in two charts the same for the same."""
@@ -66,15 +69,19 @@ def _attributes(node: ElementTree.Element, defined: bool) -> Iterator[str]:
     if path := node.get("d"):
         yield f' d="{_path(path, 2 if defined else 1)}"'
     for key in KEPT:
-        value = node.get(key)
-        if value and not value.startswith("rotate(-0 "):
-            yield f' {key}="{_rounded(value, 2)}"'
+        value = node.get(key, STRAIGHT)
+        if moved := MOVED.fullmatch(value):
+            yield ' x="{}" y="{}"'.format(*(_rounded(number, 1) for number in moved.groups()))
+        elif not value.startswith(STRAIGHT):
+            yield f' {key}="{_rounded(value, 1)}"'
 
 
 def _style(text: str) -> str:
     """Without what the page says once for all charts, and without what is so by default."""
     parts = [part.strip() for part in text.split(";")]
-    left = [part for part in parts if part and not part.startswith(("font-family", "stroke-linejoin"))]
+    left = [
+        part for part in parts if part and not part.startswith(("font-family", "stroke-linejoin"))
+    ]
     return ";".join(part.replace(": ", ":").replace("'", "") for part in left)
 
 

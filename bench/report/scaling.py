@@ -1,4 +1,4 @@
-"""Scaling: what a workload costs over client threads and over directory size, where a run has several of them."""
+"""Scaling: what a workload costs over client threads and over directory size."""
 
 from __future__ import annotations
 

@@ -27,7 +27,9 @@ def command(run: Run, axis: Axis) -> str:
     """What measures this run's servers, on its kernels, at several points of an axis."""
     settings = run.about.get("settings") or {}
     parts = settings.get("parts") or [settings]
-    foreign = {text.partition("=")[0].partition(":")[0]: text for text in _all([settings], "foreign")}
+    foreign = {
+        text.partition("=")[0].partition(":")[0]: text for text in _all([settings], "foreign")
+    }
     points = SIZES if axis is ENTRIES else _threads(run)
     options = {
         "--daemon": [foreign.get(name, name) for name in _all(parts, "daemons")],

@@ -36,7 +36,7 @@ if (!document.title.startsWith("error")) document.title = seen.join(" ");
 </script>"""
 WIDE = """<script>
 document.title = `${document.documentElement.scrollWidth} ${innerWidth} `
-  + [...document.querySelectorAll("svg")].filter((one) => one.getBoundingClientRect().width < 100).length;
+  + [...document.querySelectorAll("figure svg")].filter((one) => one.getBoundingClientRect().width < 100).length;
 </script>"""
 
 
