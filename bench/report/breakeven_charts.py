@@ -23,7 +23,8 @@ from bench.stats import Estimate
 
 WIDTH_IN = 7.0
 CURVES_IN = 3.2
-CELL_IN, HEAD_IN = 0.34, 0.62
+CELL_IN, HEAD_IN = 0.3, 0.72
+ACROSS = 2
 CLIP = 4.0
 """Ratio beyond which a cell of the map is as dark as it gets."""
 LESS, MORE, UNSURE = "#0072b2", "#d55e00", "#ececec"
@@ -111,14 +112,21 @@ def who_wins(studies: Sequence[Study], footer: Sequence[str]) -> Sheet | None:
         Patch(color=UNSURE, label="~ interval holds 1"),
     ]
     _, legend = legend_grid([str(handle.get_label()) for handle in handles], WIDTH_IN)
-    heights = [HEAD_IN + CELL_IN * len(panel.studies) for panel in panels]
+    lines = [panels[start : start + ACROSS] for start in range(0, len(panels), ACROSS)]
+    heights = [HEAD_IN + CELL_IN * max(len(panel.studies) for panel in line) for line in lines]
     body = legend + sum(heights)
     title = f"list-stat: who wins where, by {units.quantity().noun} per listed entry"
     sheet = Sheet(title, footer, WIDTH_IN, body)
-    top = legend
-    for panel, height in zip(panels, heights, strict=True):
-        axes = sheet.panel(left=1.35, top=top + 0.24, right=0.25, bottom=body - top - height + 0.38)
-        _map(axes, panel)
+    top, width = legend, WIDTH_IN / ACROSS
+    for line, height in zip(lines, heights, strict=True):
+        for column, panel in enumerate(line):
+            axes = sheet.panel(
+                left=width * column + 0.95,
+                top=top + 0.36,
+                right=WIDTH_IN - width * (column + 1) + 0.12,
+                bottom=body - top - 0.36 - CELL_IN * len(panel.studies),
+            )
+            _map(axes, panel)
         top += height
     sheet.legend(handles)
     return sheet
@@ -136,7 +144,7 @@ def _panels(studies: Sequence[Study]) -> list[_Panel]:
                 if pair := rivals(study, lookup=lookup, adaptive=adaptive):
                     found.setdefault(pair, []).append(study)
             for pair, own in found.items():
-                head = f"{cache}, {timeouts}: {pair[0].name} / {pair[1].name}"
+                head = f"{cache}, {timeouts}:\n{pair[0].name} / {pair[1].name}"
                 panels.append(_Panel(head, pair, tuple(own)))
     return panels
 
@@ -147,7 +155,7 @@ def _block(setting: Setting) -> tuple[str, str, str]:
 
 def _map(axes: Axes, panel: _Panel) -> None:
     shares = sorted({share for study in panel.studies for share in study.fractions})
-    axes.set_title(panel.head, fontsize=8, loc="left", pad=4, color=INK)
+    axes.set_title(panel.head, fontsize=7.2, loc="left", pad=3, color=INK)
     axes.grid(visible=False)
     for place, study in enumerate(panel.studies):
         for column, share in enumerate(shares):
@@ -173,6 +181,6 @@ def _cell(axes: Axes, column: int, place: int, ratio: Estimate) -> None:
     )
     dark = ratio.known and not unsure and abs(math.log(ratio.value)) > math.log(CLIP) * 0.6
     axes.text(
-        column, place, f"~ {said}" if unsure else said, ha="center", va="center", fontsize=8,
+        column, place, f"~ {said}" if unsure else said, ha="center", va="center", fontsize=7.2,
         color="white" if dark else INK,
     )  # fmt: skip

@@ -146,8 +146,9 @@ def latency_chart(row: Row, footer: Sequence[str]) -> Sheet:
             )
         middle = [sorted(column)[len(column) // 2] for column in columns]
         axes.plot(
-            places, middle, **look.point, markersize=5.5, linewidth=1.3, label=line.target.name
-        )
+            places, middle, **look.point, linestyle=look.dashes, markersize=5.5, linewidth=1.3,
+            label=line.target.name,
+        )  # fmt: skip
     axes.set_yscale("log")
     axes.yaxis.set_major_formatter(FuncFormatter(lambda ns, _: tick(ns / 1e9)))
     axes.yaxis.set_minor_locator(NullLocator())

@@ -17,7 +17,7 @@ from bench.report.attribution_chart import attribution_chart
 from bench.report.breakeven import studies
 from bench.report.charts import Chart, charts
 from bench.report.figures import Sheet
-from bench.report.overview import overview
+from bench.report.overview import overviews
 from bench.report.projection import projections
 from bench.report.rows import Row, baselines
 from bench.report.scaling import scalings
@@ -49,10 +49,11 @@ def draw(
     """
     (directory / "charts").mkdir(exist_ok=True)
     against = baselines(run)
-    inlined = {}
+    inlined: dict[str, str] = {}
     if against:
-        sheet = overview(rows, against[-1], footer(run, rows))
-        inlined[OVERVIEW] = sheet.save(directory / OVERVIEW, formats)
+        for sheet in overviews(rows, against[-1], footer(run, rows)):
+            name = numbered(OVERVIEW, len(inlined))
+            inlined[name] = sheet.save(directory / name, formats)
     for name, sheet in _answers(run, rows):
         inlined[name] = sheet.save(directory / name, formats)
     jobs = [
@@ -71,6 +72,11 @@ def draw(
     return inlined
 
 
+def numbered(name: str, number: int) -> str:
+    """``overview``, ``overview-2``: the files of what takes several sheets."""
+    return f"{name}-{number + 1}" if number else name
+
+
 def _answers(run: Run, rows: Sequence[Row]) -> Iterator[tuple[str, Sheet]]:
     """Charts over several rows: break-even curves, the map of who wins, projections, scaling."""
     found = studies(run)
@@ -82,7 +88,9 @@ def _answers(run: Run, rows: Sequence[Row]) -> Iterator[tuple[str, Sheet]]:
     for made in projections(run, rows):
         if made.predictions:
             suffix = f"-{made.kernel}" if made.kernel else ""
-            yield f"{PROJECTION}{suffix}", projection_charts.chart(made, footer(run, rows))
+            sheets = projection_charts.charts(made, footer(run, rows))
+            for number, sheet in enumerate(sheets):
+                yield numbered(f"{PROJECTION}{suffix}", number), sheet
     for scaling in scalings(run, rows):
         told = footer(run, scaling.rows)
         yield f"{SCALING}-{scaling.key}", scaling_charts.chart(scaling, told)

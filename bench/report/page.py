@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,8 @@ from bench.report.sections import meetings, method
 from bench.report.summary import sentences
 from bench.report.wanted import wanting
 
+UNIT = re.compile(r"(?<=\d) (?=(?:k|M|G|[num\N{MICRO SIGN}]?s)\b)")
+"""Between a number and its unit no line shall end."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -84,9 +87,9 @@ def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
         answers=answered,
         headline=left.first(f"{BREAKEVEN}-map", BREAKEVEN, OVERVIEW) if answered else "",
         sentences=sentences(run, rows),
-        overview=left.first(OVERVIEW),
+        overviews=left.take(OVERVIEW),
         facts=about.facts(run, rows),
-        everything=grids.overview(run, rows),
+        everything=list(grids.overview(run, rows)),
         parts=_parts(run, rows, left),
         costs=_costs(run),
         sections=[_section(row, baselines(run), left) for row in rows],
@@ -197,4 +200,5 @@ def _seconds(value: object) -> str:
 
 def _typeset(text: str) -> str:
     """A cell as a page can show it, which need not be ASCII."""
-    return text.replace("+-", "\N{PLUS-MINUS SIGN}").replace(" us ", " \N{MICRO SIGN}s ")
+    text = text.replace("+-", "\N{PLUS-MINUS SIGN}").replace(" us ", " \N{MICRO SIGN}s ")
+    return UNIT.sub("\N{NO-BREAK SPACE}", text)

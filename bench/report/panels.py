@@ -45,6 +45,8 @@ class Look(NamedTuple):
     colour: str
     marker: str
     hollow: bool
+    dashes: str
+    """Of its curves: a line that comes back with a colour is broken."""
 
     @property
     def point(self) -> dict[str, Any]:
@@ -57,7 +59,8 @@ def style(number: int) -> Look:
     """The n-th target's look: in colour no two of 140 are alike, in grey no two of 20."""
     again = number // len(MARKERS)
     colour = COLOURS[number % len(COLOURS)]
-    return Look(colour, MARKERS[number % len(MARKERS)], hollow=again % 2 == 1)
+    dashes = "-." if number // len(COLOURS) % 2 else "-"
+    return Look(colour, MARKERS[number % len(MARKERS)], again % 2 == 1, dashes)
 
 
 def scale(axes: Axes, values: Sequence[float], label: Label = "{:g}".format) -> str:
@@ -111,7 +114,7 @@ def curve(
     fuse: bool,
     depth: int = 0,
 ) -> Line2D:
-    """A target's estimates over an axis with their intervals; a broken line: no FUSE in between."""
+    """A target's estimates over an axis with their intervals; a dotted line: no FUSE in between."""
     known = {place: point for place, point in points if point.known}
     for place, point in known.items():
         if point.has_interval:
@@ -122,7 +125,7 @@ def curve(
         **look.point,
         markersize=5,
         linewidth=1.3,
-        linestyle="-" if fuse else (0, (2, 2)),
+        linestyle=look.dashes if fuse else (0, (2, 2)),
         label=name,
         zorder=3 - depth / 100,
     )
@@ -163,7 +166,7 @@ def _name(name: str) -> str:
     if len(name) <= 16:
         return name
     middle = len(name) // 2
-    cuts = [at + 1 for at, letter in enumerate(name) if letter in "-_ ."] or [middle]
+    cuts = [at + 1 for at, letter in enumerate(name) if letter in "-_ .:"] or [middle]
     cut = min(cuts, key=lambda at: abs(at - middle))
     return f"{name[:cut]}\n{name[cut:]}"
 

@@ -17,28 +17,46 @@ from bench.report.sections import HEADINGS, prediction_name
 WIDTH_IN = 7.0
 LINE_IN = 0.19
 HEAD_IN = 0.3
+MOST_LINES, FEWEST_LINES = 60, 8
+"""Predictions on a sheet, so that it can be printed; and of one passthrough at its end."""
 PREDICTED, MEASURED = "#d55e00", "#0072b2"
 
 
-def chart(found: Projections, footer: Sequence[str]) -> Sheet:
-    """A line for each prediction, a panel for each passthrough; all on one axis."""
-    groups = [(what, found.of(what)) for what in HEADINGS if found.of(what)]
+def charts(found: Projections, footer: Sequence[str]) -> list[Sheet]:
+    """A line for each prediction, a panel for each passthrough; all on one axis, sheet by sheet."""
+    sheets: list[list[Sequence[Prediction]]] = [[]]
+    left = MOST_LINES
+    for what in HEADINGS:
+        made = found.of(what)
+        while made:
+            if left < min(len(made), FEWEST_LINES):
+                sheets, left = [*sheets, []], MOST_LINES
+            sheets[-1].append(made[:left])
+            made, left = made[left:], left - len(made[:left])
+    return [_sheet(found, groups, footer) for groups in sheets if groups]
+
+
+def _sheet(
+    found: Projections, groups: Sequence[Sequence[Prediction]], footer: Sequence[str]
+) -> Sheet:
+    """A panel for each group, which is of one passthrough."""
     keys = _keys()
     _, legend = legend_grid([str(key.get_label()) for key in keys], WIDTH_IN)
-    heights = [HEAD_IN + LINE_IN * len(made) for _, made in groups]
+    heights = [HEAD_IN + LINE_IN * len(made) for made in groups]
     body = legend + sum(heights) + AXIS_IN
     kernel = f" on {found.kernel}" if found.kernel else ""
     title = f"projected {units.quantity().noun} per op of passthroughs{kernel}"
     sheet = Sheet(title, footer, WIDTH_IN, body)
     low, high = _span(found)
     top = legend
-    for place, ((what, made), height) in enumerate(zip(groups, heights, strict=True)):
+    for place, (made, height) in enumerate(zip(groups, heights, strict=True)):
         last = place == len(groups) - 1
         below = body - top - height
         axes = sheet.panel(left=2.75, top=top + 0.24, right=0.6, bottom=below)
         axes.set_title(
-            HEADINGS[what].format(base=made[0].base), fontsize=8, loc="left", pad=3, x=-0.7
-        )
+            HEADINGS[made[0].what].format(base=made[0].base),
+            fontsize=8, loc="left", pad=3, x=-0.7,
+        )  # fmt: skip
         _panel(axes, found, made, (low, high))
         if last:
             axes.set_xlabel(f"{units.quantity().noun} per op (log axis)", fontsize=8)

@@ -37,7 +37,7 @@ class Axis:
 
 
 THREADS = Axis("threads", "client threads", "thread", "--threads", "getattr-storm")
-ENTRIES = Axis("entries", "directory size", "entry", "--entries", "list-stat")
+ENTRIES = Axis("entries", "entries of a directory", "entry", "--entries", "list-stat")
 
 
 @dataclass(frozen=True)
@@ -136,13 +136,18 @@ def _scaling(axis: Axis, rows: Sequence[Row], panels: Sequence[Panel]) -> Scalin
 
 def _panels(axis: Axis, rows: Sequence[Row], rounds: Rounds) -> list[Panel]:
     """A panel for each name among the rows that a target has two points of."""
-    names = dict.fromkeys(row.name for row in rows)
     made = []
-    for name in names:
+    for name in sorted({row.name for row in rows}, key=_by_number):
         own = sorted((row for row in rows if row.name == name), key=axis.of)
         curves = tuple(_curves(axis, own, rounds))
         made += [Panel(name, own[0].unit, curves)] if curves else []
     return made
+
+
+def _by_number(name: str) -> tuple[str, int, str]:
+    """``list-stat/50`` before ``list-stat/100``."""
+    head, _, variant = name.partition("/")
+    return head, int(variant) if variant.isdigit() else 0, variant
 
 
 def _curves(axis: Axis, rows: Sequence[Row], rounds: Rounds) -> Iterator[Curve]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -12,13 +13,17 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 from bench.report import units
 from bench.report.figures import GRID, MUTED, Sheet, legend_grid
 from bench.report.panels import AXIS_IN, SPREAD_FOR_LOG, Label, curve, extent, style, tick
-from bench.report.scaling import Curve, Panel, Scaling
+from bench.report.scaling import Panel, Scaling
 from bench.stats import Estimate
 
 WIDTH_IN = 7.4
 LEFT_IN, RIGHT_IN, HEAD_IN = 0.85, 0.12, 0.26
 COST_IN, GAIN_IN = 1.7, 1.2
 MOST_ACROSS = 3
+ASIDE = 0.012
+"""Of the axis, between two curves."""
+PROPORTION = "in proportion to the threads"
+IDEAL: dict[str, Any] = {"color": MUTED, "linewidth": 1.1, "linestyle": (0, (4, 2))}
 
 
 def chart(scaling: Scaling, footer: Sequence[str]) -> Sheet:
@@ -52,9 +57,10 @@ def chart(scaling: Scaling, footer: Sequence[str]) -> Sheet:
 def _keys(scaling: Scaling) -> list[Line2D]:
     """Every target of any panel once."""
     named = {one.number: one.target.name for panel in scaling.panels for one in panel.curves}
-    return [
+    keys = [
         Line2D([], [], **style(number).point, label=name) for number, name in sorted(named.items())
     ]
+    return [*keys, Line2D([], [], **IDEAL, label=PROPORTION)] if scaling.gains else keys
 
 
 def _costs(axes: Axes, scaling: Scaling, panel: Panel) -> None:
@@ -62,8 +68,8 @@ def _costs(axes: Axes, scaling: Scaling, panel: Panel) -> None:
     axes.set_title(panel.name, fontsize=8, loc="left", pad=4)
     _across(axes, scaling)
     known = [point for one in panel.curves for cost in one.costs.values() for point in extent(cost)]
-    for one in panel.curves:
-        _curve(axes, one, one.costs.items())
+    for number, one in enumerate(panel.curves):
+        _curve(axes, panel, number, one.costs.items())
     if known and max(known) / min(known) > SPREAD_FOR_LOG:
         _log_upwards(axes, known, tick)
     else:
@@ -73,27 +79,31 @@ def _costs(axes: Axes, scaling: Scaling, panel: Panel) -> None:
 
 
 def _gains(axes: Axes, scaling: Scaling, panel: Panel) -> None:
-    """Throughput by that with the fewest threads; dashed: what as many times the threads would give."""
+    """Throughput by that with the fewest threads, beside what as many times the threads would give."""
     first, *_, last = panel.places
     _across(axes, scaling)
     ends = [point for one in panel.curves for gain in one.gains.values() for point in extent(gain)]
-    axes.plot([first, last], [1, last / first], color=MUTED, lw=1.1, ls=(0, (4, 2)))
-    for one in panel.curves:
-        start = min(one.costs)
-        _curve(axes, one, [(start, Estimate(1.0, math.nan, math.nan, 0)), *one.gains.items()])
+    axes.plot([first, last], [1, last / first], **IDEAL)
+    for number, one in enumerate(panel.curves):
+        start = min(one.costs), Estimate(1.0, math.nan, math.nan, 0)
+        _curve(axes, panel, number, [start, *one.gains.items()])
     _log_upwards(axes, [1.0, last / first, *ends], "{:g}".format)
     axes.set_ylabel(f"throughput / {units.times(first, 'thread')}", fontsize=8)
 
 
-def _curve(axes: Axes, one: Curve, points: Iterable[tuple[int, Estimate]]) -> None:
-    curve(axes, points, style(one.number), one.target.name, fuse=one.target.fuse)
+def _curve(axes: Axes, panel: Panel, number: int, points: Iterable[tuple[int, Estimate]]) -> None:
+    """The panel's n-th curve, a little aside so that no interval hides another."""
+    one, (first, *_, last) = panel.curves[number], panel.places
+    aside = (last / first) ** (ASIDE * (number - (len(panel.curves) - 1) / 2))
+    shifted = ((place * aside, point) for place, point in points)
+    curve(axes, shifted, style(one.number), one.target.name, fuse=one.target.fuse)
 
 
 def _across(axes: Axes, scaling: Scaling) -> None:
     """A log axis with every number of threads or entries on it."""
     places = scaling.places
     axes.set_xscale("log")
-    margin = (places[-1] / places[0]) ** 0.06
+    margin = (places[-1] / places[0]) ** 0.1
     axes.set_xlim(places[0] / margin, places[-1] * margin)
     axes.xaxis.set_major_locator(FixedLocator(places))
     axes.xaxis.set_minor_locator(NullLocator())
