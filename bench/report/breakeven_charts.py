@@ -28,6 +28,8 @@ ACROSS = 2
 CLIP = 4.0
 """Ratio beyond which a cell of the map is as dark as it gets."""
 LESS, MORE, UNSURE = "#0072b2", "#d55e00", "#ececec"
+ON_DARK, ON_LIGHT = "#fefefe", "#101214"
+"""Numbers in cells: not the page's ink and paper, as cells keep their colours in the dark."""
 SCALE = LinearSegmentedColormap.from_list("less-more", [LESS, "#ffffff", MORE])
 
 
@@ -182,5 +184,5 @@ def _cell(axes: Axes, column: int, place: int, ratio: Estimate) -> None:
     dark = ratio.known and not unsure and abs(math.log(ratio.value)) > math.log(CLIP) * 0.6
     axes.text(
         column, place, f"~ {said}" if unsure else said, ha="center", va="center", fontsize=7.2,
-        color="white" if dark else INK,
+        color=ON_DARK if dark else ON_LIGHT,
     )  # fmt: skip

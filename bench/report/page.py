@@ -24,7 +24,7 @@ from bench.report.rows import Row, baselines, targets
 from bench.report.scaling import scalings
 from bench.report.sections import meetings, method
 from bench.report.summary import sentences
-from bench.report.wanted import wanting
+from bench.report.wanted import Want, wanting
 
 UNIT = re.compile(r"(?<=\d) (?=(?:k|M|G|[num\N{MICRO SIGN}]?s)\b)")
 """Between a number and its unit no line shall end."""
@@ -39,6 +39,8 @@ class Part:
     words: Sequence[str] = ()
     tables: Sequence[tuple[Grid, Sequence[str]]] = ()
     charts: Sequence[Markup] = ()
+    wants: Sequence[Want] = ()
+    """What it has nothing to draw of, with the runs that would give it."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +159,7 @@ def _projection(run: Run, rows: Sequence[Row], charts: Charts) -> Part | None:
 def _scaling(run: Run, rows: Sequence[Row], charts: Charts) -> Part:
     made = scalings(run, rows)
     tables = [(scaling_tables.grid(scaling), ()) for scaling in made]
-    return Part("Scaling", wanting(run, made), tables, charts.take(SCALING))
+    return Part("Scaling", (), tables, charts.take(SCALING), wanting(run, made))
 
 
 def _costs(run: Run) -> Part | None:

@@ -73,6 +73,7 @@ def scale(axes: Axes, values: Sequence[float], label: Label = "{:g}".format) -> 
     if high / low <= SPREAD_FOR_LOG:
         axes.set_xlim(0, high * 1.06)
         axes.locator_params(axis="x", nbins=5)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
         return ""
     axes.set_xscale("log")
     log_ticks(axes, low / 1.3, high * 1.3, label)

@@ -20,6 +20,7 @@ class Axis:
 
     name: str
     said: str
+    several: str
     noun: str
     """One of it."""
     option: str
@@ -36,8 +37,10 @@ class Axis:
         return row.name.partition("/")[0], row.cache, row.placement, row.timeouts, other
 
 
-THREADS = Axis("threads", "client threads", "thread", "--threads", "getattr-storm")
-ENTRIES = Axis("entries", "entries of a directory", "entry", "--entries", "list-stat")
+THREADS = Axis(
+    "threads", "client threads", "numbers of client threads", "thread", "--threads", "getattr-storm"
+)
+ENTRIES = Axis("entries", "directory size", "directory sizes", "entry", "--entries", "list-stat")
 
 
 @dataclass(frozen=True)

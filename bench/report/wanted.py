@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from bench.frame import Run
 from bench.model import Clock
@@ -13,11 +13,17 @@ from bench.report.scaling import ENTRIES, THREADS, Axis, Scaling
 SIZES = (10, 100, 1000, 10_000)
 
 
-def wanting(run: Run, made: Sequence[Scaling]) -> list[str]:
-    """A line for each axis without a chart."""
+class Want(NamedTuple):
+    """What is missing, and the command that would measure it."""
+
+    said: str
+    command: str
+
+
+def wanting(run: Run, made: Sequence[Scaling]) -> list[Want]:
+    """One for each axis without a chart."""
     return [
-        f"No row was measured at two points of {axis.said}. This run would give them: "
-        f"{command(run, axis)}"
+        Want(f"no row of this run was measured at several {axis.several}", command(run, axis))
         for axis in (THREADS, ENTRIES)
         if not any(one.axis is axis for one in made)
     ]

@@ -56,6 +56,7 @@ class Cell:
     cache: str = "warm"
     entries: int = 0
     engaged: bool = False
+    threads: int = 1
 
 
 def write(parent: Path, cells: Sequence[Cell], *, rounds: int = 5, clock: str = "wall") -> Path:
@@ -78,14 +79,16 @@ def write(parent: Path, cells: Sequence[Cell], *, rounds: int = 5, clock: str = 
 
 
 def _trial(cell: Cell, number: int, scale: float) -> dict[str, Any]:
-    parts = (cell.workload, cell.variant, cell.cache, f"n{cell.entries}", cell.target.name)
+    axes = f"n{cell.entries}-t{cell.threads}"
+    parts = (cell.workload, cell.variant, cell.cache, axes, cell.target.name)
     counts = {opcode: round(count * 1000) for opcode, count in cell.requests.items()}
     fuse = cell.target.kind == "fuse"
     return {
         "series": "--".join(part for part in parts if part), "target": cell.target.name,
-        "workload": cell.workload, "variant": cell.variant, "cache": cell.cache, "threads": 1,
-        "placement": "same", "entries": cell.entries, "attr_timeout": 3600.0,
-        "entry_timeout": 3600.0, "round": number, "outcome": "ok", "unit": "op", "loops": 1,
+        "workload": cell.workload, "variant": cell.variant, "cache": cell.cache,
+        "threads": cell.threads, "placement": "same", "entries": cell.entries,
+        "attr_timeout": 3600.0, "entry_timeout": 3600.0, "round": number, "outcome": "ok",
+        "unit": "op", "loops": 1,
         "ops_per_loop": 1000, "values": [scale * cell.seconds * (1 + number / 100)] * 3,
         "requests": {"ops": 1000, "kernel": counts, "agree": True} if fuse else None,
         "verdict": "engaged" if cell.engaged else "baseline", "verdict_reason": "",

@@ -41,6 +41,19 @@ document.title = `${document.documentElement.scrollWidth} ${innerWidth} `
 </script>"""
 
 
+HEARD = """<script>
+const skipped = [...document.querySelectorAll("h1, h2, h3, h4")].map((one) => Number(one.tagName[1]))
+  .filter((level, at, all) => at && level > all[at - 1] + 1);
+const nameless = [...document.querySelectorAll("figure svg")].filter((one) => !one.ariaLabel);
+const unscoped = [...document.querySelectorAll("th")].filter((one) => !one.scope);
+const silent = [...document.querySelectorAll("thead th")]
+  .filter((one) => one.querySelector("button")?.tabIndex !== 0);
+const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
+document.title += [skipped, nameless, unscoped, silent].map((one) => ` ${one.length}`).join("")
+  + ` ${ids.length - new Set(ids).size} ${document.querySelectorAll("thead button").length > 20}`;
+</script>"""
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The report of a run with break-even, projections and a few rows; its page and CSV files."""
@@ -174,6 +187,13 @@ def test_tables_sort_in_a_browser(whole: Path, tmp_path: Path) -> None:
     said = title_in_browser(whole / "index.html", CLICKS, 1600, tmp_path).split()
     assert said[0] == "ascending" and said[2] == "descending"
     assert float(said[1]) < float(said[3])
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no chromium on PATH")
+def test_the_page_can_be_heard_and_used_from_the_keyboard(whole: Path, tmp_path: Path) -> None:
+    """No heading skips a level, every chart has words, every head a scope and a button, ids are single."""
+    said = title_in_browser(whole / "index.html", HEARD, 1600, tmp_path)
+    assert said.endswith(" 0 0 0 0 0 true") and "error" not in said
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no chromium on PATH")
