@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape, quoteattr
 
@@ -76,6 +77,7 @@ def _attributes(node: ElementTree.Element, defined: bool) -> Iterator[str]:
             yield f' {key}="{_rounded(value, 1)}"'
 
 
+@lru_cache
 def _style(text: str) -> str:
     """Without what the page says once for all charts, and without what is so by default."""
     parts = [part.strip() for part in text.split(";")]

@@ -26,7 +26,8 @@ from bench.report.sections import meetings, method
 from bench.report.summary import sentences
 from bench.report.wanted import Want, wanting
 
-UNIT = re.compile(r"(?<=\d) (?=(?:k|M|G|[num\N{MICRO SIGN}]?s)\b)")
+MICRO = "\N{MICRO SIGN}"
+UNIT = re.compile(r"(?<=\d) (k|M|G|[num]?s)\b")
 """Between a number and its unit no line shall end."""
 TEMPLATES = Path(__file__).parent / "templates"
 
@@ -202,5 +203,5 @@ def _seconds(value: object) -> str:
 
 def _typeset(text: str) -> str:
     """A cell as a page can show it, which need not be ASCII."""
-    text = text.replace("+-", "\N{PLUS-MINUS SIGN}").replace(" us ", " \N{MICRO SIGN}s ")
-    return UNIT.sub("\N{NO-BREAK SPACE}", text)
+    text = text.replace("+-", "\N{PLUS-MINUS SIGN}")
+    return UNIT.sub(lambda unit: f"\N{NO-BREAK SPACE}{unit[1].replace('u', MICRO)}", text)
