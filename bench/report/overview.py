@@ -51,7 +51,7 @@ def _sheet(
     body = MARKER_IN * max(ends[-1], 2) + legend + AXIS_IN
     sheet = Sheet(title, footer, WIDTH_IN, body)
     labels = [_label(row) for row in rows]
-    longest = max((len(label) for label in labels), default=0)
+    longest = max((len(part) for label in labels for part in label.split("\n")), default=0)
     axes = sheet.panel(left=0.25 + 0.071 * longest, top=legend, right=1.0, bottom=AXIS_IN)
     axes.set_ylim(max(ends[-1], 2), 0)
     axes.set_yticks([(top + end) / 2 for top, end in itertools.pairwise(ends)], labels)
@@ -80,7 +80,8 @@ def _key(line: Line) -> Line2D:
 
 
 def _label(row: Row) -> str:
-    return f"{row.name} ({row.state})"
+    """In two lines: side by side, name and state would take half of a phone's width."""
+    return f"{row.name}\n({row.state})"
 
 
 def _ratios(rows: Sequence[Row], baseline: str) -> list[Estimate]:
