@@ -19,6 +19,8 @@ AXIS_IN = 0.44
 """Below a panel: tick labels and axis label."""
 SPREAD_FOR_LOG = 20.0
 """Largest over smallest value from which a linear axis would hide the small ones."""
+NO_FUSE = (0, (2, 2))
+"""Dotted: the curve of a target that makes no requests."""
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
 Label = Callable[[float], str]
@@ -126,7 +128,7 @@ def curve(
         **look.point,
         markersize=5,
         linewidth=1.3,
-        linestyle=look.dashes if fuse else (0, (2, 2)),
+        linestyle=look.dashes if fuse else NO_FUSE,
         label=name,
         zorder=3 - depth / 100,
     )

@@ -12,7 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 
 from bench.report import units
 from bench.report.figures import GRID, MUTED, Sheet, legend_grid
-from bench.report.panels import AXIS_IN, SPREAD_FOR_LOG, Label, curve, extent, style, tick
+from bench.report.panels import AXIS_IN, NO_FUSE, SPREAD_FOR_LOG, Label, curve, extent, style, tick
 from bench.report.scaling import Panel, Scaling
 from bench.stats import Estimate
 
@@ -56,10 +56,14 @@ def chart(scaling: Scaling, footer: Sequence[str]) -> Sheet:
 
 def _keys(scaling: Scaling) -> list[Line2D]:
     """Every target of any panel once."""
-    named = {one.number: one.target.name for panel in scaling.panels for one in panel.curves}
+    named = {one.number: one.target for panel in scaling.panels for one in panel.curves}
     keys = [
-        Line2D([], [], **style(number).point, label=name) for number, name in sorted(named.items())
-    ]
+        Line2D(
+            [], [], **style(number).point, label=target.name,
+            linestyle=style(number).dashes if target.fuse else NO_FUSE,
+        )
+        for number, target in sorted(named.items())
+    ]  # fmt: skip
     return [*keys, Line2D([], [], **IDEAL, label=PROPORTION)] if scaling.gains else keys
 
 
