@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
@@ -19,7 +19,7 @@ AXIS_IN = 0.44
 """Below a panel: tick labels and axis label."""
 SPREAD_FOR_LOG = 20.0
 """Largest over smallest value from which a linear axis would hide the small ones."""
-NO_FUSE = (0, (2, 2))
+NO_FUSE: tuple[float, Sequence[float]] = (0, (2, 2))
 """Dotted: the curve of a target that makes no requests."""
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
@@ -47,7 +47,7 @@ class Look(NamedTuple):
     colour: str
     marker: str
     hollow: bool
-    dashes: str
+    dashes: Literal["-", "-."]
     """Of its curves: a line that comes back with a colour is broken."""
 
     @property
@@ -61,7 +61,7 @@ def style(number: int) -> Look:
     """The n-th target's look: in colour no two of 140 are alike, in grey no two of 20."""
     again = number // len(MARKERS)
     colour = COLOURS[number % len(COLOURS)]
-    dashes = "-." if number // len(COLOURS) % 2 else "-"
+    dashes: Literal["-", "-."] = "-." if number // len(COLOURS) % 2 else "-"
     return Look(colour, MARKERS[number % len(MARKERS)], again % 2 == 1, dashes)
 
 
