@@ -22,8 +22,19 @@ from pathlib import Path
 
 from bench.frame import Run, load, newest
 from bench.model import Exit, UserError
-from bench.report import attribution, mail, markdown, overlay, samples, tables, text, units
+from bench.report import (
+    attribution,
+    mail,
+    markdown,
+    overlay,
+    samples,
+    scaling_tables,
+    tables,
+    text,
+    units,
+)
 from bench.report.rows import Row, rows
+from bench.report.scaling import scalings
 
 FORMATS = ("text", "md", "csv", "svg", "png", "html")
 CHARTS = {"svg", "png", "html"}
@@ -114,13 +125,15 @@ def find(name: str | None) -> Path:
 
 
 def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Sequence[str]) -> None:
-    """table.txt, table.md, samples.csv and every table as CSV; attribution.txt if there is one."""
+    """table.txt, table.md, samples.csv, every table as CSV; attribution.txt, scaling.txt if there is one."""
     writers = {"text": ("table.txt", text), "md": ("table.md", markdown)}
     for name, (file, writer) in writers.items():
         if name in formats:
             write(output / file, writer.table(run, measured))
     if "text" in formats and (said := attribution.lines(run, measured)):
         write(output / "attribution.txt", "\n".join(said))
+    if "text" in formats and (said := scaling_tables.lines(scalings(run, measured))):
+        write(output / "scaling.txt", "\n".join(said))
     if "csv" in formats:
         write_lines(output / "samples.csv", samples.lines(run, measured))
         for name, content in tables.tables(run, measured).items():

@@ -15,19 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from bench.frame import Run
-from bench.report import breakeven_charts, projection_charts, units
+from bench.report import breakeven_charts, projection_charts, scaling_charts, units
 from bench.report.about import footer
 from bench.report.attribution import Parts, parts_of
 from bench.report.attribution_chart import attribution_chart
 from bench.report.breakeven import studies
 from bench.report.charts import Chart, charts
 from bench.report.figures import Sheet
-from bench.report.overview import overview
+from bench.report.overview import overviews
 from bench.report.projection import projections
 from bench.report.rows import Row, baselines
+from bench.report.scaling import scalings
 
 OVERVIEW = "overview"
-BREAKEVEN, PROJECTION = "breakeven", "projection"
+BREAKEVEN, PROJECTION, SCALING = "breakeven", "projection", "scaling"
 WORTH_A_POOL = 200_000
 """Bytes of trials.jsonl from which starting processes costs less than it saves."""
 
@@ -53,7 +54,7 @@ class Drawing:
     def charts(self) -> Svgs:
         """All of them, once they are files: {``overview`` or ``<row key>/<chart>``: SVG for the page}.
 
-        ``breakeven...`` and ``projection...`` are there where the run has such rows.
+        ``breakeven...``, ``projection...`` and ``scaling...`` are there where the run has such rows.
         """
         return {name: svg for part in self.parts for name, svg in part.result().items()}
 
@@ -132,7 +133,8 @@ def begin(
 
 def _overview(order: Order, rows: Sequence[Row], footer: Sequence[str]) -> Svgs:
     units.measure_in(order.clock)
-    return _save(order, [(OVERVIEW, overview(rows, order.baselines[-1], footer))])
+    sheets = overviews(rows, order.baselines[-1], footer)
+    return _save(order, ((numbered(OVERVIEW, n), sheet) for n, sheet in enumerate(sheets)))
 
 
 def _row(order: Order, row: Row, parts: Sequence[Parts], footer: Sequence[str]) -> Svgs:
@@ -152,8 +154,13 @@ def _save(order: Order, sheets: Iterable[tuple[str, Sheet]]) -> Svgs:
     return {name: sheet.save(order.directory / name, order.formats) for name, sheet in sheets}
 
 
+def numbered(name: str, number: int) -> str:
+    """``overview``, ``overview-2``: the files of what takes several sheets."""
+    return f"{name}-{number + 1}" if number else name
+
+
 def _answers(run: Run, rows: Sequence[Row]) -> Iterator[tuple[str, Sheet]]:
-    """Charts over several rows: break-even curves, the map of who wins, projections."""
+    """Charts over several rows: break-even curves, the map of who wins, projections, scaling."""
     found = studies(run)
     told = footer(run, [row for row in rows if row.name.startswith("list-stat/")])
     if heat := breakeven_charts.who_wins(found, told):
@@ -163,4 +170,9 @@ def _answers(run: Run, rows: Sequence[Row]) -> Iterator[tuple[str, Sheet]]:
     for made in projections(run, rows):
         if made.predictions:
             suffix = f"-{made.kernel}" if made.kernel else ""
-            yield f"{PROJECTION}{suffix}", projection_charts.chart(made, footer(run, rows))
+            sheets = projection_charts.charts(made, footer(run, rows))
+            for number, sheet in enumerate(sheets):
+                yield numbered(f"{PROJECTION}{suffix}", number), sheet
+    for scaling in scalings(run, rows):
+        told = footer(run, scaling.rows)
+        yield f"{SCALING}-{scaling.key}", scaling_charts.chart(scaling, told)

@@ -21,15 +21,15 @@ from PIL import Image
 
 from bench.model import UserError
 from bench.report.footing import drawn, footing
+from bench.report.inline import inline
 
 INK, MUTED, GRID = "#1b1e23", "#5f6670", "#d9dce1"
 COLOURS = ("#7a7a7a", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#8a6d00")
 """Of Okabe and Ito, apart for every kind of colour vision; readable on white and on near-black."""
-MARKERS = ("o", "s", "D", "^", "v", "P", "X")
-"""A second way to tell targets apart, for print and for eyes that see no colour."""
-
-NUMBERED = r' id="(?:figure|axes|text|title|patch|line2d|matplotlib|xtick|ytick|legend)[^"]*"'
-"""Names that matplotlib gives anew in each chart, and that would be double in a page of many."""
+MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*", "<", ">")
+"""A second way to tell targets apart, for print and for eyes that see no colour: solid, then hollow."""
+VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", "#ffffff": "paper"}
+"""What a page shows in colours of its own, which are others in the dark."""
 
 TITLE_IN = 0.34
 DPI = 160
@@ -63,6 +63,8 @@ class Sheet:
     width_in: float
     body_in: float
     figure: Figure = field(default_factory=lambda: Figure(dpi=DPI, facecolor="white"))
+    alt: str = ""
+    """What the chart shows, for who cannot see it; its title where that says it."""
 
     def __post_init__(self) -> None:
         self.footing = footing(self.footer, self.width_in, MUTED)
@@ -125,7 +127,9 @@ class Sheet:
                 )
         except OSError as error:
             raise UserError(f"{stem}: cannot be written: {error.strerror}") from None
-        return inline(svg, self.title, self.foot_in) if "html" in formats else ""
+        if "html" not in formats:
+            return ""
+        return inline(svg, self.alt or self.title, self.foot_in, VARIABLES)
 
     def _svg(self) -> str:
         """The chart as a stand-alone SVG file that names nothing on the network."""
@@ -153,21 +157,3 @@ def legend_grid(names: Sequence[str], width_in: float) -> tuple[int, float]:
     widest = 0.62 + 0.068 * max(len(name) for name in names)
     columns = min(max(int((width_in - 0.2) / widest), 1), len(names))
     return columns, 0.1 + 0.165 * math.ceil(len(names) / columns)
-
-
-def inline(svg: str, title: str, foot_in: float) -> str:
-    """An SVG as part of a page: no prolog, no footer, ink in the colour of the page's text."""
-    svg = svg[svg.index("<svg") :]
-    width, height = (float(n) for n in re.findall(r'viewBox="0 0 ([\d.]+) ([\d.]+)"', svg)[0])
-    svg = re.sub(r'<g id="footer">.*?</g>\s*', "", svg, flags=re.DOTALL)
-    # The page has one white sheet for all: the figure's own background would glare in the dark.
-    svg = re.sub(r'<g id="patch_1">.*?</g>\s*', "", svg, count=1, flags=re.DOTALL)
-    svg = re.sub(NUMBERED, "", svg)
-    svg = svg.replace("xlink:href", "href")
-    for colour, variable in ((INK, "ink"), (MUTED, "muted"), (GRID, "grid"), ("#ffffff", "paper")):
-        svg = svg.replace(colour, f"var(--{variable})")
-    label = title.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;")
-    opening = (
-        f'<svg role="img" aria-label="{label}" viewBox="0 0 {width:g} {height - 72 * foot_in:g}">'
-    )
-    return re.sub(r"<svg[^>]*>", lambda _match: opening, svg, count=1)

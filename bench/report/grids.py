@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.frame import Run
@@ -12,7 +12,7 @@ from bench.report.breakeven import Study
 from bench.report.cells import Cell
 from bench.report.predictions import Prediction, Projections
 from bench.report.projection_text import costs_of, groups, heading, prediction_name
-from bench.report.rows import Row, Target, baselines, targets
+from bench.report.rows import Line, Row, Target, baselines, targets
 
 PREDICTED = (
     "row", "cache", "timeouts", "before", "predicted", "range", "measured", "on", "error", "costs from",
@@ -28,35 +28,37 @@ class Grid:
     lines: Sequence[Sequence[Cell]]
 
 
-def overview(run: Run, rows: Sequence[Row]) -> Grid:
-    """A line for each row: every target's time, then the ratios of those that are no baseline."""
-    against, known = baselines(run), targets(run)
-    compared = [one for one in known if not one.native and one.base not in against]
-    heads = [
-        "row",
-        *(f"{target.name}, {units.quantity().noun} per op" for target in known),
-        *(f"{one.name} / {words.against(name)}" for one in compared for name in against),
-    ]
-    return Grid("All rows", heads, [_row(row, known, compared, against) for row in rows])
+def overview(run: Run, rows: Sequence[Row]) -> Iterator[Grid]:
+    """A line for each row, a column for each target: times, then ratios to each baseline."""
+    known = targets(run)
+    noun = units.quantity().noun
+
+    def grid(label: str, shown: Sequence[Target], cell: Callable[[Line], Cell]) -> Grid:
+        heads = ["row", *(target.name for target in shown)]
+        return Grid(label, heads, [_row(row, shown, cell) for row in rows])
+
+    yield grid(f"{noun} per operation", known, _own)
+    for name in baselines(run):
+        shown = [one for one in known if not one.native and one.base != name]
+        yield grid(f"{noun} / {noun} of {words.against(name)}", shown, _ratio(name))
 
 
-def _row(
-    row: Row, known: Sequence[Target], compared: Sequence[Target], against: Sequence[str]
-) -> list[Cell]:
+def _row(row: Row, shown: Sequence[Target], cell: Callable[[Line], Cell]) -> list[Cell]:
     lines = {line.target: line for line in row.lines}
-    made = [Cell(f"{row.name} {row.state}", link=row.key)]
-    for target in known:
-        time = lines[target].time if target in lines else None
-        made.append(Cell(words.time_text(time), time.value) if time else Cell("", math.nan))
-    for target in compared:
-        line = lines.get(target)
-        made += [
-            Cell(words.ratio_text(line.ratios[name], name), cells.ratio_value(line, name))
-            if line
-            else Cell("", math.nan)
-            for name in against
-        ]
-    return made
+    return [
+        Cell(f"{row.name} {row.state}", link=row.key),
+        *(cell(lines[one]) if one in lines else Cell("", math.nan) for one in shown),
+    ]
+
+
+def _own(line: Line) -> Cell:
+    return Cell(words.time_text(line.time), line.time.value)
+
+
+def _ratio(name: str) -> Callable[[Line], Cell]:
+    return lambda line: Cell(
+        words.ratio_text(line.ratios[name], name), cells.ratio_value(line, name)
+    )
 
 
 def breakeven(study: Study) -> Grid:

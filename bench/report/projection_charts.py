@@ -17,23 +17,39 @@ from bench.report.projection_text import groups, heading, row_said
 WIDTH_IN = 7.0
 LINE_IN = 0.19
 HEAD_IN = 0.3
+MOST_LINES, FEWEST_LINES = 60, 8
+"""Predictions on a sheet, so that it can be printed; and of one passthrough at its end."""
 PREDICTED, MEASURED = "#d55e00", "#0072b2"
 
 
-def chart(found: Projections, footer: Sequence[str]) -> Sheet:
+def charts(found: Projections, footer: Sequence[str]) -> list[Sheet]:
     """A line for each prediction, a panel for each passthrough and server; all on one axis."""
-    made_of = groups(found)
+    sheets: list[list[Sequence[Prediction]]] = [[]]
+    left = MOST_LINES
+    for made in groups(found):
+        while made:
+            if left < min(len(made), FEWEST_LINES):
+                sheets, left = [*sheets, []], MOST_LINES
+            sheets[-1].append(made[:left])
+            made, left = made[left:], left - len(made[:left])
+    return [_sheet(found, parts, footer) for parts in sheets if parts]
+
+
+def _sheet(
+    found: Projections, parts: Sequence[Sequence[Prediction]], footer: Sequence[str]
+) -> Sheet:
+    """A panel for each part, which is of one passthrough and server."""
     keys = _keys()
     _, legend = legend_grid([str(key.get_label()) for key in keys], WIDTH_IN)
-    heights = [HEAD_IN + LINE_IN * len(made) for made in made_of]
+    heights = [HEAD_IN + LINE_IN * len(made) for made in parts]
     body = legend + sum(heights) + AXIS_IN
     kernel = f" on {found.kernel}" if found.kernel else ""
     title = f"projected {units.quantity().noun} per op of passthroughs{kernel}"
     sheet = Sheet(title, footer, WIDTH_IN, body)
     low, high = _span(found)
     top = legend
-    for place, (made, height) in enumerate(zip(made_of, heights, strict=True)):
-        last = place == len(made_of) - 1
+    for place, (made, height) in enumerate(zip(parts, heights, strict=True)):
+        last = place == len(parts) - 1
         below = body - top - height
         axes = sheet.panel(left=3.1, top=top + 0.24, right=0.6, bottom=below)
         axes.set_title(heading(made), fontsize=8, loc="left", pad=3, x=-0.9)

@@ -12,7 +12,7 @@ from dataclasses import asdict
 import pandas as pd
 
 from bench.frame import Run
-from bench.report import costs, units, words
+from bench.report import costs, scaling_tables, units, words
 from bench.report.attribution import BOTH, CLIENT, QUEUE, SERVER, Parts, parts_of
 from bench.report.breakeven import Study, studies
 from bench.report.cells import ratio_value, requests_value
@@ -20,6 +20,7 @@ from bench.report.crossing import crossings
 from bench.report.predictions import MARKS, Prediction, Projections
 from bench.report.projection import projections
 from bench.report.rows import Line, Row, baselines
+from bench.report.scaling import scalings
 from bench.stats import Estimate
 
 Record = Mapping[str, object]
@@ -34,6 +35,7 @@ def tables(run: Run, rows: Sequence[Row]) -> dict[str, str]:
         "breakeven.csv": _breakeven(run),
         "projections.csv": _projections(run, rows),
         "attribution.csv": _attribution(run, rows),
+        "scaling.csv": scaling_tables.records(scalings(run, rows)),
     }
     made = {name: list(records) for name, records in found.items()}
     return {name: table(records) for name, records in made.items() if records}

@@ -60,6 +60,7 @@ class Cell:
     engaged: bool = False
     timeouts: tuple[float, float] = (3600.0, 3600.0)
     """Of attributes and of entries, in seconds."""
+    threads: int = 1
 
 
 def write(parent: Path, cells: Sequence[Cell], *, rounds: int = 5, clock: str = "wall") -> Path:
@@ -82,17 +83,17 @@ def write(parent: Path, cells: Sequence[Cell], *, rounds: int = 5, clock: str = 
 
 
 def _trial(cell: Cell, number: int, scale: float) -> dict[str, Any]:
-    parts = (
-        cell.workload, cell.variant, cell.cache, "to{:g}-{:g}".format(*cell.timeouts), f"n{cell.entries}",
-        cell.target.name,
-    )  # fmt: skip
+    axes = f"n{cell.entries}-t{cell.threads}"
+    timeouts = "to{:g}-{:g}".format(*cell.timeouts)
+    parts = (cell.workload, cell.variant, cell.cache, timeouts, axes, cell.target.name)
     counts = {opcode: round(count * 1000) for opcode, count in cell.requests.items()}
     fuse = cell.target.kind == "fuse"
     return {
         "series": "--".join(part for part in parts if part), "target": cell.target.name,
-        "workload": cell.workload, "variant": cell.variant, "cache": cell.cache, "threads": 1,
-        "placement": "same", "entries": cell.entries, "attr_timeout": cell.timeouts[0],
-        "entry_timeout": cell.timeouts[1], "round": number, "outcome": "ok", "unit": "op", "loops": 1,
+        "workload": cell.workload, "variant": cell.variant, "cache": cell.cache,
+        "threads": cell.threads, "placement": "same", "entries": cell.entries,
+        "attr_timeout": cell.timeouts[0], "entry_timeout": cell.timeouts[1], "round": number,
+        "outcome": "ok", "unit": "op", "loops": 1,
         "ops_per_loop": 1000, "values": [scale * cell.seconds * (1 + number / 100)] * 3,
         "requests": {"ops": 1000, "kernel": counts, "agree": True} if fuse else None,
         "verdict": "engaged" if cell.engaged else "baseline", "verdict_reason": "",

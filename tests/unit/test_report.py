@@ -12,7 +12,7 @@ from fakes import LOW_REASON, WORKLOADS, make_run
 
 import report
 from bench.frame import load
-from bench.model import Exit
+from bench.model import Exit, Opcode
 from bench.report import text, units
 from bench.report.rows import rows
 
@@ -252,10 +252,19 @@ def test_the_table_has_no_row_too_many(tmp_path: Path) -> None:
 
 
 def test_no_two_targets_look_alike() -> None:
-    """Colour and marker together tell 49 targets apart."""
+    """Colour, marker and its filling tell 140 targets apart; without the colour, in print, 20."""
     from bench.report.panels import style
 
-    assert len({style(number) for number in range(49)}) == 49
+    assert len({style(number) for number in range(140)}) == 140
+    assert len({style(number)[1:3] for number in range(20)}) == 20
+
+
+def test_no_two_opcodes_look_alike() -> None:
+    """Colour and hatch tell the parts of a bar apart, the same in every chart."""
+    from bench.report.charts import opcode_look
+
+    looks = [opcode_look(opcode.name) for opcode in Opcode]
+    assert len({(look["facecolor"], look["hatch"]) for look in looks}) == len(Opcode)
 
 
 def test_empty_parts_leave_no_gap(tmp_path: Path) -> None:
