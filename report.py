@@ -8,22 +8,37 @@
     python report.py RUN RUN...          the rows that runs share, over one another
 
 Needs neither FUSE nor privilege: a run can be drawn again on any machine. Exit codes: 0 drawn,
-2 no such run or not readable, 3 drawn, but nothing was measured in it.
+2 no such run or not readable, 3 drawn, but nothing was measured in it, 130 interrupted.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from bench.frame import Run, load, newest
 from bench.model import Exit, UserError
-from bench.report import attribution, mail, markdown, overlay, samples, tables, text, units
+from bench.report import (
+    attribution,
+    mail,
+    markdown,
+    overlay,
+    samples,
+    scaling_tables,
+    tables,
+    text,
+    units,
+)
 from bench.report.rows import Row, rows
+from bench.report.scaling import scalings
 
 FORMATS = ("text", "md", "csv", "svg", "png", "html")
+CHARTS = {"svg", "png", "html"}
+"""Formats with charts in them."""
 LAYOUTS = {"table": mail.block, "0-day": mail.zero_day}
 
 
@@ -33,21 +48,40 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if len(asked.run) > 1:
             return overlaid(asked)
-        run = load(find(asked.run[0] if asked.run else None))
-        units.measure_in(run.about.get("clock"))
-        measured = rows(run)
-        if asked.mail is not None:
-            print(LAYOUTS[asked.layout](run, measured, asked.mail), end="")
-            return exit_code(run)
-        output = directory(asked.output or run.path / "report")
-        write_tables(run, measured, output, asked.format)
-        charts = draw_charts(run, measured, output, asked.format)
-        write_page(run, measured, output, asked.format, charts)
-        say(run, measured, output, asked.print)
+        path = find(asked.run[0] if asked.run else None)
+        return drawn(asked, path) if asked.mail is None else posted(asked, path)
     except UserError as error:
         print(f"report.py: {error}", file=sys.stderr)
         return error.code
+    except KeyboardInterrupt:
+        print("report.py: interrupted", file=sys.stderr)
+        return Exit.INTERRUPTED
+
+
+def drawn(asked: argparse.Namespace, path: Path) -> int:
+    """The artefacts of one run, its charts drawn while its tables are written."""
+    with artists(path, asked.format) as drawing:
+        run, measured = read(path)
+        output = directory(asked.output or run.path / "report")
+        charts = draw_charts(run, measured, output, asked.format, drawing)
+        write_tables(run, measured, output, asked.format)
+        write_page(run, measured, output, asked.format, charts())
+    say(run, measured, output, asked.print)
     return exit_code(run)
+
+
+def posted(asked: argparse.Namespace, path: Path) -> int:
+    """A block for a posting."""
+    run, measured = read(path)
+    print(LAYOUTS[asked.layout](run, measured, asked.mail), end="")
+    return exit_code(run)
+
+
+def read(path: Path) -> tuple[Run, list[Row]]:
+    """A run and its rows, in the units of its clock."""
+    run = load(path)
+    units.measure_in(run.about.get("clock"))
+    return run, rows(run)
 
 
 def overlaid(asked: argparse.Namespace) -> int:
@@ -60,7 +94,7 @@ def overlaid(asked: argparse.Namespace) -> int:
         write(output / "overlay.txt", overlay.table(made))
     if "csv" in asked.format:
         write(output / "overlay.csv", overlay.sheet(made))
-    if {"svg", "png", "html"} & set(asked.format):
+    if CHARTS & set(asked.format):
         from bench.report import overlay_chart
 
         drawn = overlay_chart.chart(made).save(output / "overlay", asked.format)
@@ -72,9 +106,7 @@ def overlaid(asked: argparse.Namespace) -> int:
 
 def text_table(run_dir: Path) -> str:
     """The plain text table of a run."""
-    run = load(run_dir)
-    units.measure_in(run.about.get("clock"))
-    return text.table(run, rows(run))
+    return text.table(*read(run_dir))
 
 
 def find(name: str | None) -> Path:
@@ -93,29 +125,44 @@ def find(name: str | None) -> Path:
 
 
 def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Sequence[str]) -> None:
-    """table.txt, table.md, samples.csv and every table as CSV; attribution.txt if there is one."""
+    """table.txt, table.md, samples.csv, every table as CSV; attribution.txt, scaling.txt if there is one."""
     writers = {"text": ("table.txt", text), "md": ("table.md", markdown)}
     for name, (file, writer) in writers.items():
         if name in formats:
             write(output / file, writer.table(run, measured))
     if "text" in formats and (said := attribution.lines(run, measured)):
         write(output / "attribution.txt", "\n".join(said))
+    if "text" in formats and (said := scaling_tables.lines(scalings(run, measured))):
+        write(output / "scaling.txt", "\n".join(said))
     if "csv" in formats:
-        write(output / "samples.csv", samples.table(run, measured))
+        write_lines(output / "samples.csv", samples.lines(run, measured))
         for name, content in tables.tables(run, measured).items():
             write(output / name, content)
 
 
-def draw_charts(
-    run: Run, measured: Sequence[Row], output: Path, formats: Sequence[str]
-) -> Mapping[str, str]:
-    """The charts as files; returns them as SVG, by name, for the page."""
-    if not {"svg", "png", "html"} & set(formats):
-        return {}
+def artists(path: Path, formats: Sequence[str]) -> AbstractContextManager[Executor | None]:
+    """Who draws the charts of a run; nobody where none are asked for."""
+    if not CHARTS & set(formats):
+        return nullcontext()
     # Matplotlib takes longer to import than a text table takes to make.
-    from bench.report.draw import draw
+    from bench.report import draw
 
-    return draw(run, measured, output, formats)
+    return draw.artists(path)
+
+
+def draw_charts(
+    run: Run,
+    measured: Sequence[Row],
+    output: Path,
+    formats: Sequence[str],
+    drawing: Executor | None,
+) -> Callable[[], Mapping[str, str]]:
+    """Begin the charts as files; returns what waits for them, and gives them as SVG, by name."""
+    if drawing is None:
+        return dict
+    from bench.report import draw
+
+    return draw.begin(run, measured, output, formats, drawing).charts
 
 
 def write_page(
@@ -162,8 +209,14 @@ def directory(path: Path) -> Path:
 
 def write(file: Path, content: str) -> None:
     """Write one artefact."""
+    write_lines(file, [content])
+
+
+def write_lines(file: Path, lines: Iterable[str]) -> None:
+    """Write one artefact, piece by piece."""
     try:
-        file.write_text(content, encoding="utf-8")
+        with file.open("w", encoding="utf-8") as opened:
+            opened.writelines(lines)
     except OSError as error:
         raise UserError(f"{file}: cannot be written: {error.strerror}; give --output") from None
 
@@ -173,7 +226,8 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="report.py",
         description="Draw a run: tables, charts, a page and its samples.",
-        epilog="exit codes: 0 drawn; 2 no such run or not readable; 3 nothing was measured in it",
+        epilog="exit codes: 0 drawn; 2 no such run or not readable; 3 nothing was measured in it; "
+        "130 interrupted",
     )
     parser.add_argument(
         "run",

@@ -19,6 +19,7 @@ from bench import mountinfo
 COMMIT = "FUSE_BENCH_COMMIT"
 """Environment variable that tells a guest the suite's commit: git takes too long over 9p."""
 
+POLICIES = {os.SCHED_OTHER: "SCHED_OTHER", os.SCHED_BATCH: "SCHED_BATCH"}
 _CPU = Path("/sys/devices/system/cpu")
 _PACKAGES = ("pyfuse3", "trio", "pyperf")
 
@@ -52,6 +53,7 @@ def collect(backing: str | os.PathLike[str]) -> dict[str, object]:
         "cpu_model": cpu_model(),
         "cpu_count": os.cpu_count(),
         "cpus_usable": len(os.sched_getaffinity(0)),
+        "scheduling": POLICIES.get(os.sched_getscheduler(0), "other"),
         "smt": _read(_CPU / "smt" / "control"),
         "hypervisor": hypervisor(),
         "cpufreq_driver": _read(_CPU / "cpu0/cpufreq/scaling_driver"),

@@ -103,18 +103,6 @@ def load(path: Path) -> Run:
     return Run(path, about, trials, samples, (*problems, *unread), tuple(costs))
 
 
-def samples_and_gaps(run: Run) -> pd.DataFrame:
-    """The samples, and one line without a time for each trial that failed or was skipped."""
-    gaps = run.trials[(run.trials["outcome"] != Outcome.OK) | run.trials["superseded"]]
-    kept = [frame for frame in (run.samples.assign(outcome="ok", reason=""), gaps) if len(frame)]
-    if not kept:
-        return pd.DataFrame(columns=[*SAMPLE_COLUMNS, "outcome", "reason"])
-    both = pd.concat(kept, ignore_index=True)
-    both = both.reindex(columns=[*SAMPLE_COLUMNS, "outcome", "reason"])
-    both["window"] = both["window"].astype("Int64")
-    return both.assign(run=run.name).sort_values(["trial", "window"])
-
-
 def records(trials: pd.DataFrame) -> Iterator[dict[str, Any]]:
     """The rows of a frame as dictionaries; to_dict("records") boxes every value by itself."""
     names = [str(name) for name in trials.columns]
@@ -190,10 +178,10 @@ def _records(file: Path) -> tuple[list[dict[str, Any]], list[str]]:
 
 def _trial(record: Mapping[str, Any], number: int) -> dict[str, Any]:
     """One trial with every column filled, and the two names that tables and pairing go by."""
-    trial = {
-        key: default if record.get(key) is None else record[key]
-        for key, default in TRIAL_DEFAULTS.items()
+    given = {
+        key: value for key, value in record.items() if value is not None and key in TRIAL_DEFAULTS
     }
+    trial = {**TRIAL_DEFAULTS, **given}
     workload, variant = str(trial["workload"]), str(trial["variant"])
     row = f"{workload}/{variant}" if variant else workload
     parts = (workload, variant, trial["cache"], f"t{trial['threads']}", trial["target"])
@@ -233,11 +221,16 @@ def _samples(trials: pd.DataFrame, name: str) -> pd.DataFrame:
         )
     ]
     counts = np.array([trial.size for trial in values], dtype=np.intp)
-    shared = [column for column in SAMPLE_COLUMNS if column in trials.columns]
-    frame = trials[shared].iloc[np.repeat(np.arange(len(trials)), counts)].reset_index(drop=True)
+    shared = trials.assign(run=name)
+    shared = shared[[column for column in SAMPLE_COLUMNS if column in shared.columns]]
+    # As a category, a word that a million samples have in common is a byte or two in each of them,
+    # and to group by it no word is looked at.
+    words: dict[Any, str] = dict.fromkeys(shared.select_dtypes("str").columns, "category")
+    repeated = np.repeat(np.arange(len(trials)), counts)
+    frame = shared.astype(words).iloc[repeated].reset_index(drop=True)
     seconds = np.concatenate([*values, np.empty(0)])
     windows = np.concatenate([np.arange(count) for count in (*counts, 0)])
-    frame = frame.assign(run=name, window=windows, seconds=seconds, ns=seconds * 1e9)
+    frame = frame.assign(window=windows, seconds=seconds, ns=seconds * 1e9)
     return frame[list(SAMPLE_COLUMNS)]
 
 

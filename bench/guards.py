@@ -56,7 +56,8 @@ def series_flags(
     flags: dict[SeriesKey, list[Flag]] = {}
     seconds = samples["seconds"].to_numpy(dtype=np.float64)
     trials = samples["trial"].to_numpy()
-    for key, places in samples.groupby(["group", "target"], sort=False).indices.items():
+    grouped = samples.groupby(["group", "target"], sort=False, observed=True)
+    for key, places in grouped.indices.items():
         assert isinstance(key, tuple)
         series = (str(key[0]), str(key[1]))
         values = seconds[places]

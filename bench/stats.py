@@ -61,9 +61,9 @@ def trial_medians(samples: pd.DataFrame) -> dict[tuple[str, str], dict[int, floa
     Where a round was measured twice (a disturbed trial that was repeated), the later one counts.
     """
     medians: dict[tuple[str, str], dict[int, float]] = {}
-    good = samples.dropna(subset=["seconds"])
     keys = ["trial", "group", "target", "round"]
-    for key, seconds in good.groupby(keys, sort=True)["seconds"].median().items():
+    good = samples.loc[samples["seconds"].notna(), [*keys, "seconds"]]
+    for key, seconds in good.groupby(keys, observed=True)["seconds"].median().items():
         assert isinstance(key, tuple)
         _, group, target, number = key
         medians.setdefault((str(group), str(target)), {})[int(number)] = float(seconds)

@@ -26,7 +26,9 @@ PERCENTAGES = ("0", "1", "10", "50", "100")
 FEWEST_ENTRIES = 100
 """Of a window: one per cent of fewer would be none."""
 WARM_PASSES = 5
-"""A warm window lists this many entries for each name of a storm: a millisecond at least."""
+"""A warm window lists this many entries for each name of a storm,"""
+WARM_ENTRIES = 5_000
+"""and this many at least: a timer's tick is no more than a thousandth of it."""
 STEPS = 4
 """Names in the path of a flat directory."""
 
@@ -45,15 +47,21 @@ def plan(context: Context) -> Plan:
     count = flat.spec(context.entries).leaf_count
     wanted = -(-max(context.names, FEWEST_ENTRIES) // context.entries)
     if context.cache is Cache.WARM:
-        passes = WARM_PASSES * context.names // (wanted * context.entries)
+        listed = max(WARM_PASSES * context.names, WARM_ENTRIES)
+        passes = listed // (wanted * context.entries)
         return Plan(min(wanted, count), 1, max(passes, 1))
     windows = min(context.windows, count)
     return Plan(min(wanted, count // windows), windows, 1)
 
 
 def prepare(context: Context) -> Body:
-    """One driver over all windows' directories, the chosen names laid out with them."""
+    """One driver over all windows' directories, the chosen names laid out with them.
+
+    The directories on the way are visited here. All windows share them: the first, the one that is
+    counted, would else meet them for all that are timed.
+    """
     chosen = plan(context)
+    (context.root / flat.folder(context.entries) / "tree").stat()
     driver = Driver(
         "scan-stat-some",
         context.root,

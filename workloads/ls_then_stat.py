@@ -10,7 +10,7 @@ from functools import partial
 
 from bench.model import Body, Cache, Context, Opcode, Shape, Timeouts, Window, Workload
 from workloads import _layout
-from workloads._bodies import Pairs, as_window
+from workloads._bodies import Pairs, Ready, as_window
 from workloads._native.opdriver import Driver
 
 
@@ -21,20 +21,18 @@ def prepare(context: Context) -> Body:
     return Pairs(steps, len(groups[0]) * _layout.spec(context).files_per_dir)
 
 
-def listing(context: Context, leaves: list[int]) -> Window:
+def listing(context: Context, leaves: list[int]) -> Ready:
     """Open, getdents64 to the end, close, for every directory; an operation is one entry."""
     paths = _layout.directory_paths(context, leaves)
-    expected = _layout.spec(context).files_per_dir
-    with Driver("scan", context.root, paths, expected=expected) as driver:
-        result = driver.run(len(paths))
-        return Window(result.entries, result.ns)
+    driver = Driver("scan", context.root, paths, expected=_layout.spec(context).files_per_dir)
+    return Ready(driver, lambda result: Window(result.entries, result.ns))
 
 
-def stats(context: Context, leaves: list[int]) -> Window:
+def stats(context: Context, leaves: list[int]) -> Ready:
     """statx of every file of the directories, by directory descriptor and name."""
     paths = [path for leaf in leaves for path in _layout.files_of(context, leaf)]
-    with Driver("statx-at", context.root, paths, sync=context.sync.value) as driver:
-        return as_window(driver.run(len(paths)))
+    driver = Driver("statx-at", context.root, paths, sync=context.sync.value)
+    return Ready(driver, as_window)
 
 
 WORKLOAD = Workload(

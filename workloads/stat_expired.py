@@ -12,7 +12,10 @@ from workloads._native.opdriver import Driver
 
 TIMEOUT_S = 0.1
 NAMES = 200
-"""So few that a slow server answers all of them well within the timeout."""
+"""So few that a slow server answers all of them well within the timeout, so many that a timer's tick
+is hardly a thousandth of a window."""
+DIRECTORIES = 4
+"""They lie in, or more where directories are small."""
 
 
 class Expired(Driven):
@@ -39,12 +42,11 @@ class Expired(Driven):
 
 def prepare(context: Context) -> Body:
     """Names of few directories, so that re-reading a parent is rare beside the op itself."""
+    count = max(DIRECTORIES, NAMES // _layout.spec(context).files_per_dir)
     paths = [
-        path for leaf in _layout.leaves(context, 4) for path in _layout.files_of(context, leaf)
+        path for leaf in _layout.leaves(context, count) for path in _layout.files_of(context, leaf)
     ]
-    driver = Driver(
-        "statx-at", context.root, paths[: min(NAMES, context.names)], sync=context.sync.value
-    )
+    driver = Driver("statx-at", context.root, paths[:NAMES], sync=context.sync.value)
     return Expired(driver, 1.5 * max(context.attr_timeout, context.entry_timeout))
 
 

@@ -71,14 +71,14 @@ def _line(
     axes: Axes, course: Course, number: int, places: Mapping[tuple[str, str, str], int]
 ) -> Line2D:
     """A target's line, with the interval of each point."""
-    colour, marker = style(number)
+    look = style(number)
     at = [places[_name(point)] for point in course.points]
     values = [point.estimate.value for point in course.points]
     for place, point in zip(at, course.points, strict=True):
         if point.estimate.has_interval:
             ends = [point.estimate.low, point.estimate.high]
-            axes.plot([place, place], ends, "-", color=colour, linewidth=2)
-    (line,) = axes.plot(at, values, marker, ls="-", lw=0.8, ms=5, color=colour, label=course.target)
+            axes.plot([place, place], ends, "-", color=look.colour, linewidth=2)
+    (line,) = axes.plot(at, values, **look.point, lw=0.8, ms=5, label=course.target)
     return line
 
 

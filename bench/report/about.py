@@ -95,10 +95,10 @@ def guests(run: Run) -> list[str]:
 
 def clock(run: Run) -> str:
     """What the values of a run that are not times count."""
-    del run
+    policy = _environment(run).get("scheduling") or "SCHED_OTHER"
     return (
-        "instructions: qemu -icount shift=1, one CPU; a guest's clock is what it executed. Path "
-        "length, not time; never to be compared with wall-clock rows"
+        f"instructions: qemu -icount shift=1, one CPU, {policy}; a guest's clock is what it executed. "
+        "Path length, not time; never to be compared with wall-clock rows"
     )
 
 

@@ -60,18 +60,22 @@ class Parts:
         return sum(self.shares.values())
 
 
-def parts_of(run: Run, row: Row) -> list[Parts]:
-    """The row's targets in table order, those that have an attribution or a reason for none."""
+def parts_of(run: Run, rows: Sequence[Row]) -> list[list[Parts]]:
+    """For each row its targets in table order, those with an attribution or a reason for none."""
     unit_ns = Clock(run.about.get("clock") or Clock.WALL).unit_ns
-    told = run.trials[run.trials["attribution"].notna()]
-    good = told[(told["group"] == row.key) & (told["outcome"] == Outcome.OK)]
-    trials = [trial for trial in records(good) if trial["attribution"]]
-    found = []
-    for line in row.lines:
-        own = [trial for trial in trials if trial["target"] == line.target.name]
-        if own:
-            found.append(_parts(line.target.name, own, unit_ns))
-    return found
+    told = run.trials[run.trials["attribution"].notna() & (run.trials["outcome"] == Outcome.OK)]
+    series: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
+    for trial in records(told):
+        if trial["attribution"]:
+            series.setdefault((trial["group"], trial["target"]), []).append(trial)
+    return [
+        [
+            _parts(line.target.name, series[row.key, line.target.name], unit_ns)
+            for line in row.lines
+            if (row.key, line.target.name) in series
+        ]
+        for row in rows
+    ]
 
 
 def _parts(target: str, records: Sequence[Mapping[Any, Any]], unit_ns: float) -> Parts:
@@ -127,7 +131,8 @@ def _requests(
 
 def lines(run: Run, rows: Sequence[Row]) -> list[str]:
     """The table, plain ASCII of at most 72 columns; empty if no trial was attributed."""
-    body = [line for row in rows for line in _row(row, parts_of(run, row))]
+    parts = zip(rows, parts_of(run, rows), strict=True)
+    body = [line for row, own in parts for line in _row(row, own)]
     if not body:
         return []
     head = [

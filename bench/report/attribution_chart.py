@@ -18,7 +18,7 @@ from bench.report.rows import Row
 LOOKS = {
     CLIENT: ("#56b4e9", ""),
     QUEUE: ("#e69f00", "////"),
-    SERVER: ("#0072b2", "...."),
+    SERVER: ("#0072b2", "\\\\\\\\"),
     BOTH: ("#999999", "xxxx"),
 }
 """Colour, and a hatch for who sees none."""

@@ -17,16 +17,19 @@ from bench.report import units
 from bench.report.breakeven import Setting, Study, preferred
 from bench.report.crossing import crossing
 from bench.report.figures import GRID, INK, MUTED, Sheet, legend_grid
-from bench.report.panels import AXIS_IN, style, tick
+from bench.report.panels import AXIS_IN, curve, style, tick
 from bench.report.ways import Way
 from bench.stats import Estimate
 
 WIDTH_IN = 7.0
 CURVES_IN = 3.2
-CELL_IN, HEAD_IN = 0.34, 0.62
+CELL_IN, HEAD_IN = 0.3, 0.72
+ACROSS = 2
 CLIP = 4.0
 """Ratio beyond which a cell of the map is as dark as it gets."""
 LESS, MORE, UNSURE = "#0072b2", "#d55e00", "#ececec"
+ON_DARK, ON_LIGHT = "#fefefe", "#101214"
+"""Numbers in cells: not the page's ink and paper, as cells keep their colours in the dark."""
 SCALE = LinearSegmentedColormap.from_list("less-more", [LESS, "#ffffff", MORE])
 
 
@@ -54,26 +57,10 @@ def curves(study: Study, footer: Sequence[str]) -> Sheet:
 
 
 def _curve(axes: Axes, study: Study, name: str, number: int) -> Line2D:
-    colour, marker = style(number)
-    costs = {share: study.cost(name, share) for share in study.curves[name]}
-    known = {share: cost for share, cost in sorted(costs.items()) if cost.known}
-    for share, cost in known.items():
-        if cost.has_interval:
-            axes.plot([100 * share] * 2, [cost.low, cost.high], "-", color=colour, linewidth=1.8)
-    line = Line2D(
-        [100 * share for share in known],
-        [cost.value for cost in known.values()],
-        color=colour,
-        marker=marker,
-        markersize=5,
-        linewidth=1.3,
-        linestyle="-" if study.ways[name].kind == "fuse" else (0, (2, 2)),
-        label=name,
-        zorder=3 - number / 100,  # plain servers above what runs along with them
-    )
-    axes.add_line(line)
-    axes.autoscale_view()
-    return line
+    costs = [(100 * share, study.cost(name, share)) for share in sorted(study.curves[name])]
+    fuse = study.ways[name].kind == "fuse"
+    # Plain servers above what runs along with them.
+    return curve(axes, costs, style(number), name, fuse=fuse, depth=number)
 
 
 def _mark_break_even(axes: Axes, study: Study) -> None:
@@ -127,14 +114,21 @@ def who_wins(studies: Sequence[Study], footer: Sequence[str]) -> Sheet | None:
         Patch(color=UNSURE, label="~ interval holds 1"),
     ]
     _, legend = legend_grid([str(handle.get_label()) for handle in handles], WIDTH_IN)
-    heights = [HEAD_IN + CELL_IN * len(panel.studies) for panel in panels]
+    lines = [panels[start : start + ACROSS] for start in range(0, len(panels), ACROSS)]
+    heights = [HEAD_IN + CELL_IN * max(len(panel.studies) for panel in line) for line in lines]
     body = legend + sum(heights)
     title = f"list-stat: who wins where, by {units.quantity().noun} per listed entry"
     sheet = Sheet(title, footer, WIDTH_IN, body)
-    top = legend
-    for panel, height in zip(panels, heights, strict=True):
-        axes = sheet.panel(left=1.35, top=top + 0.24, right=0.25, bottom=body - top - height + 0.38)
-        _map(axes, panel)
+    top, width = legend, WIDTH_IN / ACROSS
+    for line, height in zip(lines, heights, strict=True):
+        for column, panel in enumerate(line):
+            axes = sheet.panel(
+                left=width * column + 0.95,
+                top=top + 0.36,
+                right=WIDTH_IN - width * (column + 1) + 0.12,
+                bottom=body - top - 0.36 - CELL_IN * len(panel.studies),
+            )
+            _map(axes, panel)
         top += height
     sheet.legend(handles)
     return sheet
@@ -152,7 +146,7 @@ def _panels(studies: Sequence[Study]) -> list[_Panel]:
                 if pair := rivals(study, lookup=lookup, adaptive=adaptive):
                     found.setdefault(pair, []).append(study)
             for pair, own in found.items():
-                head = f"{cache}, {timeouts}: {pair[0].name} / {pair[1].name}"
+                head = f"{cache}, {timeouts}:\n{pair[0].name} / {pair[1].name}"
                 panels.append(_Panel(head, pair, tuple(own)))
     return panels
 
@@ -163,7 +157,7 @@ def _block(setting: Setting) -> tuple[str, str, str]:
 
 def _map(axes: Axes, panel: _Panel) -> None:
     shares = sorted({share for study in panel.studies for share in study.fractions})
-    axes.set_title(panel.head, fontsize=8, loc="left", pad=4, color=INK)
+    axes.set_title(panel.head, fontsize=7.2, loc="left", pad=3, color=INK)
     axes.grid(visible=False)
     for place, study in enumerate(panel.studies):
         for column, share in enumerate(shares):
@@ -189,6 +183,6 @@ def _cell(axes: Axes, column: int, place: int, ratio: Estimate) -> None:
     )
     dark = ratio.known and not unsure and abs(math.log(ratio.value)) > math.log(CLIP) * 0.6
     axes.text(
-        column, place, f"~ {said}" if unsure else said, ha="center", va="center", fontsize=8,
-        color="white" if dark else INK,
+        column, place, f"~ {said}" if unsure else said, ha="center", va="center", fontsize=7.2,
+        color=ON_DARK if dark else ON_LIGHT,
     )  # fmt: skip

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.frame import Run
 from bench.report import cells, costs, units, words
 from bench.report.breakeven import Study
 from bench.report.cells import Cell
-from bench.report.projection import Prediction, Projections
-from bench.report.rows import Row, Target, baselines, targets
-from bench.report.sections import HEADINGS, prediction_name
+from bench.report.predictions import Prediction, Projections
+from bench.report.projection_text import costs_of, groups, heading, prediction_name
+from bench.report.rows import Line, Row, Target, baselines, targets
 
-PREDICTED = ("row", "cache", "timeouts", "before", "predicted", "range", "measured", "on", "error")
+PREDICTED = (
+    "row", "cache", "timeouts", "before", "predicted", "range", "measured", "on", "error", "costs from",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -26,35 +28,37 @@ class Grid:
     lines: Sequence[Sequence[Cell]]
 
 
-def overview(run: Run, rows: Sequence[Row]) -> Grid:
-    """A line for each row: every target's time, then the ratios of those that are no baseline."""
-    against, known = baselines(run), targets(run)
-    compared = [one for one in known if not one.native and one.base not in against]
-    heads = [
-        "row",
-        *(f"{target.name}, {units.quantity().noun} per op" for target in known),
-        *(f"{one.name} / {words.against(name)}" for one in compared for name in against),
-    ]
-    return Grid("All rows", heads, [_row(row, known, compared, against) for row in rows])
+def overview(run: Run, rows: Sequence[Row]) -> Iterator[Grid]:
+    """A line for each row, a column for each target: times, then ratios to each baseline."""
+    known = targets(run)
+    noun = units.quantity().noun
+
+    def grid(label: str, shown: Sequence[Target], cell: Callable[[Line], Cell]) -> Grid:
+        heads = ["row", *(target.name for target in shown)]
+        return Grid(label, heads, [_row(row, shown, cell) for row in rows])
+
+    yield grid(f"{noun} per operation", known, _own)
+    for name in baselines(run):
+        shown = [one for one in known if not one.native and one.base != name]
+        yield grid(f"{noun} / {noun} of {words.against(name)}", shown, _ratio(name))
 
 
-def _row(
-    row: Row, known: Sequence[Target], compared: Sequence[Target], against: Sequence[str]
-) -> list[Cell]:
+def _row(row: Row, shown: Sequence[Target], cell: Callable[[Line], Cell]) -> list[Cell]:
     lines = {line.target: line for line in row.lines}
-    made = [Cell(f"{row.name} {row.state}", link=row.key)]
-    for target in known:
-        time = lines[target].time if target in lines else None
-        made.append(Cell(words.time_text(time), time.value) if time else Cell("", math.nan))
-    for target in compared:
-        line = lines.get(target)
-        made += [
-            Cell(words.ratio_text(line.ratios[name], name), cells.ratio_value(line, name))
-            if line
-            else Cell("", math.nan)
-            for name in against
-        ]
-    return made
+    return [
+        Cell(f"{row.name} {row.state}", link=row.key),
+        *(cell(lines[one]) if one in lines else Cell("", math.nan) for one in shown),
+    ]
+
+
+def _own(line: Line) -> Cell:
+    return Cell(words.time_text(line.time), line.time.value)
+
+
+def _ratio(name: str) -> Callable[[Line], Cell]:
+    return lambda line: Cell(
+        words.ratio_text(line.ratios[name], name), cells.ratio_value(line, name)
+    )
 
 
 def breakeven(study: Study) -> Grid:
@@ -77,11 +81,9 @@ def _time(study: Study, name: str, share: float) -> Cell:
 
 
 def predictions(found: Projections) -> Iterator[Grid]:
-    """A table for each passthrough that something was predicted of."""
-    for what, heading in HEADINGS.items():
-        if made := found.of(what):
-            label = heading.format(base=made[0].base)
-            yield Grid(label, PREDICTED, [_prediction(found, one) for one in made])
+    """A table for each passthrough that something was predicted of, and each server it was from."""
+    for made in groups(found):
+        yield Grid(heading(made), PREDICTED, [_prediction(found, one) for one in made])
 
 
 def _prediction(found: Projections, one: Prediction) -> list[Cell]:
@@ -98,8 +100,18 @@ def _prediction(found: Projections, one: Prediction) -> list[Cell]:
         Cell(band, low),
         Cell(units.duration(measured), measured),
         Cell(one.target or "-"),
-        Cell(error, one.error),
+        Cell(f"{error} ({one.mark})" if one.mark else error, one.error),
+        Cell("; ".join(one.costs)),
     ]
+
+
+def request_costs(found: Projections) -> Iterator[Grid]:
+    """A table for each server: what its requests were taken to cost, and from which rows."""
+    noun = units.quantity().noun
+    heads = ("opcode", f"{noun} per request", f"{noun} in the kernel instead", "by row")
+    for base in dict.fromkeys(base for base, _, _ in found.costs):
+        lines = [[Cell(text) for text in cost] for cost in costs_of(found, base)]
+        yield Grid(f"Cost of a request to {base}", heads, lines)
 
 
 def sheet(run: Run) -> Grid:

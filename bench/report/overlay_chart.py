@@ -12,6 +12,7 @@ from bench.report import units, words
 from bench.report.cells import Cell, ratio_value
 from bench.report.figures import GRID, Sheet, legend_grid
 from bench.report.grids import Grid
+from bench.report.inline import share
 from bench.report.overlay import Overlay, Shared
 from bench.report.overview import ratio_axis
 from bench.report.page import render
@@ -54,8 +55,7 @@ def _label(slot: Shared | str) -> str:
 
 
 def _key(number: int, name: str) -> Line2D:
-    colour, marker = style(number)
-    return Line2D([], [], color=colour, marker=marker, label=name)
+    return Line2D([], [], **style(number).point, label=name)
 
 
 def _ratios(one: Shared, baseline: str) -> list[Estimate]:
@@ -68,19 +68,21 @@ def _target(axes: Axes, place: int, one: Shared, baseline: str) -> None:
         ratio = line.ratios.get(baseline) if line else None
         if ratio is None or not ratio.known:
             continue
-        colour, marker = style(number)
+        look = style(number)
         y = place + (number - (len(one.lines) - 1) / 2) * 0.8 / max(len(one.lines), 2)
         if ratio.has_interval:
-            axes.plot([ratio.low, ratio.high], [y, y], "-", color=colour, linewidth=2.2)
-        axes.plot([ratio.value], [y], marker, color=colour, markersize=5)
+            axes.plot([ratio.low, ratio.high], [y, y], "-", color=look.colour, linewidth=2.2)
+        axes.plot([ratio.value], [y], **look.point, linestyle="none", markersize=5)
 
 
 def page(made: Overlay, drawn: str) -> str:
     """overlay.html: the chart and the table, self-contained."""
+    shared = share({"overlay": drawn})
     return render(
         "overlay.html.j2",
+        shared,
         made=made,
-        chart=Markup(drawn),
+        chart=Markup(shared.charts["overlay"]),
         quantity=units.quantity(),
         grid=Grid(
             "Rows in common",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
@@ -14,36 +16,58 @@ from bench.report.rows import Line, Row
 from bench.stats import Estimate
 
 WIDTH_IN = 7.4
-MARKER_IN = 0.125
-"""Height of one marker; a row is as high as its markers."""
+MARKER_IN = 0.1
+"""Height of one marker; a row is as high as its markers and one more."""
+MOST_IN = 13.0
+"""Of rows on one sheet: what is higher cannot be read on a page of paper."""
 
 
-def overview(rows: Sequence[Row], baseline: str, footer: Sequence[str]) -> Sheet:
-    """All rows from top to bottom, a marker with its interval for each target but the baseline."""
-    every = {line.number: line for row in rows for line in _shown(row, baseline)}
-    shown = [line for _, line in sorted(every.items())]
+def overviews(rows: Sequence[Row], baseline: str, footer: Sequence[str]) -> list[Sheet]:
+    """All rows from top to bottom, on as many sheets as it takes to be printed; at least one."""
+    total = MARKER_IN * sum(_height(row, baseline) for row in rows)
+    count = max(math.ceil(total / MOST_IN), 1)
+    parts: list[list[Row]] = [[] for _ in range(count)]
+    used = 0.0
+    for row in rows:
+        parts[min(int(used / total * count), count - 1)].append(row)
+        used += MARKER_IN * _height(row, baseline)
+    title = f"{units.quantity().noun} per operation, as a ratio to {words.against(baseline)}"
+    return [
+        _sheet(
+            f"{title}, {number} of {count}" if count > 1 else title, part, rows, baseline, footer
+        )
+        for number, part in enumerate(parts, 1)
+    ]
+
+
+def _sheet(
+    title: str, rows: Sequence[Row], every: Sequence[Row], baseline: str, footer: Sequence[str]
+) -> Sheet:
+    """A marker with its interval for each target but the baseline; axis and legend are of every row."""
+    known = {line.number: line for row in every for line in _shown(row, baseline)}
+    shown = [line for _, line in sorted(known.items())]
     _, legend = legend_grid([line.target.name for line in shown], WIDTH_IN)
-    each = MARKER_IN * max([len(_shown(row, baseline)) for row in rows] + [2])
-    body = each * max(len(rows), 1) + legend + AXIS_IN
-    sheet = Sheet(
-        f"{units.quantity().noun} per operation, as a ratio to {words.against(baseline)}",
-        footer,
-        WIDTH_IN,
-        body,
-    )
+    ends = list(itertools.accumulate((_height(row, baseline) for row in rows), initial=0))
+    body = MARKER_IN * max(ends[-1], 2) + legend + AXIS_IN
+    sheet = Sheet(title, footer, WIDTH_IN, body)
     labels = [_label(row) for row in rows]
-    longest = max((len(label) for label in labels), default=0)
+    longest = max((len(part) for label in labels for part in label.split("\n")), default=0)
     axes = sheet.panel(left=0.25 + 0.071 * longest, top=legend, right=1.0, bottom=AXIS_IN)
-    axes.set_ylim(max(len(rows), 1) - 0.5, -0.5)
-    axes.set_yticks(range(len(rows)), labels)
-    ratio_axis(axes, _ratios(rows, baseline), baseline)
-    for place, row in enumerate(rows):
+    axes.set_ylim(max(ends[-1], 2), 0)
+    axes.set_yticks([(top + end) / 2 for top, end in itertools.pairwise(ends)], labels)
+    ratio_axis(axes, _ratios(every, baseline), baseline)
+    for place, (row, top) in enumerate(zip(rows, ends, strict=False)):
         if place % 2:
-            axes.axhspan(place - 0.5, place + 0.5, color=GRID, alpha=0.35, linewidth=0)
-        _row(axes, place, row, baseline)
-    beside(axes, -0.5 - 0.1 / each, f"/ {baseline}", size=7.0)
+            axes.axhspan(top, ends[place + 1], color=GRID, alpha=0.35, linewidth=0)
+        _row(axes, top, row, baseline)
+    beside(axes, -1.0, f"/ {baseline}", size=7.0)
     sheet.legend([_key(line) for line in shown])
     return sheet
+
+
+def _height(row: Row, baseline: str) -> int:
+    """Of a row, in markers."""
+    return len(_shown(row, baseline)) + 1
 
 
 def _shown(row: Row, baseline: str) -> list[Line]:
@@ -52,12 +76,12 @@ def _shown(row: Row, baseline: str) -> list[Line]:
 
 
 def _key(line: Line) -> Line2D:
-    colour, marker = style(line.number)
-    return Line2D([], [], color=colour, marker=marker, label=line.target.name)
+    return Line2D([], [], **style(line.number).point, label=line.target.name)
 
 
 def _label(row: Row) -> str:
-    return f"{row.name} ({row.state})"
+    """In two lines: side by side, name and state would take half of a phone's width."""
+    return f"{row.name}\n({row.state})"
 
 
 def _ratios(rows: Sequence[Row], baseline: str) -> list[Estimate]:
@@ -81,17 +105,17 @@ def ratio_axis(axes: Axes, known: Sequence[Estimate], baseline: str) -> None:
     )
 
 
-def _row(axes: Axes, place: int, row: Row, baseline: str) -> None:
-    lines = _shown(row, baseline)
-    for offset, line in enumerate(lines):
+def _row(axes: Axes, top: float, row: Row, baseline: str) -> None:
+    for y, line in enumerate(_shown(row, baseline), 1):
         ratio = line.ratios[baseline]
-        y = place + (offset - (len(lines) - 1) / 2) * 0.8 / max(len(lines), 2)
-        colour, marker = style(line.number)
+        look = style(line.number)
         if ratio.has_interval:
             ends = [ratio.low, ratio.high]
-            axes.plot(ends, [y, y], "-", color=colour, linewidth=2.2, solid_capstyle="butt")
+            axes.plot(
+                ends, [top + y] * 2, "-", color=look.colour, linewidth=2.2, solid_capstyle="butt"
+            )
         if ratio.known:
-            axes.plot([ratio.value], [y], marker, color=colour, markersize=5)
+            axes.plot([ratio.value], [top + y], **look.point, linestyle="none", markersize=5)
         said = units.ratio(ratio.value) if ratio.known else absent(line)
         if not line.target.native:
-            beside(axes, y, said, size=7.0)
+            beside(axes, top + y, said, size=7.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,16 +13,23 @@ from markupsafe import Markup
 
 from bench.frame import Run
 from bench.model import Exit, UserError
-from bench.report import about, cells, costs, grids, units, words
+from bench.report import about, cells, costs, grids, scaling_tables, units, words
 from bench.report.answer import answer
 from bench.report.breakeven import studies
-from bench.report.draw import BREAKEVEN, OVERVIEW, PROJECTION
+from bench.report.draw import BREAKEVEN, OVERVIEW, PROJECTION, SCALING
 from bench.report.grids import Grid
+from bench.report.inline import Shared, share
 from bench.report.projection import projections
+from bench.report.projection_text import method, missing
 from bench.report.rows import Row, baselines, targets
-from bench.report.sections import meetings, method
+from bench.report.scaling import scalings
+from bench.report.sections import meetings
 from bench.report.summary import sentences
+from bench.report.wanted import Want, wanting
 
+MICRO = "\N{MICRO SIGN}"
+UNIT = re.compile(r"(?<=\d) (k|M|G|[num]?s)\b")
+"""Between a number and its unit no line shall end."""
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -33,6 +41,8 @@ class Part:
     words: Sequence[str] = ()
     tables: Sequence[tuple[Grid, Sequence[str]]] = ()
     charts: Sequence[Markup] = ()
+    wants: Sequence[Want] = ()
+    """What it has nothing to draw of, with the runs that would give it."""
 
 
 @dataclass(frozen=True)
@@ -69,20 +79,22 @@ class Charts:
 
 def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
     """The whole page."""
-    left = Charts(dict(charts))
+    shared = share(charts)
+    left = Charts(dict(shared.charts))
     answered = answer(run, rows)
     return render(
         "page.html.j2",
+        shared,
         run=run,
         kernel=about.kernel(run),
         quantity=units.quantity(),
         answers=answered,
         headline=left.first(f"{BREAKEVEN}-map", BREAKEVEN, OVERVIEW) if answered else "",
         sentences=sentences(run, rows),
-        overview=left.first(OVERVIEW),
+        overviews=left.take(OVERVIEW),
         facts=about.facts(run, rows),
-        everything=grids.overview(run, rows),
-        parts=[part for part in (_breakeven(run, left), _projection(run, rows, left)) if part],
+        everything=list(grids.overview(run, rows)),
+        parts=_parts(run, rows, left),
         costs=_costs(run),
         sections=[_section(row, baselines(run), left) for row in rows],
         environment=_flat(run.about.get("environment") or {}),
@@ -91,8 +103,8 @@ def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
     )
 
 
-def render(name: str, **values: Any) -> str:
-    """A page by its template, with the style and the script that all of them have inside."""
+def render(name: str, shared: Shared, **values: Any) -> str:
+    """A page by its template, with what its charts share, and the style and script of all pages."""
     # Autoescaping, since reasons and command lines come from outside; the SVGs are our own.
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
@@ -110,7 +122,18 @@ def render(name: str, **values: Any) -> str:
         )
     except OSError as error:
         raise UserError(f"{TEMPLATES}: {error}; install the package again", Exit.BUG) from None
-    return template.render(style=style, script=script, **values)
+    return template.render(
+        style=style + Markup(shared.style),
+        definitions=Markup(shared.definitions),
+        script=script,
+        **values,
+    )
+
+
+def _parts(run: Run, rows: Sequence[Row], charts: Charts) -> list[Part]:
+    """The chapters that this run has something for; scaling says what run would give it."""
+    made = (_breakeven(run, charts), _projection(run, rows, charts), _scaling(run, rows, charts))
+    return [part for part in made if part]
 
 
 def _breakeven(run: Run, charts: Charts) -> Part | None:
@@ -127,12 +150,20 @@ def _breakeven(run: Run, charts: Charts) -> Part | None:
 
 def _projection(run: Run, rows: Sequence[Row], charts: Charts) -> Part | None:
     found = projections(run, rows)
-    tables = [(grid, ()) for one in found for grid in grids.predictions(one)]
-    missing = [f"not predicted for want of a row: {text}" for one in found for text in one.missing]
-    if not tables and not missing:
+    tables = [
+        (grid, ()) for one in found for grid in (*grids.predictions(one), *grids.request_costs(one))
+    ]
+    if not found:
         return None
-    told = [method(one) for one in found if one.predictions]
-    return Part("Projection", [*told, *missing], tables, charts.take(PROJECTION))
+    told = [text for one in found if one.predictions for text in method(one)]
+    lacking = [text for one in found for text in missing(one)]
+    return Part("Projection", [*told, *lacking], tables, charts.take(PROJECTION))
+
+
+def _scaling(run: Run, rows: Sequence[Row], charts: Charts) -> Part:
+    made = scalings(run, rows)
+    tables = [(scaling_tables.grid(scaling), ()) for scaling in made]
+    return Part("Scaling", (), tables, charts.take(SCALING), wanting(run, made))
 
 
 def _costs(run: Run) -> Part | None:
@@ -175,4 +206,5 @@ def _seconds(value: object) -> str:
 
 def _typeset(text: str) -> str:
     """A cell as a page can show it, which need not be ASCII."""
-    return text.replace("+-", "\N{PLUS-MINUS SIGN}").replace(" us ", " \N{MICRO SIGN}s ")
+    text = text.replace("+-", "\N{PLUS-MINUS SIGN}")
+    return UNIT.sub(lambda unit: f"\N{NO-BREAK SPACE}{unit[1].replace('u', MICRO)}", text)

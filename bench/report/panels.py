@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Literal, NamedTuple
 
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+from matplotlib.transforms import ScaledTranslation, Transform
 
 from bench.report import units
 from bench.report.figures import COLOURS, INK, MARKERS, Sheet
@@ -15,8 +18,12 @@ from bench.stats import Estimate
 
 AXIS_IN = 0.44
 """Below a panel: tick labels and axis label."""
+PAD_PT, LABEL_PT = 3.5, 15.5
+"""From a panel to its names, and down to its axis label."""
 SPREAD_FOR_LOG = 20.0
 """Largest over smallest value from which a linear axis would hide the small ones."""
+NO_FUSE: tuple[float, Sequence[float]] = (0, (2, 2))
+"""Dotted: the curve of a target that makes no requests."""
 PLUS_MINUS = "\N{PLUS-MINUS SIGN}"
 
 Label = Callable[[float], str]
@@ -33,15 +40,45 @@ def lines_panel(sheet: Sheet, lines: Sequence[Line], top: float, height: float) 
         bottom=sheet.body_in - top - height + AXIS_IN,
     )
     axes.set_ylim(max(len(lines), 1) - 0.5, -0.5)
-    axes.set_yticks(range(len(lines)), names)
+    # Names as texts, and the label where it is known to belong: a tick is five artists, and to find
+    # out where ticks end matplotlib lays every one of their texts out again.
+    axes.yaxis.set_visible(False)
+    left = beyond(axes, axes.get_yaxis_transform(), -PAD_PT)
+    for place, name in enumerate(names):
+        axes.text(0, place, name, size=8, ha="right", va="center_baseline", transform=left)
+    axes.xaxis.set_label_coords(0.5, 0.0, beyond(axes, axes.transAxes, 0, LABEL_PT))
     return axes
 
 
-def style(number: int) -> tuple[str, str]:
-    """Colour and marker of the n-th target, the same in every chart of a run."""
-    # A second time round a colour meets another marker: no two of 49 targets look alike.
-    again = number // len(COLOURS)
-    return COLOURS[number % len(COLOURS)], MARKERS[(number + again) % len(MARKERS)]
+def beyond(axes: Axes, place: Transform, right_pt: float, down_pt: float = 0.0) -> Transform:
+    """So many points from a place, whatever the size of the axes."""
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    return place + ScaledTranslation(right_pt / 72, -down_pt / 72, figure.dpi_scale_trans)
+
+
+class Look(NamedTuple):
+    """How a target looks in every chart of a run."""
+
+    colour: str
+    marker: str
+    hollow: bool
+    dashes: Literal["-", "-."]
+    """Of its curves: a line that comes back with a colour is broken."""
+
+    @property
+    def point(self) -> dict[str, Any]:
+        """Its marker, as words for Axes.plot."""
+        face = "white" if self.hollow else self.colour
+        return {"color": self.colour, "marker": self.marker, "markerfacecolor": face}
+
+
+def style(number: int) -> Look:
+    """The n-th target's look: in colour no two of 140 are alike, in grey no two of 20."""
+    again = number // len(MARKERS)
+    colour = COLOURS[number % len(COLOURS)]
+    dashes: Literal["-", "-."] = "-." if number // len(COLOURS) % 2 else "-"
+    return Look(colour, MARKERS[number % len(MARKERS)], again % 2 == 1, dashes)
 
 
 def scale(axes: Axes, values: Sequence[float], label: Label = "{:g}".format) -> str:
@@ -54,6 +91,7 @@ def scale(axes: Axes, values: Sequence[float], label: Label = "{:g}".format) -> 
     if high / low <= SPREAD_FOR_LOG:
         axes.set_xlim(0, high * 1.06)
         axes.locator_params(axis="x", nbins=5)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: label(value)))
         return ""
     axes.set_xscale("log")
     log_ticks(axes, low / 1.3, high * 1.3, label)
@@ -76,28 +114,48 @@ def dot(axes: Axes, place: float, estimate: Estimate, number: int) -> None:
     """Median and interval on a line, the trials as small dots beneath."""
     if not estimate.known:
         return
-    colour, marker = style(number)
+    look = style(number)
+    colour = look.colour
     below = [place + 0.24] * len(estimate.points)
     axes.plot(estimate.points, below, ".", color=colour, alpha=0.45, markersize=4.5)
     if estimate.has_interval:
         ends = [estimate.low, estimate.high]
         axes.plot(ends, [place, place], "-", color=colour, linewidth=2.6, solid_capstyle="butt")
-    axes.plot([estimate.value], [place], marker, color=colour, markersize=6.5)
+    axes.plot([estimate.value], [place], **look.point, linestyle="none", markersize=6.5)
+
+
+def curve(
+    axes: Axes,
+    points: Iterable[tuple[float, Estimate]],
+    look: Look,
+    name: str,
+    *,
+    fuse: bool,
+    depth: int = 0,
+) -> Line2D:
+    """A target's estimates over an axis with their intervals; a dotted line: no FUSE in between."""
+    known = {place: point for place, point in points if point.known}
+    for place, point in known.items():
+        if point.has_interval:
+            axes.plot([place] * 2, [point.low, point.high], "-", color=look.colour, linewidth=1.8)
+    (line,) = axes.plot(
+        list(known),
+        [point.value for point in known.values()],
+        **look.point,
+        markersize=5,
+        linewidth=1.3,
+        linestyle=look.dashes if fuse else NO_FUSE,
+        label=name,
+        zorder=3 - depth / 100,
+    )
+    return line
 
 
 def beside(axes: Axes, place: float, text: str, size: float = 7.5) -> None:
     """A text in the column at the right of a panel."""
-    axes.annotate(
-        text.replace("+-", PLUS_MINUS),
-        (1.0, place),
-        xycoords=axes.get_yaxis_transform(),
-        xytext=(6, 0),
-        textcoords="offset points",
-        va="center",
-        fontsize=size,
-        color=INK,
-        annotation_clip=False,
-    )
+    right = beyond(axes, axes.get_yaxis_transform(), 6)
+    said = text.replace("+-", PLUS_MINUS)
+    axes.text(1.0, place, said, va="center", fontsize=size, color=INK, transform=right)
 
 
 def absent(line: Line) -> str:
@@ -119,7 +177,7 @@ def _name(name: str) -> str:
     if len(name) <= 16:
         return name
     middle = len(name) // 2
-    cuts = [at + 1 for at, letter in enumerate(name) if letter in "-_ ."] or [middle]
+    cuts = [at + 1 for at, letter in enumerate(name) if letter in "-_ .:"] or [middle]
     cut = min(cuts, key=lambda at: abs(at - middle))
     return f"{name[:cut]}\n{name[cut:]}"
 

@@ -11,34 +11,48 @@ from matplotlib.lines import Line2D
 from bench.report import units
 from bench.report.figures import GRID, MUTED, Sheet, legend_grid
 from bench.report.panels import AXIS_IN, beside, log_ticks, tick
-from bench.report.projection import Prediction, Projections
-from bench.report.sections import HEADINGS, prediction_name
+from bench.report.predictions import Prediction, Projections
+from bench.report.projection_text import groups, heading, row_said
 
 WIDTH_IN = 7.0
 LINE_IN = 0.19
 HEAD_IN = 0.3
+MOST_LINES, FEWEST_LINES = 60, 8
+"""Predictions on a sheet, so that it can be printed; and of one passthrough at its end."""
 PREDICTED, MEASURED = "#d55e00", "#0072b2"
 
 
-def chart(found: Projections, footer: Sequence[str]) -> Sheet:
-    """A line for each prediction, a panel for each passthrough; all on one axis."""
-    groups = [(what, found.of(what)) for what in HEADINGS if found.of(what)]
+def charts(found: Projections, footer: Sequence[str]) -> list[Sheet]:
+    """A line for each prediction, a panel for each passthrough and server; all on one axis."""
+    sheets: list[list[Sequence[Prediction]]] = [[]]
+    left = MOST_LINES
+    for made in groups(found):
+        while made:
+            if left < min(len(made), FEWEST_LINES):
+                sheets, left = [*sheets, []], MOST_LINES
+            sheets[-1].append(made[:left])
+            made, left = made[left:], left - len(made[:left])
+    return [_sheet(found, parts, footer) for parts in sheets if parts]
+
+
+def _sheet(
+    found: Projections, parts: Sequence[Sequence[Prediction]], footer: Sequence[str]
+) -> Sheet:
+    """A panel for each part, which is of one passthrough and server."""
     keys = _keys()
     _, legend = legend_grid([str(key.get_label()) for key in keys], WIDTH_IN)
-    heights = [HEAD_IN + LINE_IN * len(made) for _, made in groups]
+    heights = [HEAD_IN + LINE_IN * len(made) for made in parts]
     body = legend + sum(heights) + AXIS_IN
     kernel = f" on {found.kernel}" if found.kernel else ""
     title = f"projected {units.quantity().noun} per op of passthroughs{kernel}"
     sheet = Sheet(title, footer, WIDTH_IN, body)
     low, high = _span(found)
     top = legend
-    for place, ((what, made), height) in enumerate(zip(groups, heights, strict=True)):
-        last = place == len(groups) - 1
+    for place, (made, height) in enumerate(zip(parts, heights, strict=True)):
+        last = place == len(parts) - 1
         below = body - top - height
-        axes = sheet.panel(left=2.75, top=top + 0.24, right=0.6, bottom=below)
-        axes.set_title(
-            HEADINGS[what].format(base=made[0].base), fontsize=8, loc="left", pad=3, x=-0.7
-        )
+        axes = sheet.panel(left=3.1, top=top + 0.24, right=0.6, bottom=below)
+        axes.set_title(heading(made), fontsize=8, loc="left", pad=3, x=-0.9)
         _panel(axes, found, made, (low, high))
         if last:
             axes.set_xlabel(f"{units.quantity().noun} per op (log axis)", fontsize=8)
@@ -92,10 +106,10 @@ def _panel(
             axes.plot([one.predicted], [place], "D", color=PREDICTED, mfc="none", markersize=4.5)
         if one.measured and one.measured.known:
             axes.plot([one.measured.value], [place], "o", color=MEASURED, markersize=4)
-        said = f"{100 * one.error:+.0f} %" if math.isfinite(one.error) else ""
+        said = f"{100 * one.error:+.0f} % {one.mark}".rstrip() if math.isfinite(one.error) else ""
         beside(axes, place, said if one.possible else "below floor", size=6.8)
 
 
 def _label(one: Prediction) -> str:
     level = one.target.partition(":")[2].removesuffix(":no-readdir")
-    return f"{prediction_name(one)}{f' ({level})' if level else ''}"
+    return f"{row_said(one.row)}{f' ({level})' if level else ''}"

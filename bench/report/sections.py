@@ -3,60 +3,41 @@
 from __future__ import annotations
 
 import math
-import textwrap
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from bench.frame import Run
-from bench.report import units
+from bench.report import projection_text, units
 from bench.report.answer import answer, ratio_said
 from bench.report.breakeven import Study, studies
 from bench.report.crossing import Crossing, crossings
-from bench.report.projection import (
-    ALL,
-    GETATTR,
-    LOOKUP,
-    READDIR,
-    READDIRPLUS,
-    Prediction,
-    Projections,
-    projections,
-)
+from bench.report.projection import projections
 from bench.report.rows import Row
 
-WIDTH = 72
 NAME = 26
 """Columns of a name; a longer one stands on a line of its own."""
-HEADINGS = {
-    GETATTR: "getattr passthrough, from {base}: back-test",
-    READDIR: "readdir + getattr passthrough, from {base}: back-test",
-    LOOKUP: "LOOKUP passthrough on top of {base}: projection",
-    ALL: "readdir + getattr + LOOKUP passthrough, from {base}: projection",
-    READDIRPLUS: "READDIRPLUS + getattr passthrough, which nobody has, from {base}",
-}
 
 
 def sections(run: Run, rows: Sequence[Row]) -> list[str]:
     """All lines, the answer first; empty where a run has nothing to say about either."""
     found, projected = studies(run), projections(run, rows)
-    lines = [line for text in answer(run, rows) for line in (*_wrap(text), "")]
+    lines = [line for text in answer(run, rows) for line in (*units.wrapped(text), "")]
     if found:
         lines += ["Break-even: cost per listed entry by the share then stat'ed", ""]
         lines += [line for study in found for line in (*_study(study), "")]
     for one in projected:
-        lines += [*_projections(one), ""]
+        lines += [*projection_text.lines(one), ""]
     return [units.ascii_only(line) for line in lines]
 
 
 def _study(study: Study) -> Iterator[str]:
-    yield from _wrap(study.setting.said, 2)
+    yield from units.wrapped(study.setting.said, 2)
     shares = study.fractions
     yield _cells("", [f"{100 * share:g} %" for share in shares])
     for name in study.shown:
         costs = [units.duration(study.cost(name, share).value) for share in shares]
         yield from _named(name, costs)
     for said in meetings(study):
-        yield from _wrap(f"  {said}", 4)
+        yield from units.wrapped(f"  {said}", 4)
 
 
 def meetings(study: Study) -> list[str]:
@@ -88,71 +69,6 @@ def _met(study: Study, met: Crossing) -> str:
     return f"{met.cheaper(met.value)} less{note}; all stat'ed {ratio}"
 
 
-def _projections(found: Projections) -> Iterator[str]:
-    kernel = f" on kernel {found.kernel}" if found.kernel else ""
-    yield f"Projection{kernel}: {units.quantity().noun} per op of passthroughs"
-    yield ""
-    yield from _wrap(method(found))
-    for what, heading in HEADINGS.items():
-        made = found.of(what)
-        if made:
-            yield ""
-            yield from _wrap(heading.format(base=made[0].base), 2)
-            yield _line(
-                "", "before", "predicted", "range" if not what.exists else "", "measured", "error"
-            )
-            alike = Counter((one.target, prediction_name(one)) for one in made)
-            for one in made:
-                if alike[one.target, prediction_name(one)] > 1:
-                    yield from _wrap(f"  {one.row.cache}, timeouts {one.row.timeouts}:", 4)
-                yield from _prediction(found, one)
-    for wanted in found.missing:
-        yield from _wrap(f"not predicted for want of a row to take a cost from: {wanted}", 2)
-
-
-def method(found: Projections) -> str:
-    """How it was predicted, and how far that errs."""
-    return (
-        "predicted = measured - requests saved x cost of a request + what the nearest in-kernel "
-        "relative spends in their place; error = predicted / measured - 1. * a cost was taken "
-        "from this row. The range is what a prediction comes to that errs no more than "
-        f"the back-test{_tested(found)}."
-    )
-
-
-def _tested(found: Projections) -> str:
-    errors = found.errors()
-    if not errors:
-        return ", of which this run has none: how far the method errs is not known here"
-    ends = f"{100 * errors[0]:+.0f} % to {100 * errors[-1]:+.0f} %"
-    return f" ({units.times(len(errors), 'row')}: {ends})"
-
-
-def prediction_name(one: Prediction) -> str:
-    size = f" n{one.entries}" if one.entries else ""
-    return f"{one.row.name}{size}{'*' if one.calibrated else ''}"
-
-
-def _prediction(found: Projections, one: Prediction) -> Iterator[str]:
-    predicted = units.duration(one.predicted) if one.possible else "< native"
-    low, high = found.band(one.predicted)
-    band = f"{_short(low)}-{_short(high)}" if one.possible and not one.what.exists else ""
-    measured = units.duration(one.measured.value) if one.measured else ""
-    error = f"{100 * one.error:+.0f}%" if math.isfinite(one.error) else ""
-    level = one.target.partition(":")[2].removesuffix(":no-readdir")
-    if one.what.exists:
-        band = level
-    yield _line(prediction_name(one), units.duration(one.start), predicted, band, measured, error)
-
-
-def _short(value: float) -> str:
-    return units.duration(value).replace(" ", "") if math.isfinite(value) else ""
-
-
-def _line(name: str, start: str, predicted: str, band: str, measured: str, error: str) -> str:
-    return f"  {name:<20} {start:>8} {predicted:>9} {band:>14} {measured:>8} {error:>5}".rstrip()
-
-
 def _named(name: str, cells: Sequence[str]) -> Iterator[str]:
     if len(name) <= NAME:
         yield _cells(name, cells)
@@ -163,7 +79,3 @@ def _named(name: str, cells: Sequence[str]) -> Iterator[str]:
 
 def _cells(name: str, cells: Sequence[str]) -> str:
     return f"  {name:<{NAME}}{''.join(f'{cell:>8}' for cell in cells)}".rstrip()
-
-
-def _wrap(text: str, indent: int = 0) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)

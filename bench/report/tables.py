@@ -12,13 +12,15 @@ from dataclasses import asdict
 import pandas as pd
 
 from bench.frame import Run
-from bench.report import costs, units, words
+from bench.report import costs, scaling_tables, units, words
 from bench.report.attribution import BOTH, CLIENT, QUEUE, SERVER, Parts, parts_of
 from bench.report.breakeven import Study, studies
 from bench.report.cells import ratio_value, requests_value
 from bench.report.crossing import crossings
-from bench.report.projection import Prediction, Projections, projections
+from bench.report.predictions import MARKS, Prediction, Projections
+from bench.report.projection import projections
 from bench.report.rows import Line, Row, baselines
+from bench.report.scaling import scalings
 from bench.stats import Estimate
 
 Record = Mapping[str, object]
@@ -33,6 +35,7 @@ def tables(run: Run, rows: Sequence[Row]) -> dict[str, str]:
         "breakeven.csv": _breakeven(run),
         "projections.csv": _projections(run, rows),
         "attribution.csv": _attribution(run, rows),
+        "scaling.csv": scaling_tables.records(scalings(run, rows)),
     }
     made = {name: list(records) for name, records in found.items()}
     return {name: table(records) for name, records in made.items() if records}
@@ -145,7 +148,7 @@ def _prediction(found: Projections, one: Prediction) -> Record:
         "row": one.row.name,
         "cache": one.row.cache,
         "timeouts": one.row.timeouts,
-        "entries": one.entries,
+        "entries": one.row.entries,
         "base": one.base,
         "before": one.start,
         "predicted": one.predicted,
@@ -155,14 +158,16 @@ def _prediction(found: Projections, one: Prediction) -> Record:
         "target": one.target,
         **estimate("measured", measured),
         "error": one.error,
-        "calibrated_here": one.calibrated,
+        "saving_error": one.saving_error,
+        "outside": MARKS.get(one.mark, ""),
+        "costs_from": "; ".join(one.costs),
     }
 
 
 def _attribution(run: Run, rows: Sequence[Row]) -> Iterator[Record]:
     """A line for the whole operation of each target, then one for each opcode."""
-    for row in rows:
-        for parts in parts_of(run, row):
+    for row, own in zip(rows, parts_of(run, rows), strict=True):
+        for parts in own:
             named = {
                 "row": row.name, "cache": row.cache, "threads": row.threads,
                 "timeouts": row.timeouts, "entries": row.entries, "target": parts.target,

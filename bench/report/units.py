@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from bench.model import Clock
 
+WIDTH = 72
+"""Columns of a line in a mail."""
 ASCII = {
     "\N{MICRO SIGN}": "u",
     "\N{GREEK SMALL LETTER MU}": "u",
@@ -147,6 +150,11 @@ def listing(words: Iterable[str]) -> str:
     """``a, b and c``."""
     *head, last = words
     return f"{', '.join(head)} and {last}" if head else last
+
+
+def wrapped(text: str, indent: int = 0) -> list[str]:
+    """Lines fit for a mail, all but the first indented."""
+    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
 
 
 def ascii_only(text: str) -> str:

@@ -3,18 +3,21 @@
     python results/self/analysis.py [--keep DIR]
 
 Writes a made-up run (100 rows, 5 targets, 20 rounds of 100 windows) and times ``report.py RUN
---format text`` and the whole report, each in a process of its own, with its peak memory. Writes
+--format text`` and the whole report, with the peak memory of all its processes together. Writes
 analysis.txt and analysis.json beside this file, unless --keep is given, which only looks.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,6 +36,8 @@ TARGETS = {
 NOISE, SHARED, CORRELATED = 0.02, 0.05, 0.75
 BARS = {"text table": (3.0, 1024), "whole report": (20.0, 1024)}
 """Seconds and MiB."""
+SAMPLE_S = 0.25
+"""Between two looks at the memory; peaks only ever rise."""
 
 
 def main() -> int:
@@ -40,6 +45,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--keep", type=Path, metavar="DIR", help="write the run here and leave it")
     arguments = parser.parse_args()
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         run = arguments.keep or Path(folder) / "run"
         write_run(run)
@@ -49,27 +55,54 @@ def main() -> int:
             "imports alone": measure(run, "--help"),
         }
     text = "$ python results/self/analysis.py\n"
-    text += f"{ROWS * len(TARGETS)} series, {ROWS * len(TARGETS) * ROUNDS * WINDOWS} samples\n\n"
-    for name, (seconds, mib) in figures.items():
+    text += f"{ROWS * len(TARGETS)} series, {ROWS * len(TARGETS) * ROUNDS * WINDOWS} samples, "
+    text += f"{len(os.sched_getaffinity(0))} CPUs, load {load:.1f} before\n\n"
+    for name, found in figures.items():
         bar = "bar {:.0f} s, {} MiB".format(*BARS[name]) if name in BARS else ""
-        text += f"{name:<16}{seconds:>8.2f} s{mib:>8.0f} MiB   {bar}".rstrip() + "\n"
+        told = f"{found['s']:>8.2f} s ({found['cpu_s']:.2f} s of CPU){found['mib']:>8.0f} MiB"
+        text += f"{name:<16}{told}   {bar}".rstrip() + "\n"
     print(text, end="")
     if not arguments.keep:
         (HERE / "analysis.txt").write_text(text)
-        kept = {name: {"s": round(s, 3), "mib": round(mib)} for name, (s, mib) in figures.items()}
-        (HERE / "analysis.json").write_text(json.dumps(kept, indent=1) + "\n")
+        (HERE / "analysis.json").write_text(json.dumps(figures, indent=1) + "\n")
     return 0
 
 
-def measure(run: Path, *options: str) -> tuple[float, float]:
-    """Seconds of wall time and MiB of peak memory of one report."""
+def measure(run: Path, *options: str) -> dict[str, float]:
+    """Seconds of wall time and of CPU of one report, and MiB of its processes' peaks, added up.
+
+    A sum of peaks is more than was ever in use at once: what processes share counts in each.
+    """
     began = time.monotonic()
     command = [sys.executable, "-m", "report", str(run), *options]
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=HERE.parents[1])
+    peaks_kib: dict[int, int] = {}
+    watch = threading.Thread(target=watch_memory, args=(child.pid, peaks_kib))
+    watch.start()
     _, status, usage = os.wait4(child.pid, 0)
+    seconds = time.monotonic() - began
+    watch.join()
     if os.waitstatus_to_exitcode(status):
         raise SystemExit(f"report.py failed: {' '.join(command)}")
-    return time.monotonic() - began, usage.ru_maxrss / 1024
+    peaks_kib[child.pid] = max(peaks_kib.get(child.pid, 0), usage.ru_maxrss)
+    return {
+        "s": round(seconds, 3),
+        "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
+        "mib": round(sum(peaks_kib.values()) / 1024),
+    }
+
+
+def watch_memory(pid: int, peaks_kib: dict[int, int]) -> None:
+    """Until it ends: the peak of a process and of each of its children, by process (proc(5))."""
+    with contextlib.suppress(OSError):
+        while True:
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+            for process in (pid, *map(int, children)):
+                with contextlib.suppress(OSError):
+                    status = Path(f"/proc/{process}/status").read_text()
+                    if found := re.search(r"^VmHWM:\s+(\d+) kB", status, re.MULTILINE):
+                        peaks_kib[process] = int(found[1])
+            time.sleep(SAMPLE_S)
 
 
 def write_run(path: Path) -> None:

@@ -13,6 +13,8 @@ REQUEST = {"GETATTR": 12e-6, "LOOKUP": 15e-6, "READDIRPLUS": 60e-6, "OPEN": 11e-
 """Seconds of a request that reaches the server."""
 KERNEL = {"GETATTR": 0.4e-6, "LOOKUP": 5e-6, "READDIRPLUS": 4e-6}
 """Seconds the kernel spends that answers in its place."""
+WALKED, CROSSED = 0.3e-6, 0.2e-6
+"""Seconds of a known name natively, and what it is more on overlayfs: together a LOOKUP in the kernel."""
 DIRECTORY = {"OPENDIR": 0.1, "RELEASEDIR": 0.1}
 
 
@@ -56,6 +58,9 @@ class Cell:
     cache: str = "warm"
     entries: int = 0
     engaged: bool = False
+    timeouts: tuple[float, float] = (3600.0, 3600.0)
+    """Of attributes and of entries, in seconds."""
+    threads: int = 1
 
 
 def write(parent: Path, cells: Sequence[Cell], *, rounds: int = 5, clock: str = "wall") -> Path:
@@ -78,14 +83,17 @@ def write(parent: Path, cells: Sequence[Cell], *, rounds: int = 5, clock: str = 
 
 
 def _trial(cell: Cell, number: int, scale: float) -> dict[str, Any]:
-    parts = (cell.workload, cell.variant, cell.cache, f"n{cell.entries}", cell.target.name)
+    axes = f"n{cell.entries}-t{cell.threads}"
+    timeouts = "to{:g}-{:g}".format(*cell.timeouts)
+    parts = (cell.workload, cell.variant, cell.cache, timeouts, axes, cell.target.name)
     counts = {opcode: round(count * 1000) for opcode, count in cell.requests.items()}
     fuse = cell.target.kind == "fuse"
     return {
         "series": "--".join(part for part in parts if part), "target": cell.target.name,
-        "workload": cell.workload, "variant": cell.variant, "cache": cell.cache, "threads": 1,
-        "placement": "same", "entries": cell.entries, "attr_timeout": 3600.0,
-        "entry_timeout": 3600.0, "round": number, "outcome": "ok", "unit": "op", "loops": 1,
+        "workload": cell.workload, "variant": cell.variant, "cache": cell.cache,
+        "threads": cell.threads, "placement": "same", "entries": cell.entries,
+        "attr_timeout": cell.timeouts[0], "entry_timeout": cell.timeouts[1], "round": number,
+        "outcome": "ok", "unit": "op", "loops": 1,
         "ops_per_loop": 1000, "values": [scale * cell.seconds * (1 + number / 100)] * 3,
         "requests": {"ops": 1000, "kernel": counts, "agree": True} if fuse else None,
         "verdict": "engaged" if cell.engaged else "baseline", "verdict_reason": "",
@@ -105,21 +113,27 @@ def curve(
     ]  # fmt: skip
 
 
-ROWS: Mapping[tuple[str, str, str], tuple[float, Mapping[str, float]]] = {
-    ("getattr-storm", "fd", "warm"): (1e-6, {"GETATTR": 1}),
-    ("getattr-storm", "at", "warm"): (2e-6, {"GETATTR": 2, "LOOKUP": 1}),
-    ("lookup-negative", "", "warm"): (1e-6, {"LOOKUP": 1}),
-    ("lookup-cold", "", "cold-fuse"): (2e-6, {"LOOKUP": 1}),
-    ("open-close", "", "warm"): (3e-6, {"OPEN": 1, "RELEASE": 1, "FLUSH": 1}),
-    ("readdir", "", "warm"): (0.5e-6, {"READDIRPLUS": 0.2, **DIRECTORY}),
-    ("readdirplus", "", "warm"): (
+ZERO, FOREVER, ENTRIES_ZERO = (0.0, 0.0), (3600.0, 3600.0), (3600.0, 0.0)
+ROWS: Mapping[tuple[str, str, str, tuple[float, float]], tuple[float, Mapping[str, float]]] = {
+    ("getattr-storm", "fd", "warm", ZERO): (1e-6, {"GETATTR": 1}),
+    ("getattr-storm", "fd", "warm", FOREVER): (1e-6, {}),
+    ("getattr-storm", "at", "warm", ZERO): (2e-6, {"GETATTR": 2, "LOOKUP": 1}),
+    ("getattr-storm", "at", "warm", FOREVER): (2e-6, {}),
+    ("getattr-storm", "path", "warm", ZERO): (2e-6 + 3 * WALKED, {"GETATTR": 5, "LOOKUP": 4}),
+    ("getattr-storm", "at", "warm", ENTRIES_ZERO): (2e-6, {"LOOKUP": 1}),
+    ("getattr-storm", "path", "warm", ENTRIES_ZERO): (2e-6 + 3 * WALKED, {"LOOKUP": 4}),
+    ("lookup-negative", "", "warm", FOREVER): (1e-6, {"LOOKUP": 1}),
+    ("lookup-cold", "", "cold-fuse", FOREVER): (2e-6, {"LOOKUP": 1}),
+    ("open-close", "", "warm", FOREVER): (3e-6, {"OPEN": 1, "RELEASE": 1, "FLUSH": 1}),
+    ("readdir", "", "warm", FOREVER): (0.5e-6, {"READDIRPLUS": 0.2, **DIRECTORY}),
+    ("readdirplus", "", "warm", ZERO): (
         2e-6,
         {"READDIRPLUS": 0.2, "GETATTR": 2, "LOOKUP": 1, **DIRECTORY},
     ),
-    ("walk-find", "", "cold-fuse"): (0.6e-6, {"READDIRPLUS": 0.2, **DIRECTORY}),
-    ("walk-du", "", "cold-fuse"): (2e-6, {"READDIRPLUS": 0.2, **DIRECTORY}),
+    ("walk-find", "", "cold-fuse", FOREVER): (0.6e-6, {"READDIRPLUS": 0.2, **DIRECTORY}),
+    ("walk-du", "", "cold-fuse", FOREVER): (2e-6, {"READDIRPLUS": 0.2, **DIRECTORY}),
 }
-"""Seconds on the native directory and requests of a plain server, by workload, variant and cache."""
+"""Seconds on the native directory and requests of a plain server, by row, cache and timeouts."""
 
 
 def rows(targets: Sequence[Target], *, without: Sequence[str] = ()) -> list[Cell]:
@@ -133,9 +147,14 @@ def rows(targets: Sequence[Target], *, without: Sequence[str] = ()) -> list[Cell
 
 
 def _cell(
-    target: Target, key: tuple[str, str, str], native: float, plain: Mapping[str, float]
+    target: Target,
+    key: tuple[str, str, str, tuple[float, float]],
+    native: float,
+    plain: Mapping[str, float],
 ) -> Cell:
-    workload, variant, cache = key
+    workload, variant, cache, timeouts = key
+    if target.level == "lookup" and (twin := ROWS.get((workload, variant, cache, ZERO))):
+        native, plain = twin  # it keeps neither entries nor attributes
     left = dict(plain) if target.kind == "fuse" else {}
     gone: set[str] = set()
     if target.level != "none":
@@ -144,9 +163,17 @@ def _cell(
         left = {opcode: count for opcode, count in left.items() if opcode not in gone}
         if workload == "walk-du" and target.readdir and target.level != "lookup":
             left["LOOKUP"] = 1.0
-    passed = plain if target.kind == "kernel" else {o: plain[o] for o in gone & plain.keys()}
+    passed = {opcode: plain[opcode] for opcode in gone & plain.keys()}
     if workload == "walk-du" and target.level == "lookup":
-        passed = {**passed, "LOOKUP": 1.0}
+        passed["LOOKUP"] = 1.0
+    known = cache == "warm" and workload != "lookup-negative"
+    kernel = {**KERNEL, "LOOKUP": WALKED + CROSSED} if known else KERNEL
+    if target.kind == "kernel":
+        # One stat is one getattr, however many names it has; a name is no more than crossed.
+        once = {"GETATTR": 1.0} if workload == "getattr-storm" else {}
+        passed = {**plain, **once}
+        kernel = {**KERNEL, "LOOKUP": CROSSED} if known else KERNEL
     seconds = native + sum(REQUEST[opcode] * count for opcode, count in left.items())
-    seconds += sum(KERNEL.get(opcode, 0.0) * count for opcode, count in passed.items())
-    return Cell(target, workload, seconds, left, variant, cache, engaged=bool(gone & plain.keys()))
+    seconds += sum(kernel.get(opcode, 0.0) * count for opcode, count in passed.items())
+    engaged = bool(gone & plain.keys())
+    return Cell(target, workload, seconds, left, variant, cache, engaged=engaged, timeouts=timeouts)

@@ -134,7 +134,7 @@ def test_shares_add_up_to_the_window(tmp_path: Path) -> None:
     run = load(
         attributed(tmp_path, native=WHOLE | {"by_opcode": {}}, plain=WHOLE | {"by_opcode": GETATTR})
     )
-    native, plain = parts_of(run, rows(run)[0])
+    [native, plain] = parts_of(run, rows(run))[0]
     assert native.shares == pytest.approx({CLIENT: 1500e-9})
     assert plain.shares == pytest.approx({SERVER: 200e-9, QUEUE: 800e-9, CLIENT: 500e-9})
     assert plain.total == pytest.approx(1500e-9)
@@ -146,7 +146,7 @@ def test_shares_add_up_to_the_window(tmp_path: Path) -> None:
 def test_a_server_without_a_clock_has_two_shares_in_one(tmp_path: Path) -> None:
     """Any server can be looked at; only ours can be looked into."""
     run = load(attributed(tmp_path, plain=WHOLE | {"by_opcode": UNTIMED}))
-    [plain] = parts_of(run, rows(run)[0])
+    [plain] = parts_of(run, rows(run))[0]
     assert plain.shares == pytest.approx({BOTH: 1000e-9, CLIENT: 500e-9})
     assert any("together" in line for line in lines(run, rows(run)))
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.delayed import DAEMON, Arm, Repeat, cut, pairs_of, read
+from bench.delayed import BASE_NS, DAEMON, Arm, Repeat, cut, pairs_of, read
 from bench.model import SCHEMA, Opcode
 from bench.selftest.check import Held, Request
 from bench.selftest.known_effect import CHECK, Comparison, analyse, figures, lines
@@ -26,8 +26,11 @@ def arm(delay_ns: int, found_s: float, took_s: float = 5.0) -> Arm:
 
 
 def repeat(found_s: Mapping[int, float]) -> Repeat:
-    """A run: the server as it is, and one arm for each delay in ns with what was measured of it."""
-    return {DAEMON: arm(0, 0.0)} | {f"{DAEMON}:{ns}": arm(ns, s) for ns, s in found_s.items()}
+    """A run: the server as it is, the base, and what each D in ns was measured to add to that."""
+    base_s = 2e-9 * BASE_NS + 1e-6
+    held = {f"{DAEMON}:{ns}": arm(BASE_NS + ns, base_s + s) for ns, s in found_s.items()}
+    base = Arm(BASE_NS, dict.fromkeys(range(ROUNDS), 13e-6 + base_s), arm(0, 0.0).took_s, 2.0)
+    return {DAEMON: arm(0, 0.0), f"{DAEMON}:base": base} | held
 
 
 def test_a_difference_is_paired_by_round() -> None:
@@ -45,6 +48,13 @@ def test_the_effect_is_the_delay_times_the_requests() -> None:
     assert [one.expected for one in result.comparisons] == pytest.approx([2e-6, 10e-6])
     assert all(one.holds for one in result.comparisons)
     assert result.met
+
+
+def test_what_follows_a_wait_is_no_part_of_the_effect() -> None:
+    """That the base waits at all costs 1 us more than it waits for, and no D is charged with it."""
+    result = analyse([repeat({1_000: 2e-6})])
+    assert [one.value for one in result.cooling] == pytest.approx([1e-6])
+    assert any("100 us take 1.00 us more than themselves" in line for line in lines(result))
 
 
 def test_an_effect_that_is_not_found_counts_against() -> None:
@@ -71,7 +81,7 @@ def test_the_smallest_resolved_delay_has_no_unresolved_one_above_it() -> None:
 
 def test_spans_hold_what_fits_into_the_time() -> None:
     """Both trials of a round count; the rest at the end is no span, unless it is all there is."""
-    pairs = pairs_of([repeat({1_000: 2e-6})], 1_000)
+    pairs = pairs_of([repeat({1_000: 2e-6})], BASE_NS + 1_000, BASE_NS)
     assert [took for *_, took in pairs] == [10.0] * ROUNDS
     assert [(len(over), took) for over, _, took in cut(pairs, 30.0)] == [(3, 30.0), (3, 30.0)]
     assert [(len(over), took) for over, _, took in cut(pairs, 100.0)] == [(ROUNDS, 80.0)]

@@ -25,7 +25,7 @@ ALONE = (
 )  # fmt: skip
 HOOK = "<script>window.onerror = (text) => { document.title = 'error: ' + text; };</script>"
 CLICKS = """<script>
-const all = document.querySelector("[aria-label='All rows'] table");
+const all = document.querySelector("[aria-label='time per operation'] table");
 const head = all.tHead.rows[0].cells[1];
 const seen = [];
 for (let turn = 0; turn < 2; turn++) {
@@ -36,7 +36,21 @@ if (!document.title.startsWith("error")) document.title = seen.join(" ");
 </script>"""
 WIDE = """<script>
 document.title = `${document.documentElement.scrollWidth} ${innerWidth} `
-  + [...document.querySelectorAll("svg")].filter((one) => one.getBoundingClientRect().width < 100).length;
+  + [...document.querySelectorAll("figure svg")]
+    .filter((one) => one.getBoundingClientRect().width < 100).length;
+</script>"""
+
+
+HEARD = """<script>
+const skipped = [...document.querySelectorAll("h1, h2, h3, h4")].map((one) => Number(one.tagName[1]))
+  .filter((level, at, all) => at && level > all[at - 1] + 1);
+const nameless = [...document.querySelectorAll("figure svg")].filter((one) => !one.ariaLabel);
+const unscoped = [...document.querySelectorAll("th")].filter((one) => !one.scope);
+const silent = [...document.querySelectorAll("thead th")]
+  .filter((one) => one.querySelector("button")?.tabIndex !== 0);
+const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
+document.title += [skipped, nameless, unscoped, silent].map((one) => ` ${one.length}`).join("")
+  + ` ${ids.length - new Set(ids).size} ${document.querySelectorAll("thead button").length > 20}`;
 </script>"""
 
 
@@ -74,9 +88,10 @@ def table(file: Path) -> list[dict[str, str]]:
 def test_the_answer_and_its_chart_come_first(whole: Path) -> None:
     """Then summary, rows, break-even, projection, each row, and what it ran on."""
     found = heads(whole / "index.html")
-    assert found[:5] == ["Answer", "Summary", "All rows", "Break-even", "Projection"]
-    assert found[-1] == "Environment"
-    assert len(found) == 6 + len({row["row"] for row in table(whole / "rows.csv")})
+    assert found == [
+        "Answer", "Summary", "All rows", "Break-even", "Projection", "Scaling", "Row by row",
+        "Environment",
+    ]  # fmt: skip
     shown = labels(whole / "index.html")
     assert "list-stat" in shown[0]
     assert shown[1] == "time per operation, as a ratio to plain-c"
@@ -91,7 +106,7 @@ def test_every_chart_is_shown_once(whole: Path) -> None:
 def test_what_a_run_has_not_leaves_nothing_behind(plain: Path) -> None:
     """No list-stat, no projection, no cost sheet: neither chapter nor link nor CSV file."""
     found = heads(plain / "index.html")
-    assert found[:2] == ["Summary", "All rows"]
+    assert found == ["Summary", "All rows", "Scaling", "Row by row", "Environment"]
     page = (plain / "index.html").read_text()
     assert "#break-even" not in page and "#costs" not in page and "#answer" not in page
     made = {file.name for file in plain.iterdir() if file.suffix == ".csv"}
@@ -131,7 +146,7 @@ def test_rows_as_csv(whole: Path) -> None:
         "row", "cache", "threads", "timeouts", "entries", "placement", "target", "level", "clock",
         "unit", "value", "low", "high",
     ]  # fmt: skip
-    keys = [(line["row"], line["cache"], line["target"]) for line in lines]
+    keys = [(*(line[key] for key in ("row", "cache", "timeouts", "target")),) for line in lines]
     assert len(keys) == len(set(keys))
     [found] = [
         line for line in lines if (line["row"], line["target"]) == ("list-stat/0", LISTING.name)
@@ -172,6 +187,13 @@ def test_tables_sort_in_a_browser(whole: Path, tmp_path: Path) -> None:
     said = title_in_browser(whole / "index.html", CLICKS, 1600, tmp_path).split()
     assert said[0] == "ascending" and said[2] == "descending"
     assert float(said[1]) < float(said[3])
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no chromium on PATH")
+def test_the_page_can_be_heard_and_used_from_the_keyboard(whole: Path, tmp_path: Path) -> None:
+    """No heading skips a level, every chart has words, every head a scope and a button, ids are single."""
+    said = title_in_browser(whole / "index.html", HEARD, 1600, tmp_path)
+    assert said.endswith(" 0 0 0 0 0 true") and "error" not in said
 
 
 @pytest.mark.skipif(BROWSER is None, reason="no chromium on PATH")

@@ -12,7 +12,7 @@ from fakes import LOW_REASON, WORKLOADS, make_run
 
 import report
 from bench.frame import load
-from bench.model import Exit
+from bench.model import Exit, Opcode
 from bench.report import text, units
 from bench.report.rows import rows
 
@@ -37,7 +37,7 @@ def words_of(file: Path) -> str:
 def test_every_artefact_exists(drawn: Path) -> None:
     """Tables, page, overview, and for each row its charts as PNG and SVG."""
     made = {file.name for file in drawn.rglob("*") if file.is_file()}
-    assert made >= {*TABLES, "overview.png", "overview.svg", "projection.png", "projection.svg"}
+    assert made >= {*TABLES, "overview.png", "overview.svg"}
     for variant in ("path", "at", "fd"):
         for chart in ("time", "ratio", "requests", "latency"):
             stem = f"getattr-storm--{variant}--warm--t1--same-{chart}"
@@ -62,7 +62,7 @@ def test_every_artefact_names_what_it_is_of(drawn: Path) -> None:
 def test_png_files_are_pictures(drawn: Path) -> None:
     """Each is a PNG and not empty."""
     pictures = list(drawn.rglob("*.png"))
-    assert len(pictures) == 14
+    assert len(pictures) == 13
     assert all(file.read_bytes().startswith(b"\x89PNG") for file in pictures)
 
 
@@ -252,10 +252,19 @@ def test_the_table_has_no_row_too_many(tmp_path: Path) -> None:
 
 
 def test_no_two_targets_look_alike() -> None:
-    """Colour and marker together tell 49 targets apart."""
+    """Colour, marker and its filling tell 140 targets apart; without the colour, in print, 20."""
     from bench.report.panels import style
 
-    assert len({style(number) for number in range(49)}) == 49
+    assert len({style(number) for number in range(140)}) == 140
+    assert len({style(number)[1:3] for number in range(20)}) == 20
+
+
+def test_no_two_opcodes_look_alike() -> None:
+    """Colour and hatch tell the parts of a bar apart, the same in every chart."""
+    from bench.report.charts import opcode_look
+
+    looks = [opcode_look(opcode.name) for opcode in Opcode]
+    assert len({(look["facecolor"], look["hatch"]) for look in looks}) == len(Opcode)
 
 
 def test_empty_parts_leave_no_gap(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""samples.csv: a line for each sample and for each trial without any, readable as a table."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pandas as pd
+from fakes import WORKLOADS, make_run
+
+from bench.frame import load
+from bench.report import samples
+from bench.report.rows import rows
+
+
+def read(path: Path) -> pd.DataFrame:
+    """What any reader of CSV sees of a run's samples."""
+    run = load(path)
+    return pd.read_csv(io.StringIO("".join(samples.lines(run, rows(run)))), comment="#")
+
+
+def test_a_line_for_every_sample(tmp_path: Path) -> None:
+    """With its trial, its window and its time, bit by bit; in the order of the trials."""
+    path = make_run(tmp_path, trials=2, values=3, troubles=False)
+    run, table = load(path), read(path)
+    assert len(table) == len(WORKLOADS) * 3 * 2 * 3
+    for column in ("trial", "window", "seconds", "ns"):
+        assert table[column].tolist() == run.samples[column].tolist()
+
+
+def test_failed_and_skipped_trials_are_lines_without_a_time(tmp_path: Path) -> None:
+    """A trial that measured nothing still has its line, with outcome and reason."""
+    gaps = read(make_run(tmp_path)).query("outcome != 'ok'")
+    assert set(gaps["outcome"]) == {"failed", "skipped"}
+    assert gaps["seconds"].isna().all()
+    assert gaps["reason"].str.len().min() > 0
+
+
+def test_what_is_no_time_is_left_empty(tmp_path: Path) -> None:
+    """A clock step has its line, and no number in it."""
+    path = make_run(tmp_path, trials=1, rows=1, spoil={"values": [1e-6, -1e-6, "fast"]})
+    assert read(path)["seconds"].isna().tolist() == [False, True, True] * 3
+
+
+def test_words_with_commas_quotes_and_hashes_stay_in_their_field(tmp_path: Path) -> None:
+    """Reasons come from anywhere."""
+    spoil = {"outcome": "failed", "reason": 'said "no", #1\nand left', "values": []}
+    table = read(make_run(tmp_path, rows=1, trials=1, spoil=spoil))
+    assert set(table["reason"]) == {'said "no", no. 1\nand left'}
+
+
+def test_a_run_without_trials_has_the_heading_alone(tmp_path: Path) -> None:
+    """No line, and no traceback."""
+    path = make_run(tmp_path)
+    (path / "trials.jsonl").write_text("")
+    assert read(path).empty
