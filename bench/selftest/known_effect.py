@@ -1,6 +1,6 @@
 """Is a known effect found? Our C mirror holds every GETATTR back for D, and is measured like any other.
 
-Each repeat is a run of its own: rounds of the server held back for 100 us (bench.delayed.BASE_NS says
+Each repeat is a run of its own: rounds of the server held back for 500 us (bench.delayed.BASE_NS says
 why) and for that and every D, one fresh mount each, in shuffled order. The difference of two trial
 medians of a round should be D x requests per operation.
 """

@@ -54,7 +54,7 @@ def test_what_follows_a_wait_is_no_part_of_the_effect() -> None:
     """That the base waits at all costs 1 us more than it waits for, and no D is charged with it."""
     result = analyse([repeat({1_000: 2e-6})])
     assert [one.value for one in result.cooling] == pytest.approx([1e-6])
-    assert any("100 us take 1.00 us more than themselves" in line for line in lines(result))
+    assert any("500 us take 1.00 us more than themselves" in line for line in lines(result))
 
 
 def test_an_effect_that_is_not_found_counts_against() -> None:
