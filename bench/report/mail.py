@@ -105,7 +105,7 @@ def arms(target: Target, rows: Sequence[Row], baseline: str) -> list[Arm]:
 def _pair(target: Target, pair: Sequence[Arm], baseline: str) -> Iterator[str]:
     told = [arm for arm in pair if not arm.out and not arm.control]
     controls = [arm for arm in pair if not arm.out and arm.control]
-    yield from _wrapped(claim(target, told, controls, baseline))
+    yield from _wrapped(claim(target, pair, baseline))
     yield ""
     if told or controls:
         level = f" ({target.level})" if target.level and ":" not in target.name else ""
@@ -126,13 +126,16 @@ def _pair(target: Target, pair: Sequence[Arm], baseline: str) -> Iterator[str]:
     yield ""
 
 
-def claim(target: Target, told: Sequence[Arm], controls: Sequence[Arm], baseline: str) -> str:
+def claim(target: Target, pair: Sequence[Arm], baseline: str) -> str:
     """One line: what was shown, with its best and its worst row; or that there is nothing to claim."""
-    engaged = [arm for arm in told if arm.after.verdict == Verdict.ENGAGED]
+    known = [arm for arm in pair if arm.after.verdict == Verdict.ENGAGED and not arm.control]
+    engaged = [arm for arm in known if not arm.out]
+    controls = [arm for arm in pair if arm.control and not arm.out]
     moved = [arm for arm in controls if arm.judgement and arm.judgement.decided]
     kept = f"{len(controls)} controls, {len(moved)} of them moved"
     if not engaged:
-        return f"{target.name} against {baseline}: no row in which passthrough engaged; {kept}."
+        out = f" is shown, {len(known)} left out below" if known else ""
+        return f"{target.name} against {baseline}: no row in which passthrough engaged{out}; {kept}."
     counts = {
         finding: sum(bool(arm.judgement and arm.judgement.finding == finding) for arm in engaged)
         for finding in Finding
