@@ -28,6 +28,8 @@ LAB_DEBUG = "lab-debug"
 LAB_SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
 KERNEL_DIR = Path(__file__).resolve().parent.parent / "kernel"
 BASE_CONFIG = "tinyconfig"
+GONE_S = 5.0
+"""Longer than the end of a killed process takes; zombies nobody waits for are not waited for either."""
 
 # Goes into the cache key: bump when the same inputs give another image.
 RECIPE_VERSION = 1
@@ -302,10 +304,18 @@ class _Log:
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:
-    """Kill a process that leads a session of its own, with its children."""
+    """Kill a process that leads a session of its own, with its children, and see them gone.
+
+    Who started it is told of its own end alone: a qemu with much memory closes its files later.
+    """
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
+    until = time.monotonic() + GONE_S
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < until:
+            os.killpg(process.pid, 0)
+            time.sleep(0.01)
 
 
 def _check_tools() -> None:
