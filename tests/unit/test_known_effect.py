@@ -95,7 +95,7 @@ def test_a_twin_without_delay_is_not_paired_with_itself() -> None:
 
 def test_text_fits_a_mail_and_json_has_the_rounds() -> None:
     """Below 72 columns, negative differences too; the raw rounds travel with the result."""
-    repeats = [repeat({1_000: -2.5e-6, 50_000: 100e-6})]
+    repeats = [repeat({1_000: -2.508e-6, 50_000: 100e-6})]
     result = analyse(repeats)
     said = lines(result)
     assert max(map(len, said)) <= 72
