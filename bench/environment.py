@@ -11,8 +11,9 @@ import os
 import re
 import resource
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 from bench import mountinfo
 
@@ -75,6 +76,11 @@ def collect(backing: str | os.PathLike[str]) -> dict[str, object]:
         "versions": versions(),
         "suite_commit": suite_commit(),
     }
+
+
+def scheduling(recorded: Mapping[str, Any]) -> str:
+    """The policy of client and server in a run's ``environment``; the usual one before it was recorded."""
+    return str(recorded.get("scheduling") or POLICIES[os.SCHED_OTHER])
 
 
 def machine_id() -> str:

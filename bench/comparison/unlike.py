@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.comparison.sides import Key, Row, Side
+from bench.environment import scheduling
 from bench.model import UserError
 from bench.report import units
 
@@ -39,11 +40,6 @@ def _at(*path: str) -> Pick:
     return pick
 
 
-def _scheduling(about: Mapping[str, Any]) -> str:
-    """The policy of client and server; runs made before it was recorded had the usual one."""
-    return str(_at("environment", "scheduling")(about) or "SCHED_OTHER")
-
-
 CHECKS: tuple[tuple[str, str, Pick], ...] = (
     (CLOCK, "clock", lambda about: about.get("clock") or "wall"),
     ("machine", "CPU model", _at("environment", "cpu_model")),
@@ -54,7 +50,7 @@ CHECKS: tuple[tuple[str, str, Pick], ...] = (
     ("tree", "tree", _at("tree", "hash")),
     ("backing", "backing file system", _at("backing", "filesystem")),
     ("placement", "placement", _at("placement", "mode")),
-    ("scheduling", "scheduling policy", _scheduling),
+    ("scheduling", "scheduling policy", lambda about: scheduling(about.get("environment") or {})),
     ("latency", "cpu_dma_latency", _at("cpu_dma_latency")),
     ("windows", "timed windows per trial", _at("settings", "values")),
     ("windows", "length of a window", _at("settings", "window_s")),

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bench.environment import scheduling
 from bench.frame import Run
 from bench.model import Level
 from bench.report import units
@@ -95,7 +96,7 @@ def guests(run: Run) -> list[str]:
 
 def clock(run: Run) -> str:
     """What the values of a run that are not times count."""
-    policy = _environment(run).get("scheduling") or "SCHED_OTHER"
+    policy = scheduling(_environment(run))
     return (
         f"instructions: qemu -icount shift=1, one CPU, {policy}; a guest's clock is what it executed. "
         "Path length, not time; never to be compared with wall-clock rows"

@@ -105,7 +105,9 @@ def arms(target: Target, rows: Sequence[Row], baseline: str) -> list[Arm]:
 def _pair(target: Target, pair: Sequence[Arm], baseline: str) -> Iterator[str]:
     told = [arm for arm in pair if not arm.out and not arm.control]
     controls = [arm for arm in pair if not arm.out and arm.control]
-    yield from _wrapped(claim(target, pair, baseline))
+    left = [arm for arm in pair if arm.out]
+    hidden = sum(_engaged(arm) and not arm.control for arm in left)
+    yield from _wrapped(claim(target, told, controls, baseline, hidden))
     yield ""
     if told or controls:
         level = f" ({target.level})" if target.level and ":" not in target.name else ""
@@ -117,7 +119,6 @@ def _pair(target: Target, pair: Sequence[Arm], baseline: str) -> Iterator[str]:
             yield title
         for arm in some:
             yield from _row(arm)
-    left = [arm for arm in pair if arm.out]
     if left:
         yield "left out:"
         for reason in dict.fromkeys(arm.out for arm in left):
@@ -126,15 +127,22 @@ def _pair(target: Target, pair: Sequence[Arm], baseline: str) -> Iterator[str]:
     yield ""
 
 
-def claim(target: Target, pair: Sequence[Arm], baseline: str) -> str:
-    """One line: what was shown, with its best and its worst row; or that there is nothing to claim."""
-    known = [arm for arm in pair if arm.after.verdict == Verdict.ENGAGED and not arm.control]
-    engaged = [arm for arm in known if not arm.out]
-    controls = [arm for arm in pair if arm.control and not arm.out]
+def _engaged(arm: Arm) -> bool:
+    return arm.after.verdict == Verdict.ENGAGED
+
+
+def claim(
+    target: Target, told: Sequence[Arm], controls: Sequence[Arm], baseline: str, hidden: int
+) -> str:
+    """One line: what was shown, with its best and its worst row; or that there is nothing to claim.
+
+    ``hidden`` engaged rows are left out below.
+    """
+    engaged = [arm for arm in told if _engaged(arm)]
     moved = [arm for arm in controls if arm.judgement and arm.judgement.decided]
     kept = f"{len(controls)} controls, {len(moved)} of them moved"
     if not engaged:
-        out = f" is shown, {len(known)} left out below" if known else ""
+        out = f" is shown, {hidden} left out below" if hidden else ""
         return f"{target.name} against {baseline}: no row in which passthrough engaged{out}; {kept}."
     counts = {
         finding: sum(bool(arm.judgement and arm.judgement.finding == finding) for arm in engaged)
