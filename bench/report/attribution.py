@@ -150,7 +150,7 @@ def lines(run: Run, rows: Sequence[Row]) -> list[str]:
 def _row(row: Row, parts: Sequence[Parts]) -> Iterator[str]:
     if not parts:
         return
-    yield from _wrap(f"{row.name} ({row.cache}), per {row.unit}", 2)
+    yield from units.wrapped(f"{row.name} ({row.cache}), per {row.unit}", 2)
     for one in parts:
         yield from _target(one)
     yield ""
@@ -169,9 +169,9 @@ def _target(parts: Parts) -> Iterator[str]:
         yield _cells(name, _columns(request.shares)[:2])
     if parts.behind:
         counts = [f"{one.opcode} x {units.per_op(one.per_op)}" for one in parts.behind]
-        yield from _wrap(f"    nobody waits for: {', '.join(counts)}", 6)
+        yield from units.wrapped(f"    nobody waits for: {', '.join(counts)}", 6)
     if parts.why:
-        yield from _wrap(f"  {parts.target}: {parts.why}", 4)
+        yield from units.wrapped(f"  {parts.target}: {parts.why}", 4)
 
 
 def _columns(shares: Mapping[str, float]) -> list[str]:
@@ -184,7 +184,3 @@ def _columns(shares: Mapping[str, float]) -> list[str]:
 
 def _cells(name: str, cells: Sequence[str]) -> str:
     return (f"{name:<{NAME}}" + "".join(f" {cell:>{CELL}}" for cell in cells)).rstrip()
-
-
-def _wrap(text: str, indent: int) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from bench.report import units, words
@@ -12,7 +11,6 @@ from bench.report.grids import Grid
 from bench.report.scaling import ENTRIES, Curve, Panel, Scaling
 from bench.stats import Estimate
 
-WIDTH = 72
 NOTHING = Estimate(math.nan, math.nan, math.nan, 0)
 
 
@@ -46,19 +44,15 @@ def lines(made: Sequence[Scaling]) -> list[str]:
     said = []
     for scaling in made:
         table = grid(scaling)
-        said += [*_wrap(table.label, 0), ""]
+        said += [*units.wrapped(table.label, 0), ""]
         for name, *cells in table.lines:
             told = [
                 f"{head}: {cell.text}"
                 for head, cell in zip(table.heads[1:], cells, strict=True)
                 if cell.text != "-"
             ]
-            said += [*_wrap(f"  {name.text}", 4), *_wrap(f"    {'; '.join(told)}", 4), ""]
+            said += [*units.wrapped(f"  {name.text}", 4), *units.wrapped(f"    {'; '.join(told)}", 4), ""]
     return [units.ascii_only(line) for line in said]
-
-
-def _wrap(text: str, indent: int) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
 
 
 def records(made: Sequence[Scaling]) -> Iterator[Mapping[str, object]]:

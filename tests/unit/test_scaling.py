@@ -18,7 +18,8 @@ from bench.model import Clock, Exit
 from bench.report import units
 from bench.report.rows import rows
 from bench.report.scaling import ENTRIES, THREADS, Scaling, scalings
-from bench.report.scaling_tables import WIDTH, grid, lines
+from bench.report.scaling_tables import grid, lines
+from bench.report.units import WIDTH
 from bench.report.wanted import command, wanting
 from bench.run_cli import settings_from
 
