@@ -14,8 +14,9 @@ LAB_PACKAGES := bc bison btrfs-progs cpio e2fsprogs flex kmod libelf-dev libssl-
     linux-source-6.12 patch qemu-system-x86 xfsprogs xz-utils
 
 SOURCES := pyproject.toml setup.py constraints.txt $(wildcard */_native/*.[ch])
+C_SOURCES := $(wildcard */_native/*.[ch])
 
-.PHONY: run test sanitize sanitize-address lint types setup apt lab servers bytecode clean
+.PHONY: run test sanitize sanitize-address lint format types setup apt lab servers bytecode clean
 .DEFAULT_GOAL := help
 
 help:
@@ -67,6 +68,10 @@ sanitize: sanitize-address
 
 lint: setup
 	$(BIN)/ruff check .
+	$(BIN)/clang-format --dry-run -Werror $(C_SOURCES)
+
+format: setup
+	$(BIN)/clang-format -i $(C_SOURCES)
 
 types: setup
 	$(BIN)/mypy

@@ -26,7 +26,7 @@ WARNINGS = [
 LINK = ["-pthread", "-Wl,-z,now"]
 # FUSE_BENCH_CFLAGS adds flags for a sanitizer build, e.g. "-fsanitize=address,undefined -O1".
 EXTRA = shlex.split(os.environ.get("FUSE_BENCH_CFLAGS", ""))
-SHIM = ("shim", "edit", "flight", "backing", "counters", "delay")
+SHIM = ("shim", "edit", "pending", "backing", "counters", "delay")
 MIRROR = sorted(path.stem for path in Path("daemons/_native").glob("server*.c"))
 # Python's own headers are not -Wconversion clean: system headers are exempt from warnings.
 PYTHON = ["-isystem", sysconfig.get_paths()["include"]]
@@ -117,8 +117,8 @@ def fuse_part(name: str, *parts: str, kind: type[Extension] = Extension) -> Exte
 setup(
     cmdclass={"build_ext": NativeParts},
     ext_modules=[
-        native("opdriver", "layout", "window", "ops", "walk", "gang"),
-        native("treebuilder", "trees", "removal", "names", "gang"),
+        native("opdriver", "layout", "window", "ops", "walk", "thread_group"),
+        native("treebuilder", "trees", "removal", "names", "thread_group"),
         native("bareloops"),
         fuse_part("shim", *SHIM),
         fuse_part("mirror", *MIRROR, *SHIM, kind=Program),

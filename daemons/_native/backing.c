@@ -16,15 +16,15 @@
 #include "edit.h"
 #include "fuse_abi.h"
 
-#define FAILED (-1)
-#define INODE_OPS (OPS_BIT(OP_GETATTR) | OPS_BIT(OP_SETATTR) | OPS_BIT(OP_STATX))
+#define FAILED     (-1)
+#define INODE_OPS  (OPS_BIT(OP_GETATTR) | OPS_BIT(OP_SETATTR) | OPS_BIT(OP_STATX))
 #define FIRST_SIZE 64u
-#define STRIPES 16u
+#define STRIPES    16u
 
 /* Open addressing, linear probing, 16 bytes an inode: a tree may have millions of them. */
 struct entry {
 	uint64_t nodeid; /* 0: free */
-	int32_t id;      /* FAILED: registration failed, do not try again */
+	int32_t id; /* FAILED: registration failed, do not try again */
 	uint32_t inode_ops;
 };
 

@@ -26,27 +26,27 @@
 #define COUNTERS_OPCODES 128u
 
 /* X(name): every named field, in file order. */
-#define COUNTERS_FIELDS(X)                                                                         \
-	X(ids_open)           /* backing ids registered and not closed */                          \
-	X(ids_opened)         /* backing ids registered since the start */                         \
-	X(ids_failed)         /* inodes whose registration failed: they stay unattached */         \
-	X(ids_errno)          /* errno of the last failure, 0 if none */                           \
-	X(replies_edited)     /* replies that went out with a backing id (INIT not counted) */     \
-	X(replies_lost)       /* replies unedited because too many requests were in flight */      \
-	X(forget_lookups)     /* lookups given back by FORGET and BATCH_FORGET */                  \
-	X(batch_forget_items) /* inodes named in BATCH_FORGET requests */                          \
-	X(opcodes_unknown)    /* requests with an opcode of 128 or more */                         \
-	X(level)              /* level asked for, as a rank */                                     \
-	X(level_in_force)     /* level that INIT brought; 0 until then */                          \
-	X(init_minor)         /* protocol minor the kernel speaks */                               \
-	X(init_offered)       /* INIT flags the kernel offered */                                  \
-	X(init_negotiated)    /* INIT flags of the reply */
+#define COUNTERS_FIELDS(X)                                                                 \
+	X(ids_open) /* backing ids registered and not closed */                            \
+	X(ids_opened) /* backing ids registered since the start */                         \
+	X(ids_failed) /* inodes whose registration failed: they stay unattached */         \
+	X(ids_errno) /* errno of the last failure, 0 if none */                            \
+	X(replies_edited) /* replies that went out with a backing id (INIT not counted) */ \
+	X(replies_lost) /* replies unedited because too many requests were in flight */    \
+	X(forget_lookups) /* lookups given back by FORGET and BATCH_FORGET */              \
+	X(batch_forget_items) /* inodes named in BATCH_FORGET requests */                  \
+	X(opcodes_unknown) /* requests with an opcode of 128 or more */                    \
+	X(level) /* level asked for, as a rank */                                          \
+	X(level_in_force) /* level that INIT brought; 0 until then */                      \
+	X(init_minor) /* protocol minor the kernel speaks */                               \
+	X(init_offered) /* INIT flags the kernel offered */                                \
+	X(init_negotiated) /* INIT flags of the reply */
 
 enum counters_field {
 #define X(name) FIELD_##name,
 	COUNTERS_FIELDS(X)
 #undef X
-	FIELD_COUNT
+		FIELD_COUNT
 };
 
 struct counters {
@@ -77,7 +77,8 @@ static inline void counters_request(uint32_t opcode)
 	if (opcode < COUNTERS_OPCODES)
 		__atomic_fetch_add(&counters->requests[opcode], 1, __ATOMIC_RELAXED);
 	else
-		__atomic_fetch_add(&counters->field[FIELD_opcodes_unknown].value, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_add(&counters->field[FIELD_opcodes_unknown].value, 1,
+				   __ATOMIC_RELAXED);
 }
 
 /* Whether requests are to be timed: a load beside counters that every request touches anyway. */

@@ -13,7 +13,7 @@
 
 /* Of the calibration: 64 x 64 waits of 2 us, some 10 ms at the start of a server with delays. */
 #define BATCHES 64
-#define WAITS 64
+#define WAITS   64
 #define WAIT_NS 2000
 
 int delays_set;

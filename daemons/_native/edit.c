@@ -103,7 +103,8 @@ static void put_statx(uint8_t *statx, const uint8_t *attr)
 	put32(statx + FUSE_STATX_NLINK, get32(attr + ATTR_NLINK));
 	put32(statx + FUSE_STATX_UID, get32(attr + ATTR_UID));
 	put32(statx + FUSE_STATX_GID, get32(attr + ATTR_GID));
-	memcpy(statx + FUSE_STATX_MODE, attr + ATTR_MODE, 2); /* u32 there, u16 here: same low bytes */
+	memcpy(statx + FUSE_STATX_MODE, attr + ATTR_MODE,
+	       2); /* u32 there, u16 here: same low bytes */
 	memcpy(statx + FUSE_STATX_INO, attr + ATTR_INO, 8);
 	memcpy(statx + FUSE_STATX_SIZE, attr + ATTR_SIZE, 8);
 	memcpy(statx + FUSE_STATX_BLOCKS, attr + ATTR_BLOCKS, 8);

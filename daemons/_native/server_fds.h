@@ -13,9 +13,9 @@
 struct held {
 	int fd;
 	unsigned int references; /* atomic; 0 in one that is never closed */
-	uint64_t since;          /* fds_clock() when it was added: open at least that long */
-	uint64_t touched;        /* how many had been added to its set when it last became the newest */
-	struct held **owner;     /* who points at it while it is in a set */
+	uint64_t since; /* fds_clock() when it was added: open at least that long */
+	uint64_t touched; /* how many had been added to its set when it last became the newest */
+	struct held **owner; /* who points at it while it is in a set */
 	struct held *newer, *older;
 };
 

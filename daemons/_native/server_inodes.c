@@ -19,9 +19,9 @@
 #include "shim.h"
 #include "stat_fd.h"
 
-#define SHARDS_MAX 64u
+#define SHARDS_MAX        64u
 #define FDS_PER_SHARD_MIN 16u
-#define FIRST_BUCKETS 64u
+#define FIRST_BUCKETS     64u
 
 /* About 70 bytes with what malloc and the buckets add: a tree may have millions of these. */
 struct inode {
@@ -175,7 +175,8 @@ static bool may_keep(void)
 		return true;
 	__atomic_sub_fetch(&kept, 1, __ATOMIC_RELAXED);
 	if (!__atomic_exchange_n(&told, true, __ATOMIC_RELAXED))
-		server_log("the backing has no file handles, so every inode keeps a descriptor: the limit "
+		server_log("the backing has no file handles, so every inode keeps a descriptor: "
+			   "the limit "
 			   "of %zu (--fd-cache) is reached, further inodes get EMFILE",
 			   kept_limit);
 	return false;

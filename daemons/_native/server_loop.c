@@ -28,7 +28,7 @@ struct worker {
 	pthread_t main_thread;
 	struct fuse_session *session;
 	int clone_fd; /* -1: reads the session's own */
-	int ended;    /* atomic */
+	int ended; /* atomic */
 };
 
 static sigset_t ending_signals(void)

@@ -21,14 +21,14 @@
 
 #define LISTING_SIZE 32768u
 /* struct fuse_direntplus: where its nodeid and its name's length are, and how long it is. */
-#define PLUS_NODEID 0u
-#define PLUS_NAME_LENGTH (128u + 16u)
+#define PLUS_NODEID            0u
+#define PLUS_NAME_LENGTH       (128u + 16u)
 #define PLUS_SIZE(name_length) ((128u + 24u + (name_length) + 7u) & ~(size_t)7u)
 
 /* A directory being read: what getdents64 gave and where in it the client is. */
 struct listing {
 	pthread_mutex_t lock;
-	off_t next;      /* offset of the entry at ``at`` */
+	off_t next; /* offset of the entry at ``at`` */
 	size_t at, have; /* bytes of ``buffer`` */
 	char *buffer;
 };

@@ -150,8 +150,8 @@ static ssize_t write_page(int fd, const char *data, size_t size, off_t offset)
 	return written;
 }
 
-static void op_write(fuse_req_t request, fuse_ino_t ino, const char *data, size_t size, off_t offset,
-		     struct fuse_file_info *info)
+static void op_write(fuse_req_t request, fuse_ino_t ino, const char *data, size_t size,
+		     off_t offset, struct fuse_file_info *info)
 {
 	const int fd = descriptor(info);
 	ssize_t written;

@@ -107,7 +107,8 @@ static int set_attributes(int fd, const struct fuse_file_info *info, const struc
 	if ((to_set & FUSE_SET_ATTR_MODE) && chmod(path.text, attr->st_mode & 07777) != 0)
 		return errno;
 	if (to_set & FUSE_SET_ATTR_SIZE) {
-		if (info ? ftruncate((int)info->fh, attr->st_size) : truncate(path.text, attr->st_size))
+		if (info ? ftruncate((int)info->fh, attr->st_size)
+			 : truncate(path.text, attr->st_size))
 			return errno;
 	}
 	if (to_set & (FUSE_SET_ATTR_ATIME | FUSE_SET_ATTR_MTIME | FUSE_SET_ATTR_ATIME_NOW |
@@ -146,7 +147,8 @@ static void op_readlink(fuse_req_t request, fuse_ino_t ino)
 	if (error == 0) {
 		length = readlinkat(held->fd, "", target, sizeof(target) - 1);
 		if (length < 0)
-			error = errno == ENOENT ? EINVAL : errno; /* not a link, says an O_PATH one */
+			error = errno == ENOENT ? EINVAL
+						: errno; /* not a link, says an O_PATH one */
 	}
 	held_put(held);
 	if (error != 0) {

@@ -31,7 +31,8 @@ static int entry_made(fuse_req_t request, int dir_fd, const char *name, mode_t m
 	return error;
 }
 
-static void op_mknod(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev)
+static void op_mknod(fuse_req_t request, fuse_ino_t parent, const char *name, mode_t mode,
+		     dev_t rdev)
 {
 	struct fuse_entry_param entry;
 	struct held *dir = NULL;
@@ -113,8 +114,8 @@ static void op_rmdir(fuse_req_t request, fuse_ino_t parent, const char *name)
 	remove_name(request, parent, name, AT_REMOVEDIR);
 }
 
-static void op_rename(fuse_req_t request, fuse_ino_t parent, const char *name, fuse_ino_t new_parent,
-		      const char *new_name, unsigned int flags)
+static void op_rename(fuse_req_t request, fuse_ino_t parent, const char *name,
+		      fuse_ino_t new_parent, const char *new_name, unsigned int flags)
 {
 	struct held *from = NULL, *to = NULL;
 	int error = inode_hold(parent, &from);

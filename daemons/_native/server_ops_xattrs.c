@@ -52,8 +52,8 @@ static void get(fuse_req_t request, fuse_ino_t ino, const char *name, size_t siz
 		error = ENOMEM;
 		goto out;
 	}
-	got = name ? getxattr(fd_path(held->fd).text, name, value, size) :
-		     listxattr(fd_path(held->fd).text, value, size);
+	got = name ? getxattr(fd_path(held->fd).text, name, value, size)
+		   : listxattr(fd_path(held->fd).text, value, size);
 	if (got < 0)
 		error = errno;
 	else if (!name && size > 0 && fuse_req_ctx(request)->uid != 0)

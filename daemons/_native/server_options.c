@@ -24,11 +24,11 @@
 #include "server_log.h"
 #include "server_opcodes.h"
 
-#define FDS_MIN 16u
+#define FDS_MIN         16u
 #define FDS_DEFAULT_MAX 16384u
-#define OPEN_FILES_MAX (1u << 20)
-#define THREADS_MAX 256u
-#define TIMEOUT_MAX 1e9
+#define OPEN_FILES_MAX  (1u << 20)
+#define THREADS_MAX     256u
+#define TIMEOUT_MAX     1e9
 
 struct server_options options;
 
@@ -128,7 +128,8 @@ static int parse_seconds(const char *option, const char *value, double *seconds)
 	return -1;
 }
 
-static int parse_number(const char *option, const char *value, size_t low, size_t high, size_t *number)
+static int parse_number(const char *option, const char *value, size_t low, size_t high,
+			size_t *number)
 {
 	char wanted[64];
 	char *end;
@@ -174,8 +175,9 @@ static int parse_choice(const char *option, const char *value, const char *const
 	*chosen = choose(list, value);
 	if (*chosen >= 0)
 		return -1;
-	return refuse(option, value, list == levels ? "none, rw, attach-getattr, attach-lookup or lookup" :
-						      "readdir, readdirplus or auto");
+	return refuse(option, value,
+		      list == levels ? "none, rw, attach-getattr, attach-lookup or lookup"
+				     : "readdir, readdirplus or auto");
 }
 
 /* One option. Returns an exit code, or -1 to go on. */
@@ -285,7 +287,8 @@ int options_parse(int argc, char **argv)
 			return status;
 	}
 	if (argc - optind != 2) {
-		server_log("%d arguments, wanted 2: BACKING MOUNTPOINT (see --help)", argc - optind);
+		server_log("%d arguments, wanted 2: BACKING MOUNTPOINT (see --help)",
+			   argc - optind);
 		return EXIT_USAGE;
 	}
 	options.backing = argv[optind];
@@ -320,7 +323,8 @@ static bool is_inside(const char *inner, const char *outer)
 
 	if (strncmp(inner, outer, length) != 0)
 		return false;
-	return inner[length] == '\0' || inner[length] == '/' || (length > 0 && outer[length - 1] == '/');
+	return inner[length] == '\0' || inner[length] == '/' ||
+	       (length > 0 && outer[length - 1] == '/');
 }
 
 static int check_apart(void)
@@ -349,7 +353,8 @@ int options_check(void)
 	if (status >= 0)
 		return status;
 	if (statfs(options.backing, &filesystem) == 0 && filesystem.f_type == FUSE_SUPER_MAGIC) {
-		server_log("backing: %s: is itself on FUSE, wanted a real file system", options.backing);
+		server_log("backing: %s: is itself on FUSE, wanted a real file system",
+			   options.backing);
 		return EXIT_USAGE;
 	}
 	status = check_apart();

@@ -22,7 +22,7 @@ struct server_options {
 	int level; /* enum shim_level */
 	bool readdir_passthrough;
 	double attr_timeout, entry_timeout; /* seconds */
-	const char *counters;               /* file, or NULL */
+	const char *counters; /* file, or NULL */
 	uint64_t delays_ns[COUNTERS_OPCODES];
 	size_t fd_cache;
 	enum readdir_mode readdir_mode;

@@ -55,7 +55,8 @@ static void print_extra(void)
 	for (unsigned int i = 0; i < COUNTERS_OPCODES; i++) {
 		if (counters->requests[i] == 0 || opcode_name(i))
 			continue;
-		printf("%s\"opcode_%u\": %llu", comma, i, (unsigned long long)counters->requests[i]);
+		printf("%s\"opcode_%u\": %llu", comma, i,
+		       (unsigned long long)counters->requests[i]);
 		comma = ", ";
 	}
 	for (unsigned int i = 0; i < FIELD_COUNT; i++) {

@@ -20,7 +20,7 @@
 #include "counters.h"
 #include "delay.h"
 #include "edit.h"
-#include "flight.h"
+#include "pending.h"
 #include "fuse_abi.h"
 
 /* The longest reply that is edited: header, long entry, open. */
@@ -74,8 +74,8 @@ static uint64_t opcodes_edited_at(int level)
 		return opening | listing | BIT(OP_GETATTR);
 	case LEVEL_ATTACH_LOOKUP:
 	case LEVEL_LOOKUP:
-		return opening | listing | BIT(OP_GETATTR) | BIT(OP_LOOKUP) | BIT(OP_MKNOD) | BIT(OP_MKDIR) |
-		       BIT(OP_SYMLINK) | BIT(OP_LINK);
+		return opening | listing | BIT(OP_GETATTR) | BIT(OP_LOOKUP) | BIT(OP_MKNOD) |
+		       BIT(OP_MKDIR) | BIT(OP_SYMLINK) | BIT(OP_LINK);
 	default:
 		return 0;
 	}
@@ -104,12 +104,12 @@ static bool is_among(uint64_t opcodes, uint32_t opcode)
 static void remember(const uint8_t *request, uint32_t opcode, uint64_t read_ns)
 {
 	const bool edited = is_among(edited_opcodes, opcode);
-	struct flight flight;
+	struct pending pending;
 
 	if (!edited && (read_ns == 0 || is_among(unanswered, opcode)))
 		return;
-	flight = (struct flight){opcode, get64(request, IN_NODEID), read_ns};
-	if (flight_put(get64(request, IN_UNIQUE), flight) != 0 && edited)
+	pending = (struct pending){opcode, get64(request, IN_NODEID), read_ns};
+	if (pending_put(get64(request, IN_UNIQUE), pending) != 0 && edited)
 		counters_add(FIELD_replies_lost, 1);
 }
 
@@ -178,7 +178,8 @@ static int32_t id_of_inode(uint64_t nodeid, uint32_t mode, uint32_t opcode)
 	return backing_id(session_fd, nodeid, mask, open_of_inode, 0);
 }
 
-static int32_t id_of_handle(uint64_t nodeid, const uint8_t *open_out, uint32_t mode, uint32_t opcode)
+static int32_t id_of_handle(uint64_t nodeid, const uint8_t *open_out, uint32_t mode,
+			    uint32_t opcode)
 {
 	uint64_t mask = shim_ops_mask(level_in_force, options.readdir, mode, opcode);
 
@@ -211,7 +212,7 @@ struct ids {
 	int32_t open;
 };
 
-static struct ids ids_for(struct flight request, const uint8_t *body)
+static struct ids ids_for(struct pending request, const uint8_t *body)
 {
 	const uint32_t opcode = request.opcode;
 	const uint64_t entry_nodeid = get64(body, ENTRY_NODEID);
@@ -232,7 +233,8 @@ static struct ids ids_for(struct flight request, const uint8_t *body)
 		 * Every GETATTR that arrives, not the first only: one that arrives from an inode we hold an
 		 * id for comes from a new kernel inode of the same number, which is not attached yet.
 		 */
-		ids.inode = id_of_inode(request.nodeid, get32(body, ATTR_OUT_ATTR + ATTR_MODE), opcode);
+		ids.inode =
+			id_of_inode(request.nodeid, get32(body, ATTR_OUT_ATTR + ATTR_MODE), opcode);
 		break;
 	case OP_CREATE:
 	case OP_TMPFILE:
@@ -242,14 +244,15 @@ static struct ids ids_for(struct flight request, const uint8_t *body)
 		break;
 	default:
 		if (entry_nodeid != 0) /* a cached negative entry has no inode */
-			ids.inode = id_of_inode(entry_nodeid, get32(body, ENTRY_ATTR + ATTR_MODE), opcode);
+			ids.inode = id_of_inode(entry_nodeid, get32(body, ENTRY_ATTR + ATTR_MODE),
+						opcode);
 		break;
 	}
 	return ids;
 }
 
 /* Edits a reply of REPLY_MAX bytes room in place. Returns its new length. */
-static size_t edit_reply(struct flight request, uint8_t *reply, size_t len)
+static size_t edit_reply(struct pending request, uint8_t *reply, size_t len)
 {
 	uint8_t *body = reply + OUT_HEADER_SIZE;
 	struct ids ids;
@@ -266,7 +269,7 @@ static size_t edit_reply(struct flight request, uint8_t *reply, size_t len)
 }
 
 /* To be called last before a reply is written: within the write the client is woken. */
-static void note_reply(struct flight request)
+static void note_reply(struct pending request)
 {
 	if (request.read_ns != 0)
 		counters_time(request.opcode, clock_ns() - request.read_ns);
@@ -296,7 +299,7 @@ static ssize_t write_reply(int fd, const struct iovec *iov, int count)
 	return write(fd, reply, len);
 }
 
-static ssize_t write_edited(int fd, const struct iovec *iov, int count, struct flight request)
+static ssize_t write_edited(int fd, const struct iovec *iov, int count, struct pending request)
 {
 	uint8_t reply[REPLY_MAX];
 	size_t len = 0;
@@ -312,16 +315,17 @@ static ssize_t write_edited(int fd, const struct iovec *iov, int count, struct f
 
 static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *userdata)
 {
-	struct flight request;
+	struct pending request;
 
 	(void)userdata;
 	if (clone_fd >= 0)
 		fd = clone_fd;
 	/* Level none, after INIT: two comparisons and a short copy are all a reply costs. */
-	if ((edited_opcodes == 0 && !counters_timing()) || count < 1 || iov[0].iov_len < OUT_HEADER_SIZE)
+	if ((edited_opcodes == 0 && !counters_timing()) || count < 1 ||
+	    iov[0].iov_len < OUT_HEADER_SIZE)
 		return write_reply(fd, iov, count);
 	/* Notifications have unique 0 and were never remembered. */
-	if (!flight_take(get64(iov[0].iov_base, OUT_UNIQUE), &request))
+	if (!pending_take(get64(iov[0].iov_base, OUT_UNIQUE), &request))
 		return write_reply(fd, iov, count);
 	if (is_among(edited_opcodes, request.opcode) && get32(iov[0].iov_base, OUT_ERROR) == 0 &&
 	    length(iov, count) <= REPLY_MAX - SHIM_GROWTH)

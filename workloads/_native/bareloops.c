@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* The most naive honest C loops, to hold the op driver and the tree builder against.
  *
  * Only what is under comparison: a loop, the system call, a count of failures. No cursor, no
@@ -17,71 +18,71 @@
 #include <unistd.h>
 
 #define MAX_LEVEL_NAMES 4096
-#define NAME_ROOM 256
+#define NAME_ROOM       256
 
 /* Names laid out once, long before a loop reads them, as they are for the op driver: names that
  * were touched just before the clock starts would be read from the nearest cache. */
 struct names {
-    size_t count;
-    char *text;
-    const char *name[];
+	size_t count;
+	char *text;
+	const char *name[];
 };
 
 static void free_names(PyObject *capsule)
 {
-    struct names *names = PyCapsule_GetPointer(capsule, "names");
-    free(names->text);
-    free(names);
+	struct names *names = PyCapsule_GetPointer(capsule, "names");
+	free(names->text);
+	free(names);
 }
 
 static PyObject *bare_names(PyObject *module, PyObject *packed)
 {
-    size_t count = 0, size;
-    (void)module;
-    if (!PyBytes_Check(packed))
-        return PyErr_Format(PyExc_TypeError, "names: wanted bytes");
-    size = (size_t)PyBytes_GET_SIZE(packed);
-    for (size_t at = 0; at < size; at++)
-        count += !PyBytes_AS_STRING(packed)[at];
-    struct names *names = malloc(sizeof *names + count * sizeof *names->name);
-    char *text = malloc(size + 1), *at = text;
-    if (!names || !text) {
-        free(names);
-        free(text);
-        return PyErr_NoMemory();
-    }
-    memcpy(text, PyBytes_AS_STRING(packed), size + 1);
-    names->text = text;
-    names->count = count;
-    for (size_t i = 0; i < count; i++, at += strlen(at) + 1)
-        names->name[i] = at;
-    return PyCapsule_New(names, "names", free_names);
+	size_t count = 0, size;
+	(void)module;
+	if (!PyBytes_Check(packed))
+		return PyErr_Format(PyExc_TypeError, "names: wanted bytes");
+	size = (size_t)PyBytes_GET_SIZE(packed);
+	for (size_t at = 0; at < size; at++)
+		count += !PyBytes_AS_STRING(packed)[at];
+	struct names *names = malloc(sizeof *names + count * sizeof *names->name);
+	char *text = malloc(size + 1), *at = text;
+	if (!names || !text) {
+		free(names);
+		free(text);
+		return PyErr_NoMemory();
+	}
+	memcpy(text, PyBytes_AS_STRING(packed), size + 1);
+	names->text = text;
+	names->count = count;
+	for (size_t i = 0; i < count; i++, at += strlen(at) + 1)
+		names->name[i] = at;
+	return PyCapsule_New(names, "names", free_names);
 }
 
 static uint64_t loop_statx(int fd, const char **names, size_t count)
 {
-    struct statx st;
-    uint64_t failed = 0;
-    for (size_t i = 0; i < count; i++)
-        if (statx(fd, names[i], AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st))
-            failed++;
-    return failed;
+	struct statx st;
+	uint64_t failed = 0;
+	for (size_t i = 0; i < count; i++)
+		if (statx(fd, names[i], AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, &st))
+			failed++;
+	return failed;
 }
 
 static uint64_t loop_scan(int fd, const char **names, size_t count)
 {
-    static char buffer[32768] __attribute__((aligned(4096)));
-    uint64_t failed = 0;
-    for (size_t i = 0; i < count; i++) {
-        ssize_t got;
-        int dir = openat(fd, names[i], O_RDONLY | O_DIRECTORY);
-        while ((got = getdents64(dir, buffer, sizeof buffer)) > 0)
-            ;
-        if (dir < 0 || got < 0)
-            failed++;
-        close(dir);
-    }
-    return failed;
+	static char buffer[32768] __attribute__((aligned(4096)));
+	uint64_t failed = 0;
+	for (size_t i = 0; i < count; i++) {
+		ssize_t got;
+		int dir = openat(fd, names[i], O_RDONLY | O_DIRECTORY);
+		while ((got = getdents64(dir, buffer, sizeof buffer)) > 0)
+			;
+		if (dir < 0 || got < 0)
+			failed++;
+		close(dir);
+	}
+	return failed;
 }
 
 typedef uint64_t bare_loop(int fd, const char **names, size_t count);
@@ -89,43 +90,41 @@ typedef uint64_t bare_loop(int fd, const char **names, size_t count);
 /* (root, names, first, count) -> nanoseconds of the whole loop */
 static PyObject *time_loop(PyObject *args, bare_loop *loop)
 {
-    const char *root;
-    PyObject *capsule;
-    Py_ssize_t first, count;
-    uint64_t failed = 1, start = 0, end = 0;
+	const char *root;
+	PyObject *capsule;
+	Py_ssize_t first, count;
+	uint64_t failed = 1, start = 0, end = 0;
 
-    if (!PyArg_ParseTuple(args, "sOnn", &root, &capsule, &first, &count))
-        return NULL;
-    struct names *names = PyCapsule_GetPointer(capsule, "names");
-    if (!names)
-        return NULL;
-    if (first < 0 || count < 0 || (size_t)first + (size_t)count > names->count)
-        return PyErr_Format(PyExc_IndexError, "names: there are %zu", names->count);
-    int fd = open(root, O_PATH | O_DIRECTORY);
-    if (fd >= 0) {
-        Py_BEGIN_ALLOW_THREADS
-        start = now_ns();
-        failed = loop(fd, names->name + first, (size_t)count);
-        end = now_ns();
-        Py_END_ALLOW_THREADS
-        close(fd);
-    }
-    if (failed)
-        return PyErr_Format(PyExc_OSError, "%s: %llu operations failed", root,
-                            (unsigned long long)failed);
-    return PyLong_FromUnsignedLongLong(end - start);
+	if (!PyArg_ParseTuple(args, "sOnn", &root, &capsule, &first, &count))
+		return NULL;
+	struct names *names = PyCapsule_GetPointer(capsule, "names");
+	if (!names)
+		return NULL;
+	if (first < 0 || count < 0 || (size_t)first + (size_t)count > names->count)
+		return PyErr_Format(PyExc_IndexError, "names: there are %zu", names->count);
+	int fd = open(root, O_PATH | O_DIRECTORY);
+	if (fd >= 0) {
+		Py_BEGIN_ALLOW_THREADS start = now_ns();
+		failed = loop(fd, names->name + first, (size_t)count);
+		end = now_ns();
+		Py_END_ALLOW_THREADS close(fd);
+	}
+	if (failed)
+		return PyErr_Format(PyExc_OSError, "%s: %llu operations failed", root,
+				    (unsigned long long)failed);
+	return PyLong_FromUnsignedLongLong(end - start);
 }
 
 static PyObject *bare_statx(PyObject *module, PyObject *args)
 {
-    (void)module;
-    return time_loop(args, loop_statx);
+	(void)module;
+	return time_loop(args, loop_statx);
 }
 
 static PyObject *bare_scan(PyObject *module, PyObject *args)
 {
-    (void)module;
-    return time_loop(args, loop_scan);
+	(void)module;
+	return time_loop(args, loop_scan);
 }
 
 /* Names made before the clock starts; the same ones are used in every directory. */
@@ -133,71 +132,71 @@ static char names_of_dirs[MAX_LEVEL_NAMES][NAME_ROOM], names_of_files[MAX_LEVEL_
 
 static uint64_t create(int fd, long depth, long branching, long files)
 {
-    uint64_t failed = 0;
-    for (long i = 0; !depth && i < files; i++)
-        if (mknodat(fd, names_of_files[i], S_IFREG | 0644, 0))
-            failed++;
-    for (long i = 0; depth && i < branching; i++) {
-        if (mkdirat(fd, names_of_dirs[i], 0755))
-            failed++;
-        int child = openat(fd, names_of_dirs[i], O_RDONLY | O_DIRECTORY);
-        failed += create(child, depth - 1, branching, files);
-        close(child);
-    }
-    return failed;
+	uint64_t failed = 0;
+	for (long i = 0; !depth && i < files; i++)
+		if (mknodat(fd, names_of_files[i], S_IFREG | 0644, 0))
+			failed++;
+	for (long i = 0; depth && i < branching; i++) {
+		if (mkdirat(fd, names_of_dirs[i], 0755))
+			failed++;
+		int child = openat(fd, names_of_dirs[i], O_RDONLY | O_DIRECTORY);
+		failed += create(child, depth - 1, branching, files);
+		close(child);
+	}
+	return failed;
 }
 
 /* (directory, depth, branching, files_per_dir, name_length) -> nanoseconds */
 static PyObject *bare_create(PyObject *module, PyObject *args)
 {
-    const char *root;
-    long depth, branching, files;
-    int length;
-    uint64_t failed = 1, start = 0, end = 0;
+	const char *root;
+	long depth, branching, files;
+	int length;
+	uint64_t failed = 1, start = 0, end = 0;
 
-    (void)module;
-    if (!PyArg_ParseTuple(args, "sllli", &root, &depth, &branching, &files, &length))
-        return NULL;
-    if (branching > MAX_LEVEL_NAMES || files > MAX_LEVEL_NAMES || length < 6 || length > 255)
-        return PyErr_Format(PyExc_ValueError, "wanted at most %d names per directory",
-                            MAX_LEVEL_NAMES);
-    for (int i = 0; i < MAX_LEVEL_NAMES; i++) {
-        snprintf(names_of_dirs[i], NAME_ROOM, "d%0*x", length - 1, (unsigned)i * 2654435761U);
-        snprintf(names_of_files[i], NAME_ROOM, "f%0*x", length - 1, (unsigned)i * 2654435761U);
-    }
-    int fd = open(root, O_RDONLY | O_DIRECTORY);
-    if (fd >= 0) {
-        Py_BEGIN_ALLOW_THREADS
-        start = now_ns();
-        failed = create(fd, depth, branching, files);
-        end = now_ns();
-        Py_END_ALLOW_THREADS
-        close(fd);
-    }
-    if (failed)
-        return PyErr_Format(PyExc_OSError, "%s: %llu operations failed", root,
-                            (unsigned long long)failed);
-    return PyLong_FromUnsignedLongLong(end - start);
+	(void)module;
+	if (!PyArg_ParseTuple(args, "sllli", &root, &depth, &branching, &files, &length))
+		return NULL;
+	if (branching > MAX_LEVEL_NAMES || files > MAX_LEVEL_NAMES || length < 6 || length > 255)
+		return PyErr_Format(PyExc_ValueError, "wanted at most %d names per directory",
+				    MAX_LEVEL_NAMES);
+	for (int i = 0; i < MAX_LEVEL_NAMES; i++) {
+		snprintf(names_of_dirs[i], NAME_ROOM, "d%0*x", length - 1,
+			 (unsigned)i * 2654435761U);
+		snprintf(names_of_files[i], NAME_ROOM, "f%0*x", length - 1,
+			 (unsigned)i * 2654435761U);
+	}
+	int fd = open(root, O_RDONLY | O_DIRECTORY);
+	if (fd >= 0) {
+		Py_BEGIN_ALLOW_THREADS start = now_ns();
+		failed = create(fd, depth, branching, files);
+		end = now_ns();
+		Py_END_ALLOW_THREADS close(fd);
+	}
+	if (failed)
+		return PyErr_Format(PyExc_OSError, "%s: %llu operations failed", root,
+				    (unsigned long long)failed);
+	return PyLong_FromUnsignedLongLong(end - start);
 }
 
 static PyMethodDef functions[] = {
-    {"names", bare_names, METH_O, "names(packed) -> names laid out for the loops"},
-    {"statx", bare_statx, METH_VARARGS, "statx(root, names, first, count) -> ns"},
-    {"scan", bare_scan, METH_VARARGS, "scan(root, names, first, count) -> ns"},
-    {"create", bare_create, METH_VARARGS,
-     "create(directory, depth, branching, files_per_dir, name_length) -> ns"},
-    {0},
+	{"names", bare_names, METH_O, "names(packed) -> names laid out for the loops"},
+	{"statx", bare_statx, METH_VARARGS, "statx(root, names, first, count) -> ns"},
+	{"scan", bare_scan, METH_VARARGS, "scan(root, names, first, count) -> ns"},
+	{"create", bare_create, METH_VARARGS,
+	 "create(directory, depth, branching, files_per_dir, name_length) -> ns"},
+	{0},
 };
 
 static struct PyModuleDef definition = {
-    PyModuleDef_HEAD_INIT,
-    .m_name = "workloads._native.bareloops",
-    .m_doc = "Bare C loops, for results/self/ to compare with.",
-    .m_size = -1,
-    .m_methods = functions,
+	PyModuleDef_HEAD_INIT,
+	.m_name = "workloads._native.bareloops",
+	.m_doc = "Bare C loops, for results/self/ to compare with.",
+	.m_size = -1,
+	.m_methods = functions,
 };
 
 PyMODINIT_FUNC PyInit_bareloops(void)
 {
-    return PyModule_Create(&definition);
+	return PyModule_Create(&definition);
 }

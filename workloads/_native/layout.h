@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Laying out: from Python's items to visits in memory, everything opened and in visiting order. */
 #ifndef LAYOUT_H
 #define LAYOUT_H
@@ -7,52 +8,52 @@
 #include "ops.h"
 
 enum items {
-    /* A path relative to the root, walked inside the window. */
-    ITEMS_PATHS,
-    /* As ITEMS_PATHS; a directory, and which of its entries are chosen. */
-    ITEMS_CHOSEN,
-    /* A directory, opened O_PATH before the window, and a name in it. */
-    ITEMS_PAIRS,
-    /* A path whose file or directory is opened before the window. */
-    ITEMS_OPENED,
-    /* As ITEMS_OPENED; each 4 KiB block of each file is one visit. */
-    ITEMS_BLOCKS,
+	/* A path relative to the root, walked inside the window. */
+	ITEMS_PATHS,
+	/* As ITEMS_PATHS; a directory, and which of its entries are chosen. */
+	ITEMS_CHOSEN,
+	/* A directory, opened O_PATH before the window, and a name in it. */
+	ITEMS_PAIRS,
+	/* A path whose file or directory is opened before the window. */
+	ITEMS_OPENED,
+	/* As ITEMS_OPENED; each 4 KiB block of each file is one visit. */
+	ITEMS_BLOCKS,
 };
 
 /* Whether the root's descriptor is all that is open before the window. */
 static inline bool walks_paths(enum items items)
 {
-    return items == ITEMS_PATHS || items == ITEMS_CHOSEN;
+	return items == ITEMS_PATHS || items == ITEMS_CHOSEN;
 }
 
 struct op_spec {
-    const char *name;
-    const struct op_loops *loops;
-    enum items items;
-    int open_flags;
-    /* Counts directory entries, so that the expected number of them can be checked. */
-    bool lists;
+	const char *name;
+	const struct op_loops *loops;
+	enum items items;
+	int open_flags;
+	/* Counts directory entries, so that the expected number of them can be checked. */
+	bool lists;
 };
 
 struct layout {
-    const char *root;
-    int root_fd;
-    struct visit *visits;
-    size_t size;
-    char *names;
-    int *fds;
-    size_t opened;
-    /* ITEMS_PAIRS: the directories' names as bytes, by the index that visits carry. */
-    PyObject *dirs;
+	const char *root;
+	int root_fd;
+	struct visit *visits;
+	size_t size;
+	char *names;
+	int *fds;
+	size_t opened;
+	/* ITEMS_PAIRS: the directories' names as bytes, by the index that visits carry. */
+	PyObject *dirs;
 };
 
 struct request {
-    const struct op_spec *op;
-    PyObject *items;
-    /* NULL, an int for every directory, or a sequence with one for each. */
-    PyObject *expected;
-    bool random;
-    uint64_t seed;
+	const struct op_spec *op;
+	PyObject *items;
+	/* NULL, an int for every directory, or a sequence with one for each. */
+	PyObject *expected;
+	bool random;
+	uint64_t seed;
 };
 
 /* Fills a layout whose root and root_fd are set; -1 with an exception, to be released all the same. */

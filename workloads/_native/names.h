@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Names of a tree as a function of its shape: any path by index, nothing listed, nothing stored.
  *
  * Directories are numbered level by level: 0 is the root, the children of i are
@@ -10,19 +11,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define TREE_DIR "tree"
+#define TREE_DIR  "tree"
 #define MAX_DEPTH 128
-#define MAX_NAME 255
-#define MAX_PATH 4032
+#define MAX_NAME  255
+#define MAX_PATH  4032
 #define MAX_COUNT (UINT64_C(1) << 40)
 
 enum kind { KIND_DIR = 'd', KIND_FILE = 'f', KIND_MISSING = 'm' };
 
 struct shape {
-    uint64_t depth, branching, files_per_dir, name_length, file_size, seed;
-    /* Derived: */
-    uint64_t dirs, first_leaf, leaves, files;
-    unsigned bits;
+	uint64_t depth, branching, files_per_dir, name_length, file_size, seed;
+	/* Derived: */
+	uint64_t dirs, first_leaf, leaves, files;
+	unsigned bits;
 };
 
 /* Derives the counts; NULL, or what is wrong with the shape. */

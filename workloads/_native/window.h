@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
 /* Lanes, one per thread, and the windows run over them. No Python here. */
 #ifndef WINDOW_H
 #define WINDOW_H
@@ -5,13 +6,13 @@
 #include "ops.h"
 
 struct lanes_plan {
-    struct visit *visits;
-    size_t size;
-    int threads;
-    int statx_flags;
-    size_t buffer_bytes;
-    /* The root that all visits go by, or -1 when each has a descriptor of its own. */
-    int root_fd;
+	struct visit *visits;
+	size_t size;
+	int threads;
+	int statx_flags;
+	size_t buffer_bytes;
+	/* The root that all visits go by, or -1 when each has a descriptor of its own. */
+	int root_fd;
 };
 
 /* Cuts the visits into one run per thread; the first size mod threads lanes get one more.
@@ -20,13 +21,13 @@ struct lane *lanes_make(const struct lanes_plan *plan);
 void lanes_free(struct lane *lanes, int threads);
 
 struct window {
-    struct lane *lanes;
-    int threads;
-    const struct op_loops *loops;
-    bool histogram;
-    /* The lane whose op failed first, or -1. */
-    atomic_int failed;
-    uint64_t ops, entries, ns;
+	struct lane *lanes;
+	int threads;
+	const struct op_loops *loops;
+	bool histogram;
+	/* The lane whose op failed first, or -1. */
+	atomic_int failed;
+	uint64_t ops, entries, ns;
 };
 
 /* Hands out ops after those served before: number k of all goes to thread k mod threads.
@@ -34,6 +35,6 @@ struct window {
 int window_prepare(struct window *window, uint64_t served, uint64_t ops);
 
 /* Opens the window and waits for its end; 0, or the errno that kept threads from being made. */
-int window_run(struct window *window, gang_poll *poll, void *argument);
+int window_run(struct window *window, thread_group_poll *poll, void *argument);
 
 #endif

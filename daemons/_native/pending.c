@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Requests in flight; see flight.h. */
+/* Requests in flight; see pending.h. */
 
-#include "flight.h"
+#include "pending.h"
 
 #include <stddef.h>
 
@@ -28,15 +28,15 @@ static struct slot *set_of(uint64_t unique)
 	return slots[(unique * UINT64_C(0x9e3779b97f4a7c15)) >> 53];
 }
 
-int flight_put(uint64_t unique, struct flight request)
+int pending_put(uint64_t unique, struct pending request)
 {
 	struct slot *set = set_of(unique);
 
 	for (size_t i = 0; i < WAYS; i++) {
 		uint64_t is_free = 0;
 
-		if (!__atomic_compare_exchange_n(&set[i].unique, &is_free, unique, 0, __ATOMIC_ACQUIRE,
-						 __ATOMIC_RELAXED))
+		if (!__atomic_compare_exchange_n(&set[i].unique, &is_free, unique, 0,
+						 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 			continue;
 		/*
 		 * Only the thread that replies to this unique looks at the rest of the slot, and the
@@ -50,7 +50,7 @@ int flight_put(uint64_t unique, struct flight request)
 	return -1;
 }
 
-int flight_take(uint64_t unique, struct flight *request)
+int pending_take(uint64_t unique, struct pending *request)
 {
 	struct slot *set = set_of(unique);
 
