@@ -22,9 +22,10 @@ import pyperf
 from bench.comparison import header
 from bench.model import Clock, Exit, Outcome, UserError
 from bench.report import units
+from bench.results.record import DEFAULTS
 from bench.results.store import RESULTS, find_run
 from bench.stats.estimates import Estimate, centre, over_boots, trial_medians
-from bench.stats.frame import TRIAL_DEFAULTS, Run, load
+from bench.stats.frame import Run, load
 from bench.stats.guards import Flag, series_flags
 
 Medians = Mapping[int, float]
@@ -215,7 +216,7 @@ def _of_pyperf(spec: str, path: Path) -> Side:
     except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise UserError(f"{spec}: cut short or not a pyperf file ({error})") from None
     line = {
-        **TRIAL_DEFAULTS,
+        **DEFAULTS,
         "outcome": Outcome.OK.value,
         "superseded": False,
         "attr_timeout": known.get("attr_timeout_s"),

@@ -30,6 +30,7 @@ from bench.plan import foreign, schedule
 from bench.plan.grid import targets
 from bench.plan.schedule import refuse_empty
 from bench.plan.settings import Settings
+from bench.results.record import TrialLine
 from bench.run import headers, trial, trials
 from bench.run.bench import Bench
 from bench.run.checks import check_targets, costs
@@ -164,7 +165,7 @@ def round_of_trials(
         do(bench, one, broken, events)
 
 
-def do(bench: Bench, one: Trial, broken: dict[str, str], events: Events) -> dict[str, Any]:
+def do(bench: Bench, one: Trial, broken: dict[str, str], events: Events) -> TrialLine:
     """One trial, with the host told of its begin and end."""
     events.put("begin", record=header(bench, one))
     record, pyperf_json = trials.do(bench, one, broken)

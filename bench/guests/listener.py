@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from bench.guests.protocol import EVENTS, JOB
 from bench.kernels import disk
 from bench.kernels.console import MORE_MEMORY, oom_line
 from bench.model import Exit, Outcome, UserError
+from bench.results.kinds import Wrong, parse
+from bench.results.record import TrialLine, checked, checked_cost
 from bench.run import trials
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class Listener:
         self.run, self.guest = run, guest
         self.path = share / EVENTS
         self.position = 0
-        self.begun: dict[str, Any] | None = None
+        self.begun: TrialLine | None = None
         self.finished = False
         self.since = time.monotonic()
 
@@ -50,7 +51,10 @@ class Listener:
         """Take in what has been written since the last time; a half line waits for its end."""
         self.run.view.tick()
         for event in self._new():
-            getattr(self, f"on_{event.pop('event')}")(**event)
+            try:
+                getattr(self, f"on_{event.pop('event')}")(**event)
+            except Wrong as wrong:
+                self.on_warn(f"what it told cannot be read: {wrong}")
 
     def refuse_full(self) -> None:
         """Raises UserError before the disk is full: a guest would only be seen to hang."""
@@ -76,7 +80,7 @@ class Listener:
         """The guest is gone: fail the trial it was in. False when it was in none."""
         if self.begun is None:
             return False
-        self._keep(self.begun | {"outcome": Outcome.FAILED.value, "reason": reason}, "")
+        self._keep({**self.begun, "outcome": Outcome.FAILED.value, "reason": reason}, "")
         return True
 
     def on_hello(self, facts: dict[str, Any], skipped: list[dict[str, str]]) -> None:
@@ -124,21 +128,27 @@ class Listener:
 
     def on_cost(self, record: dict[str, Any]) -> None:
         """A target's line of the cost sheet."""
-        self.run.directory.append_cost(record)
+        self.run.directory.append_cost(checked_cost(record))
 
     def on_begin(self, record: dict[str, Any]) -> None:
         """A trial begins: if the guest dies now, this is the one it costs."""
-        self.begun, self.since = record, time.monotonic()
+        self.begun, self.since = checked(record), time.monotonic()
         self.run.view.status(
             f"round {record['round'] + 1}: {record['series']} on {self.guest.label}"
         )
 
     def on_end(self, record: dict[str, Any], pyperf: str) -> None:
         """A trial has ended; one that failed may have been killed for want of memory."""
-        oom = record["outcome"] == Outcome.FAILED and oom_line(self._console())
+        try:
+            line = checked(record)
+        except Wrong as wrong:
+            if not self.lost(f"the guest's record of it cannot be read: {wrong}"):
+                raise
+            return
+        oom = line["outcome"] == Outcome.FAILED and oom_line(self._console())
         if oom:
-            record["reason"] += f"; guest out of memory: {oom}; {MORE_MEMORY}"
-        self._keep(record, pyperf)
+            line["reason"] += f"; guest out of memory: {oom}; {MORE_MEMORY}"
+        self._keep(line, pyperf)
 
     def on_refused(self, reason: str, code: int) -> None:
         """The guest cannot measure what was asked."""
@@ -154,7 +164,7 @@ class Listener:
         except FileNotFoundError:
             return ""
 
-    def _keep(self, record: dict[str, Any], pyperf_json: str) -> None:
+    def _keep(self, record: TrialLine, pyperf_json: str) -> None:
         self.begun = None
         trials.keep(self.run.directory, record, pyperf_json)
         self.run.counts[record["outcome"]] += 1
@@ -170,7 +180,10 @@ class Listener:
         whole = text[: text.rfind(b"\n") + 1]
         self.position += len(whole)
         for line in whole.splitlines():
-            yield json.loads(line)
+            try:
+                yield parse(line)
+            except Wrong as wrong:
+                self.on_warn(f"what it told cannot be read: {wrong}")
 
 
 def tidy(share: Path) -> None:

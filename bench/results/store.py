@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.model import SCHEMA, UserError
-
-if TYPE_CHECKING:
-    pass
-
+from bench.results import record
+from bench.results.record import CostLine, TrialLine
 
 RESULTS = Path("results")
 Record = dict[str, Any]
@@ -39,7 +37,9 @@ class RunDirectory:
         try:
             for folder in (path, path / "series", path / "logs"):
                 folder.mkdir(parents=True, exist_ok=True)
-            run.write_header({"schema": SCHEMA, "run": path.name, **header})
+            run.write_header(
+                {"schema": SCHEMA, "revision": record.REVISION, "run": path.name, **header}
+            )
             run.trials_path.touch()
         except OSError as error:
             raise UserError(f"cannot write {path}: {error.strerror}") from None
@@ -75,24 +75,29 @@ class RunDirectory:
         """Set keys of run.json."""
         self.write_header({**self.header(), **changes})
 
-    def append_trial(self, record: Mapping[str, Any]) -> None:
+    def append_trial(self, line: TrialLine) -> None:
         """Add one line to trials.jsonl and wait until it is on disk.
 
         A line that an earlier crash cut short is closed first, so that it spoils nothing but itself.
         """
-        _append(self.trials_path, record)
+        _append(self.trials_path, line)
 
-    def append_cost(self, record: Mapping[str, Any]) -> None:
+    def append_cost(self, line: CostLine) -> None:
         """Add one target's line to costs.jsonl, as append_trial does."""
-        _append(self.costs_path, record)
+        _append(self.costs_path, line)
 
-    def trials(self) -> Iterator[Record]:
-        """Whole lines of trials.jsonl; lines that are not JSON objects are passed over."""
-        return _records(self.trials_path)
+    def trials(self) -> list[TrialLine]:
+        """The lines of trials.jsonl that are trials; ``problems`` names the others."""
+        return record.trials(self.trials_path)[0]
 
-    def costs(self) -> Iterator[Record]:
+    def costs(self) -> list[CostLine]:
         """The same of costs.jsonl."""
-        return _records(self.costs_path)
+        return record.costs(self.costs_path)[0]
+
+    def problems(self) -> list[str]:
+        """A sentence about each line that could not be read."""
+        sheet = record.costs(self.costs_path)[1] if self.costs_path.exists() else []
+        return [*record.trials(self.trials_path)[1], *sheet]
 
     def add_pyperf_run(self, label: str, benchmark_json: str) -> None:
         """Add the one run of a worker's pyperf benchmark to the file of its series."""
@@ -115,31 +120,29 @@ class RunDirectory:
         return self.path / "logs" / f"{name}.log"
 
 
-def _append(path: Path, record: Mapping[str, Any]) -> None:
-    line = json.dumps(record, separators=(",", ":")) + "\n"
+def _append(path: Path, line: Mapping[str, Any]) -> None:
+    """Add a line and wait until it is on disk; raises OSError, and leaves the file as it was."""
+    data = (json.dumps(line, separators=(",", ":")) + "\n").encode()
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
-            line = "\n" + line
-        os.write(descriptor, line.encode())
+            data = b"\n" + data
+        try:
+            _write_all(descriptor, data)
+        except OSError:
+            # On a full disk part of a line may have been written: what is not whole is taken back.
+            os.ftruncate(descriptor, size)
+            raise
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _records(path: Path) -> Iterator[Record]:
-    try:
-        text = path.read_text()
-    except FileNotFoundError:
-        return
-    for line in text.splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict):
-            yield record
+def _write_all(descriptor: int, data: bytes) -> None:
+    """Write every byte: a nearly full disk takes some of them and says so by their number alone."""
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def write_atomically(path: Path, text: str) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench import registry
 from bench.machine import placement
 from bench.model import Series
 from bench.mounts.mount import TrialError
 from bench.plan.schedule import Plan
+from bench.results.record import CostLine
 from bench.results.store import RunDirectory
 from bench.run import conformance, cost, side_mounts
 from bench.run.bench import Bench
@@ -34,7 +35,7 @@ def sheet(
 
 def costs(
     planned: Plan, bench: Bench, view: Voice, leave_out: Collection[str]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[CostLine]:
     """A cost record for each target of the plan but those named."""
     for name, series in one_each(planned).items():
         if name not in leave_out:

@@ -20,17 +20,18 @@ from bench.model import (
 from bench.mounts.mount import TrialError
 from bench.plan.schedule import options
 from bench.requests import proof
+from bench.results.record import TrialLine
 from bench.run.bench import Bench
 from bench.run.record import timeouts_held
 
 
-def judge(bench: Bench, trial: Trial, record: dict[str, Any]) -> None:
+def judge(bench: Bench, trial: Trial, record: TrialLine) -> None:
     """Set the verdict; a claim that does not hold, or a cold that was not cold, fails the trial."""
     series = trial.series
     daemon = registry.daemon(series.daemon)
     workload = registry.workloads()[series.workload]
     requests, plain = record["requests"], record["expected"]
-    if requests is None:
+    if requests is None or plain is None:
         record["expected"] = None
         return
     if daemon.foreign or not timeouts_held(series):

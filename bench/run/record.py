@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
 
 from bench import registry
 from bench.model import (
@@ -12,18 +11,16 @@ from bench.model import (
     Trial,
     Verdict,
 )
+from bench.results.record import AS_ASKED, THE_SERVERS_OWN, TrialLine
 from bench.run.bench import Bench
 
-AS_ASKED, THE_SERVERS_OWN = "as asked", "the server's own"
-"""Whose timeouts held during a trial."""
 
-
-def skipped(bench: Bench, trial: Trial, reason: str) -> dict[str, Any]:
+def skipped(bench: Bench, trial: Trial, reason: str) -> TrialLine:
     """The record of a trial that could not be tried."""
-    return header(bench, trial) | {"outcome": Outcome.SKIPPED.value, "reason": reason}
+    return {**header(bench, trial), "outcome": Outcome.SKIPPED.value, "reason": reason}
 
 
-def header(bench: Bench, trial: Trial) -> dict[str, Any]:
+def header(bench: Bench, trial: Trial) -> TrialLine:
     """A trial's record before anything was done."""
     series = trial.series
     workload = registry.workloads()[series.workload]

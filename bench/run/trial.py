@@ -23,6 +23,8 @@ from bench.model import (
 )
 from bench.mounts.mount import Mount, ServerEnd, TrialError
 from bench.plan.schedule import options
+from bench.results.kinds import Wrong
+from bench.results.record import TrialLine, checked
 from bench.run import conformance
 from bench.run.bench import Bench
 from bench.run.job import Job
@@ -35,7 +37,7 @@ SPOT_CHECKS = 16
 """Entries compared with the backing after every trial's last window."""
 
 
-def run(bench: Bench, trial: Trial) -> tuple[dict[str, Any], str]:
+def run(bench: Bench, trial: Trial) -> tuple[TrialLine, str]:
     """Do one trial; returns its record and the pyperf JSON of its values ("" when there are none).
 
     What goes wrong becomes a failed record; only KeyboardInterrupt and bugs pass through.
@@ -45,9 +47,9 @@ def run(bench: Bench, trial: Trial) -> tuple[dict[str, Any], str]:
     pyperf_json = ""
     try:
         answer, pyperf_json, server = _measure(bench, trial, phases)
-        record |= answer | {"server": server}
+        record = checked({**record, **answer, "server": server})
         judge(bench, trial, record)
-    except (TrialError, OSError) as error:
+    except (TrialError, OSError, Wrong) as error:
         record |= {"outcome": Outcome.FAILED.value, "reason": str(error)}
     if record["outcome"] != Outcome.OK:
         pyperf_json = ""

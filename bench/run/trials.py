@@ -9,12 +9,13 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.model import Exit, Outcome, Trial, UserError
 from bench.plan import schedule
 from bench.plan.grid import KernelGives
 from bench.plan.settings import Settings
+from bench.results.record import TrialLine
 from bench.results.store import RunDirectory
 from bench.run import trial
 from bench.run.bench import Bench
@@ -129,7 +130,7 @@ def too_wide(run: RunDirectory, precision: float) -> list[str]:
     return list(json.loads(done.stdout))
 
 
-def do(bench: Bench, one: Trial, broken: dict[str, str]) -> tuple[dict[str, Any], str]:
+def do(bench: Bench, one: Trial, broken: dict[str, str]) -> tuple[TrialLine, str]:
     """One trial, or the record that says why its target is not tried."""
     if reason := broken.get(one.series.target):
         return skipped(bench, one, reason), ""
@@ -138,7 +139,7 @@ def do(bench: Bench, one: Trial, broken: dict[str, str]) -> tuple[dict[str, Any]
     return trial.run(bench, one)
 
 
-def keep(run: RunDirectory, record: dict[str, Any], pyperf_json: str) -> None:
+def keep(run: RunDirectory, record: TrialLine, pyperf_json: str) -> None:
     """Write a trial down; the line first, as it is the truth the pyperf file follows."""
     try:
         run.append_trial(record)

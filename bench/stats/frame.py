@@ -18,52 +18,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.model import SCHEMA, Cache, Exit, Outcome, Placement, UserError
-
-TRIAL_DEFAULTS: Mapping[str, Any] = {
-    "series": "",
-    "target": "(unnamed)",
-    "workload": "(unnamed)",
-    "variant": "",
-    "cache": Cache.WARM.value,
-    "threads": 1,
-    "placement": Placement.SAME.value,
-    "level": "none",
-    "readdir_mode": "readdirplus",
-    "server_threads": 0,
-    "clone_fd": False,
-    "entries": 0,
-    "attr_timeout": math.nan,
-    "entry_timeout": math.nan,
-    "timeouts": "as asked",
-    "round": 0,
-    "position": 0,
-    "attempt": 0,
-    "disturbed": "",
-    "started": "",
-    "outcome": Outcome.FAILED.value,
-    "reason": "",
-    "op": "",
-    "unit": "op",
-    "loops": math.nan,
-    "ops_per_loop": math.nan,
-    "values": None,
-    "empty_loop_ns": math.nan,
-    "requests": None,
-    "expected": None,
-    "verdict": "",
-    "verdict_reason": "",
-    "histogram": None,
-    "attribution": None,
-    "cache_how": "",
-}
-"""What a trial line is read as where a key is missing or null; the schema has the meanings."""
+from bench.model import SCHEMA, Exit, Outcome, UserError
+from bench.results import record
+from bench.results.record import DEFAULTS, LONGEST, SAMPLED, CostLine, TrialLine
 
 SAMPLE_COLUMNS = (
-    "run", "trial", "series", "group", "row", "target", "workload", "variant", "cache", "threads",
-    "placement", "level", "readdir_mode", "server_threads", "clone_fd", "entries",
-    "attr_timeout", "entry_timeout", "round", "position", "op", "unit",
-    "loops", "ops_per_loop", "window", "seconds", "ns",
+    "run", "trial", "series", "group", "row", *SAMPLED[1:], "window", "seconds", "ns",
 )  # fmt: skip
 """Columns of the frame of samples. ``seconds`` and ``ns`` are per operation."""
 
@@ -77,7 +37,7 @@ class Run:
     trials: pd.DataFrame
     samples: pd.DataFrame
     problems: tuple[str, ...]
-    costs: tuple[Mapping[str, Any], ...] = ()
+    costs: tuple[CostLine, ...] = ()
     """The lines of costs.jsonl; none where the run made no cost sheet."""
 
     @property
@@ -90,16 +50,17 @@ def load(path: Path) -> Run:
     """Read the run in the directory ``path``; UserError if it is none, or of an unknown schema."""
     about = _about(path)
     name = str(about.get("run") or path.name)
-    records, problems = _records(path / "trials.jsonl")
-    columns = ["trial", "group", "row", *TRIAL_DEFAULTS]
-    read = [_trial(record, number) for number, record in enumerate(records)]
+    lines, problems = record.trials(path / "trials.jsonl")
+    columns = ["trial", "group", "row", *DEFAULTS]
+    read = [_trial(line, number) for number, line in enumerate(lines)]
     trials = pd.DataFrame(read, columns=columns)
     trials["superseded"] = _superseded(trials)
     samples = _samples(trials, name)
     bad = int(samples["seconds"].isna().sum())
     if bad:
         problems.append(f"{bad} of {len(samples)} samples are not positive numbers: left out")
-    costs, unread = _records(path / "costs.jsonl") if (path / "costs.jsonl").exists() else ([], [])
+    sheet = path / "costs.jsonl"
+    costs, unread = record.costs(sheet) if sheet.exists() else ([], [])
     return Run(path, about, trials, samples, (*problems, *unread), tuple(costs))
 
 
@@ -152,45 +113,15 @@ def _started(file: Path) -> datetime | None:
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
-def _records(file: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """The lines of trials.jsonl that are trials, and a sentence about each that is not."""
-    try:
-        lines = file.read_bytes().split(b"\n")
-    except OSError as error:
-        return [], [f"{file.name}: {error.strerror}; no trial could be read"]
-    records, problems = [], []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-        except ValueError:
-            # A run killed while it wrote leaves half a line; what stands before it is whole.
-            what = "cut short" if number == len(lines) else "not readable"
-            problems.append(f"{file.name}: line {number} is {what}; the other trials were read")
-            continue
-        if isinstance(record, dict):
-            records.append(record)
-        else:
-            problems.append(f"{file.name}: line {number} is no trial; left out")
-    return records, problems
-
-
-def _trial(record: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """One trial with every column filled, and the two names that tables and pairing go by."""
-    given = {
-        key: value for key, value in record.items() if value is not None and key in TRIAL_DEFAULTS
-    }
-    trial = {**TRIAL_DEFAULTS, **given}
-    workload, variant = str(trial["workload"]), str(trial["variant"])
+def _trial(line: TrialLine, number: int) -> dict[str, Any]:
+    """One trial with the names that tables and pairing go by."""
+    workload, variant = line["workload"], line["variant"]
     row = f"{workload}/{variant}" if variant else workload
-    parts = (workload, variant, trial["cache"], f"t{trial['threads']}", trial["target"])
-    if not isinstance(trial["values"], list):
-        trial["values"] = []
+    parts = (workload, variant, line["cache"], f"t{line['threads']}", line["target"])
     # The series label without its target names the comparison, whatever axes a label will hold.
-    label = str(trial["series"]) or "--".join(str(part) for part in parts if part)
-    group = f"{label.removesuffix('--' + str(trial['target']))}--{trial['placement']}"
-    return trial | {"series": label, "trial": number, "row": row, "group": group}
+    label = line["series"] or "--".join(part for part in parts if part)
+    group = f"{label.removesuffix('--' + line['target'])}--{line['placement']}"
+    return {**line, "series": label, "trial": number, "row": row, "group": group}
 
 
 def _superseded(trials: pd.DataFrame) -> list[bool]:
@@ -234,12 +165,8 @@ def _samples(trials: pd.DataFrame, name: str) -> pd.DataFrame:
     return frame[list(SAMPLE_COLUMNS)]
 
 
-def _times(values: list[object]) -> NDArray[np.float64]:
+def _times(values: list[float]) -> NDArray[np.float64]:
     """Values as seconds; NaN for one that is no time that can have been measured."""
-    try:
-        seconds = np.array(values, dtype=np.float64)
-    except (ValueError, TypeError):
-        numbers = [value if isinstance(value, (int, float)) else math.nan for value in values]
-        seconds = np.array(numbers, dtype=np.float64)
-    seconds[~((seconds > 0) & np.isfinite(seconds))] = math.nan
+    seconds = np.array(values, dtype=np.float64)
+    seconds[~((seconds > 1 / LONGEST) & (seconds < LONGEST))] = math.nan
     return seconds
