@@ -13,7 +13,6 @@ from bench.model import Clock
 from bench.report import units
 from bench.stats.estimates import Estimate, geometric_mean, over_boots, paired_ratio, unpaired_ratio
 from bench.stats.judging import INSTRUCTIONS_FLOOR
-from bench.stats.noise_floor import load_noise_floor
 from bench.stats.verdicts import Finding, Judgement, judge_table
 
 SEPARATE = (
@@ -119,7 +118,7 @@ def _floor(key: Key, base: Side, patched: Side) -> float:
     """The larger noise floor of the machines' A/A runs, where there was one."""
     if base.clock == Clock.INSTRUCTIONS:
         return INSTRUCTIONS_FLOOR
-    known = [load_noise_floor(side.origin.parent).get(key.group) for side in (base, patched)]
+    known = [side.noise.get(key.group) for side in (base, patched)]
     return max((noise.floor for noise in known if noise), default=0.0)
 
 

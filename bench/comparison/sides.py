@@ -12,7 +12,7 @@ import math
 import re
 import statistics
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from bench.results.store import RESULTS, find_run
 from bench.stats.estimates import Estimate, centre, over_boots, trial_medians
 from bench.stats.frame import Run, load
 from bench.stats.guards import Flag, series_flags
+from bench.stats.noise_floor import Noise
 
 Medians = Mapping[int, float]
 
@@ -71,6 +72,8 @@ class Side:
     problems: tuple[str, ...]
     release: str
     """Of the kernel it was measured on."""
+    noise: Mapping[str, Noise] = field(default_factory=dict)
+    """What an A/A run on its machine showed by chance, by group."""
 
     def paired_with(self, other: Side) -> bool:
         """Whether both are parts of one run: then a round of one is a round of the other."""
@@ -163,6 +166,7 @@ def _of_trials(
         rows,
         run.problems,
         header.release(run.about, kernel),
+        run.noise,
     )
 
 

@@ -13,7 +13,6 @@ from bench.stats.estimates import Estimate, centre, paired_ratio, percentiles, t
 from bench.stats.frame import Run, records
 from bench.stats.guards import Flag, SeriesKey
 from bench.stats.judging import Table, flags_of, judge
-from bench.stats.noise_floor import load_noise_floor
 from bench.stats.verdicts import Judgement
 
 Record = Mapping[str, Any]
@@ -196,7 +195,7 @@ def _judged(
         samples=run.samples,
         medians=medians,
         timed=units.quantity() is units.WALL,
-        noise=load_noise_floor(run.path.parent),
+        noise=run.noise,
     )
     flags = flags_of(table)
     judgements = judge(table, flags)

@@ -289,6 +289,7 @@ class Facts:
     """An object of anything, with some keys that are known; what is in the others is only told."""
 
     known: Mapping[str, Kind] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()
     said: str = "object"
 
     def read(self, value: object, left_out: list[str] | None) -> dict[str, Any]:
@@ -297,9 +298,13 @@ class Facts:
             raise Wrong(f"{shown(value)} is no object")
         found = {}
         for name, one in value.items():
-            kind = self.known.get(name, Anything())
-            read = None if one is None else or_none(kind, one, ascii(name)[1:-1][:40], left_out)
-            found[name] = read
+            place, kind = ascii(name)[1:-1][:40], self.known.get(name, Anything())
+            if name not in self.known and UNPRINTABLE.search(name):
+                leave_out(Wrong(f"{place}: no key"), left_out)
+            elif one is not None and (read := or_none(kind, one, place, left_out)) is not None:
+                found[name] = read
+        if missing := [name for name in self.needs if name not in found]:
+            raise Wrong(f"{missing[0]} is missing")
         return found
 
 

@@ -144,7 +144,9 @@ class TrialLine(TypedDict):
         int,
         Key(COUNT, 0, "directory size, for workloads that have that axis, else 0", 2, sampled=True),
     ]
-    clock: Annotated[str, Key(Word(Clock), Clock.WALL.value, "what values are measured in", 1)]
+    clock: Annotated[
+        str, Key(Word(Clock, ("",)), "", "what values are measured in; empty: as run.json says", 1)
+    ]
     attr_timeout: Annotated[
         float, Key(Number(), math.nan, "attribute timeout, in seconds", sampled=True)
     ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.model import SCHEMA, UserError
-from bench.results import record
+from bench.results import header, record
 from bench.results.record import CostLine, TrialLine
 
 RESULTS = Path("results")
@@ -29,7 +29,7 @@ class RunDirectory:
         self.costs_path = path / "costs.jsonl"
 
     @classmethod
-    def create(cls, path: Path, header: Mapping[str, Any]) -> RunDirectory:
+    def create(cls, path: Path, about: Mapping[str, Any]) -> RunDirectory:
         """Make the directory and write run.json; raises UserError if it holds a run already."""
         run = cls(path)
         if (path / "run.json").exists():
@@ -38,7 +38,7 @@ class RunDirectory:
             for folder in (path, path / "series", path / "logs"):
                 folder.mkdir(parents=True, exist_ok=True)
             run.write_header(
-                {"schema": SCHEMA, "revision": record.REVISION, "run": path.name, **header}
+                {"schema": SCHEMA, "revision": record.REVISION, "run": path.name, **about}
             )
             run.trials_path.touch()
         except OSError as error:
@@ -48,28 +48,20 @@ class RunDirectory:
     @classmethod
     def open(cls, path: Path) -> RunDirectory:
         """An existing run; raises UserError for a missing one or an unknown schema."""
-        run = cls(path)
-        schema = run.header().get("schema")
-        if schema != SCHEMA:
-            raise UserError(f"{path}/run.json has schema {schema!r}; this version reads {SCHEMA}")
-        return run
+        header.read(path)
+        return cls(path)
 
     def header(self) -> Record:
-        """run.json; raises UserError when it is missing or not JSON."""
-        file = self.path / "run.json"
-        try:
-            header = json.loads(file.read_text())
-        except FileNotFoundError:
-            raise UserError(f"{self.path} is not a run: no run.json in it") from None
-        except (ValueError, OSError) as error:
-            raise UserError(f"{file} cannot be read: {error}") from None
-        if not isinstance(header, dict):
-            raise UserError(f"{file} cannot be read: not a JSON object")
-        return header
+        """run.json as it stands; raises UserError when it is missing or not JSON."""
+        return header.raw(self.path)
 
-    def write_header(self, header: Mapping[str, Any]) -> None:
+    def about(self) -> Record:
+        """run.json without what is wrong in it, for who needs to rely on it."""
+        return header.read(self.path)[0]
+
+    def write_header(self, about: Mapping[str, Any]) -> None:
         """Replace run.json in one step."""
-        write_atomically(self.path / "run.json", json.dumps(header, indent=1) + "\n")
+        write_atomically(self.path / "run.json", json.dumps(about, indent=1) + "\n")
 
     def update_header(self, **changes: Any) -> None:
         """Set keys of run.json."""
@@ -95,9 +87,9 @@ class RunDirectory:
         return record.costs(self.costs_path)[0]
 
     def problems(self) -> list[str]:
-        """A sentence about each line that could not be read."""
+        """A sentence about each line, and each part of run.json, that could not be read."""
         sheet = record.costs(self.costs_path)[1] if self.costs_path.exists() else []
-        return [*record.trials(self.trials_path)[1], *sheet]
+        return [*header.read(self.path)[1], *record.trials(self.trials_path)[1], *sheet]
 
     def add_pyperf_run(self, label: str, benchmark_json: str) -> None:
         """Add the one run of a worker's pyperf benchmark to the file of its series."""
@@ -171,8 +163,8 @@ def find_run(name: str | None, root: Path) -> Path:
     return runs[-1].parent
 
 
-def _started(header: Path) -> str:
+def _started(file: Path) -> str:
     try:
-        return str(json.loads(header.read_text()).get("started", ""))
-    except (OSError, ValueError, AttributeError):
+        return str(header.raw(file.parent).get("started", ""))
+    except UserError:
         return ""

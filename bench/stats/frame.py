@@ -6,10 +6,10 @@ read is named in ``Run.problems``; only a run of an unknown schema is refused.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.model import SCHEMA, Exit, Outcome, UserError
-from bench.results import record
+from bench.model import Clock, Exit, Outcome, UserError
+from bench.results import header, record
 from bench.results.record import DEFAULTS, LONGEST, SAMPLED, CostLine, TrialLine
+from bench.stats.noise_floor import Noise, load_noise_floor
 
 SAMPLE_COLUMNS = (
     "run", "trial", "series", "group", "row", *SAMPLED[1:], "window", "seconds", "ns",
@@ -39,6 +40,8 @@ class Run:
     problems: tuple[str, ...]
     costs: tuple[CostLine, ...] = ()
     """The lines of costs.jsonl; none where the run made no cost sheet."""
+    noise: Mapping[str, Noise] = field(default_factory=dict)
+    """What an A/A run on this machine showed by chance, by group."""
 
     @property
     def name(self) -> str:
@@ -48,9 +51,12 @@ class Run:
 
 def load(path: Path) -> Run:
     """Read the run in the directory ``path``; UserError if it is none, or of an unknown schema."""
-    about = _about(path)
+    about, problems = header.read(path)
     name = str(about.get("run") or path.name)
-    lines, problems = record.trials(path / "trials.jsonl")
+    lines, unread = record.trials(path / "trials.jsonl")
+    problems += unread
+    about["clock"] = _clock(about, lines)
+    lines = _of_one_clock(lines, about["clock"], problems)
     columns = ["trial", "group", "row", *DEFAULTS]
     read = [_trial(line, number) for number, line in enumerate(lines)]
     trials = pd.DataFrame(read, columns=columns)
@@ -61,7 +67,26 @@ def load(path: Path) -> Run:
         problems.append(f"{bad} of {len(samples)} samples are not positive numbers: left out")
     sheet = path / "costs.jsonl"
     costs, unread = record.costs(sheet) if sheet.exists() else ([], [])
-    return Run(path, about, trials, samples, (*problems, *unread), tuple(costs))
+    noise, unknown = load_noise_floor(path.parent)
+    said = (*problems, *unread, *unknown)
+    return Run(path, about, trials, samples, said, tuple(costs), noise)
+
+
+def _clock(about: Mapping[str, Any], lines: Sequence[TrialLine]) -> str:
+    """The run's clock; where run.json does not say, that of its trials."""
+    told = Counter(line["clock"] for line in lines if line["clock"])
+    return str(about.get("clock") or next(iter(told), Clock.WALL.value))
+
+
+def _of_one_clock(lines: Sequence[TrialLine], clock: str, problems: list[str]) -> list[TrialLine]:
+    """The trials of the run's clock: instructions are not time."""
+    own = [line for line in lines if line["clock"] in ("", clock)]
+    if len(own) < len(lines):
+        problems.append(
+            f"{len(lines) - len(own)} of {len(lines)} trials are of another clock than the run's "
+            f"({clock}): left out"
+        )
+    return own
 
 
 def records(trials: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -84,31 +109,11 @@ def newest(results: Path) -> Path:
     return max(known, key=lambda path: known[path])
 
 
-def _about(path: Path) -> Mapping[str, Any]:
-    """run.json, checked to be of the schema this program reads."""
-    file = path / "run.json"
-    try:
-        about = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: not a run, it has no run.json") from None
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror}") from None
-    except ValueError as error:
-        raise UserError(f"{file}: cut short or not JSON ({error})") from None
-    schema = about.get("schema") if isinstance(about, dict) else None
-    if schema != SCHEMA:
-        raise UserError(
-            f"{file}: schema {schema!r}, this program reads {SCHEMA}; "
-            "use the version of the suite that wrote the run"
-        )
-    return dict(about)
-
-
 def _started(file: Path) -> datetime | None:
     """When the run of this run.json began; None if that cannot be read."""
     try:
-        when = datetime.fromisoformat(json.loads(file.read_text(encoding="utf-8"))["started"])
-    except (OSError, ValueError, KeyError, TypeError):
+        when = datetime.fromisoformat(header.raw(file.parent)["started"])
+    except (UserError, ValueError, KeyError, TypeError):
         return None
     return when if when.tzinfo else when.replace(tzinfo=UTC)
 

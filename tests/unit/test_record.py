@@ -88,6 +88,13 @@ def test_many_bad_lines_are_told_in_a_few_sentences(tmp_path: Path) -> None:
     assert len(load(path).problems) == record.NAMED + 1
 
 
+def without_nulls(value: Any) -> Any:
+    """An object as it is read where keys are facts: null is as good as missing."""
+    if not isinstance(value, dict) or "elapsed_s" not in value:
+        return value
+    return {key: one for key, one in value.items() if one is not None}
+
+
 @pytest.mark.parametrize("file", PUBLISHED, ids=lambda file: file.parent.name)
 def test_every_published_trial_is_read_whole(file: Path) -> None:
     """No key that a run has written is unknown, and none is refused."""
@@ -100,7 +107,7 @@ def test_every_published_trial_is_read_whole(file: Path) -> None:
         key
         for line, one in zip(lines, raw, strict=True)
         for key, value in one.items()
-        if value is not None and line[key] != value
+        if value is not None and line[key] != without_nulls(value)
     ] == []
 
 
