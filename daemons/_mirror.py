@@ -47,8 +47,12 @@ _NOT_OURS = os.O_CREAT | os.O_EXCL | os.O_NOCTTY | os.O_NOFOLLOW | os.O_APPEND
 class Mirror(Directories):
     """All request handlers."""
 
-    def __init__(self, inodes: Inodes, attr_timeout: float, entry_timeout: float) -> None:
+    def __init__(
+        self, inodes: Inodes, attr_timeout: float, entry_timeout: float, no_xattrs: int = 0
+    ) -> None:
+        """``no_xattrs`` is the errno that requests about extended attributes get, 0 an answer."""
         super().__init__(inodes, attr_timeout, entry_timeout)
+        self._no_xattrs = no_xattrs
         self._direct = DirectFiles()
 
     # Inodes
@@ -287,23 +291,31 @@ class Mirror(Directories):
         self, inode: InodeT, name: XAttrNameT, value: bytes, ctx: RequestContext
     ) -> None:
         """Sets an attribute (pyfuse3 has seen to CREATE and REPLACE); ENOTSUP, ENOSPC."""
-        os.setxattr(path_of(self._inodes.fd(inode)), name, value)
+        os.setxattr(self._with_xattrs(inode), name, value)
 
     @fails_with_errno
     async def getxattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> bytes:
         """The value; ENODATA if there is none, ENOTSUP."""
-        return os.getxattr(path_of(self._inodes.fd(inode)), name)
+        return os.getxattr(self._with_xattrs(inode), name)
 
     @fails_with_errno
     async def listxattr(self, inode: InodeT, ctx: RequestContext) -> Sequence[XAttrNameT]:
         """The names of all attributes; trusted ones to root alone, as file systems do (xattr(7))."""
-        names = map(os.fsencode, os.listxattr(path_of(self._inodes.fd(inode))))
+        names = map(os.fsencode, os.listxattr(self._with_xattrs(inode)))
         return [XAttrNameT(name) for name in names if ctx.uid == 0 or name[:8] != b"trusted."]
 
     @fails_with_errno
     async def removexattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> None:
         """Removes an attribute; ENODATA if there is none."""
-        os.removexattr(path_of(self._inodes.fd(inode)), name)
+        os.removexattr(self._with_xattrs(inode), name)
+
+    def _with_xattrs(self, inode: InodeT) -> str:
+        """A name for an inode whose extended attributes are asked for; raises OSError where none are
+        to be had: ENOSYS is remembered by the kernel, ENOTSUP is not.
+        """
+        if self._no_xattrs:
+            raise OSError(self._no_xattrs, os.strerror(self._no_xattrs))
+        return path_of(self._inodes.fd(inode))
 
     def _opened(self, fd: int, nodeid: int, flags: int) -> FileInfo:
         self._inodes.open_files[fd] = nodeid
