@@ -5,12 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from bench import registry
-from bench.model import (
-    Outcome,
-    Series,
-    Trial,
-    Verdict,
-)
+from bench.model import Outcome, Series, Trial, Verdict
 from bench.results.record import AS_ASKED, THE_SERVERS_OWN, TrialLine
 from bench.run.bench import Bench
 
