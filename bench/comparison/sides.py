@@ -17,12 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyperf
 
 from bench.comparison import header
 from bench.model import Clock, Exit, Outcome, UserError
 from bench.report import units
-from bench.results.record import DEFAULTS
+from bench.results import series as series_file
+from bench.results.kinds import Wrong
+from bench.results.record import DEFAULTS, LONGEST
 from bench.results.store import RESULTS, find_run
 from bench.stats.estimates import Estimate, centre, over_boots, trial_medians
 from bench.stats.frame import Run, load
@@ -214,11 +215,10 @@ def _of_file(spec: str, path: Path) -> Side:
 def _of_pyperf(spec: str, path: Path) -> Side:
     """A pyperf file alone: its runs are the rounds, its metadata all there is to know."""
     try:
-        benchmark = pyperf.Benchmark.load(str(path))
-        values = [list(run.values) for run in benchmark.get_runs()]
-        known = benchmark.get_metadata()
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        found = series_file.read(path)
+    except (Wrong, OSError) as error:
         raise UserError(f"{spec}: cut short or not a pyperf file ({error})") from None
+    values, known = found.values, found.metadata
     line = {
         **DEFAULTS,
         "outcome": Outcome.OK.value,
@@ -227,7 +227,7 @@ def _of_pyperf(spec: str, path: Path) -> Side:
         "entry_timeout": known.get("entry_timeout_s"),
     }
     frame = pd.DataFrame([line] * len(values))
-    times = {n: [v for v in own if 0 < v < math.inf] for n, own in enumerate(values)}
+    times = {n: [v for v in own if 1 / LONGEST < v < LONGEST] for n, own in enumerate(values)}
     medians = {n: statistics.median(own) for n, own in times.items() if own}
     about = _about_of(known)
     release = str(about["environment"]["kernel_release"] or "")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from bench.model import Clock, Level, Placement, ReaddirMode, Sync, UserError
+from bench.model import Clock, Level, Placement, ReaddirMode, Sync
+from bench.plan.checked import checked
 from bench.plan.timeouts import OWN
 
 GUEST: dict[str, Any] = {"tree": "tiny", "values": 3, "names": 100, "conformance": 400}
@@ -94,22 +95,14 @@ class Settings:
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Settings:
         """The inverse of to_json; raises UserError for a key this version does not know."""
-        known = {one.name for one in fields(cls)}
-        if unknown := sorted(set(raw) - known):
-            raise UserError(
-                f"run.json has settings this version does not know: {', '.join(unknown)}"
-            )
-        parts = tuple(_with_tuples(part) for part in raw.get("parts", ()))
-        return cls(**{**_with_tuples(raw), "parts": parts})
+        found = checked(cls, raw, "settings")
+        parts = [checked(cls, part, "settings of a part") for part in found.get("parts", ())]
+        return cls(**{**found, "parts": tuple(parts)})
 
     def each(self) -> tuple[Settings, ...]:
         """The settings of every part, itself where there are none; rounds at most its own."""
         made = [replace(self, **{"parts": (), "only": True, **part}) for part in self.parts]
         return tuple(replace(one, trials=min(one.trials, self.trials)) for one in made) or (self,)
-
-
-def _with_tuples(raw: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
 
 
 def guest(clock: str) -> dict[str, Any]:

@@ -346,7 +346,8 @@ class Key:
         """The value of this key in an object; raises Wrong."""
         value = raw.get(name)
         if value is not None:
-            value = or_none(self.kind, value, name, left_out)
+            # An object is left out whole, with the reason, where it says nothing without this key.
+            value = or_none(self.kind, value, name, None if self.default is REQUIRED else left_out)
         if value is not None:
             return value
         if self.default is REQUIRED:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.model import SCHEMA, UserError
-from bench.results import header, record
+from bench.results import header, record, series
 from bench.results.record import CostLine, TrialLine
 
 RESULTS = Path("results")
@@ -93,19 +93,11 @@ class RunDirectory:
 
     def add_pyperf_run(self, label: str, benchmark_json: str) -> None:
         """Add the one run of a worker's pyperf benchmark to the file of its series."""
-        import pyperf
+        series.add(self.path / "series" / f"{label}.json", self.trials, benchmark_json)
 
-        file = self.path / "series" / f"{label}.json"
-        suite = pyperf.BenchmarkSuite.loads(benchmark_json)
-        (benchmark,) = suite.get_benchmarks()
-        if file.exists():
-            known = pyperf.Benchmark.load(str(file))
-            for run in benchmark.get_runs():
-                known.add_run(run)
-            benchmark = known
-        part = file.with_suffix(".part")
-        benchmark.dump(str(part), replace=True)
-        part.replace(file)
+    def mend_series(self) -> list[str]:
+        """Make the series files anew that do not hold what trials.jsonl has; their labels."""
+        return series.mend(self.path / "series", self.trials())
 
     def log(self, name: str) -> Path:
         """Path of a log file of one trial."""

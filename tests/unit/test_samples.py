@@ -38,7 +38,7 @@ def test_failed_and_skipped_trials_are_lines_without_a_time(tmp_path: Path) -> N
 
 def test_what_is_no_time_is_left_empty(tmp_path: Path) -> None:
     """A clock step has its line, and no number in it."""
-    path = make_run(tmp_path, trials=1, rows=1, spoil={"values": [1e-6, -1e-6, "fast"]})
+    path = make_run(tmp_path, trials=1, rows=1, spoil={"values": [1e-6, -1e-6, None]})
     assert read(path)["seconds"].isna().tolist() == [False, True, True] * 3
 
 
