@@ -13,8 +13,8 @@ SERVER_PACKAGES := bindfs fuse-overlayfs
 LAB_PACKAGES := bc bison btrfs-progs cpio e2fsprogs flex kmod libelf-dev libssl-dev \
     linux-source-6.12 patch qemu-system-x86 xfsprogs xz-utils
 
-SOURCES := pyproject.toml setup.py constraints.txt $(wildcard */_native/*.[ch])
-C_SOURCES := $(wildcard */_native/*.[ch])
+C_SOURCES := $(wildcard */_native/*.[ch] bench/*/_native/*.[ch])
+SOURCES := pyproject.toml setup.py constraints.txt $(C_SOURCES)
 
 .PHONY: run test sanitize sanitize-address lint format types setup apt lab servers bytecode clean
 .DEFAULT_GOAL := help
