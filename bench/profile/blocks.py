@@ -5,6 +5,7 @@ A file is there whole or not at all; its last line says so. See bench/profile/_n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +30,8 @@ class Window:
     """By path: the address of the call; of a path below the root, the task's name."""
     cells: list[tuple[int, int, int]] = field(default_factory=list)
     """(path, address of a block, instructions)."""
+    runs: Counter[int] = field(default_factory=Counter)
+    """How often the block at an address was run."""
     clients: set[int] = field(default_factory=set)
     """Names of the tasks that ran the ops."""
 
@@ -87,6 +90,7 @@ def _window(lines: Iterator[list[str]]) -> Window:
                 window.clients.add(cell[1])
             else:
                 window.cells.append(cell)
+                window.runs[cell[1]] += int(words[3])
         else:
             raise ValueError(kind)
     return window

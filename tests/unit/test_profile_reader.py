@@ -40,13 +40,13 @@ path 6 {KERNEL + 0x10:x}
 path 0 {IDLE_TASK:x}
 path 8 {KERNEL + 0x3010:x}
 path 5 {KERNEL + 0x4010:x}
-cell 1 {CLIENT_TASK:x} 1
-cell 3 7f0000000000 7
-cell 5 {KERNEL + 0x1020:x} 100
-cell 7 {KERNEL + 0x2020:x} 30
-cell 9 {KERNEL + 0x3020:x} 5
-cell 10 {KERNEL + 0x5020:x} 11
-cell 5 {KERNEL + 0x900000:x} 2
+cell 1 {CLIENT_TASK:x} 1 2
+cell 3 7f0000000000 7 2
+cell 5 {KERNEL + 0x1020:x} 100 2
+cell 7 {KERNEL + 0x2020:x} 30 2
+cell 9 {KERNEL + 0x3020:x} 5 2
+cell 10 {KERNEL + 0x5020:x} 11 2
+cell 5 {KERNEL + 0x900000:x} 2 2
 end whole
 """
 

@@ -119,6 +119,7 @@ static void on_block(unsigned cpu, void *data)
 		block->window = window;
 	}
 	block->cell->count += block->insns;
+	block->cell->runs++;
 	doubtful = block->doubtful;
 	doubtful_cell = block->cell;
 }

@@ -90,8 +90,10 @@ struct cell *tree_cell(path_id path, uint64_t block)
 
 void tree_close(void)
 {
-	for (uint32_t at = 0; at < CELLS; at++)
+	for (uint32_t at = 0; at < CELLS; at++) {
 		cells[at].closed = cells[at].count;
+		cells[at].closed_runs = cells[at].runs;
+	}
 }
 
 static void write_tree(FILE *file)
@@ -102,8 +104,9 @@ static void write_tree(FILE *file)
 	}
 	for (uint32_t at = 0; at < CELLS; at++)
 		if (cells[at].closed)
-			fprintf(file, "cell %" PRIu32 " %" PRIx64 " %" PRIu64 "\n", cells[at].path,
-				cells[at].block, cells[at].closed);
+			fprintf(file, "cell %" PRIu32 " %" PRIx64 " %" PRIu64 " %" PRIu64 "\n",
+				cells[at].path, cells[at].block, cells[at].closed,
+				cells[at].closed_runs);
 	fprintf(file, "end %s\n", full ? "full" : "whole");
 }
 

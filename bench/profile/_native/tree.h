@@ -12,8 +12,10 @@ typedef uint32_t path_id;
 struct cell {
 	uint64_t block;
 	uint64_t count;
-	/* The count when the window closed last: see tree_close(). */
-	uint64_t closed;
+	/* How often the block was run. */
+	uint64_t runs;
+	/* Both when the window closed last: see tree_close(). */
+	uint64_t closed, closed_runs;
 	path_id path;
 };
 
