@@ -21,8 +21,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import counters
 from bench.model import Exit, Level, Opcode, UserError
+from bench.requests import counters
 from daemons import _syscalls
 from daemons._inodes import Inodes
 from daemons._shim import Shim
