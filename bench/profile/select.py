@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,17 +46,20 @@ def matching(names: Sequence[str], wanted: str, what: str) -> str:
     raise UserError(f"no {what} {wanted!r}: there is {'; '.join(names) or 'none'}", Exit.USAGE)
 
 
-def find(
-    run: Path, records: Iterable[Record], row: str, target: str, name: Callable[[Record], str]
-) -> Found:
+def row_name(record: Record) -> str:
+    """The row of a trial, as bench profile takes and prints it: what its targets have in common."""
+    return str(record["series"]).removesuffix(f"--{record['target']}")
+
+
+def find(run: Path, records: Iterable[Record], row: str, target: str) -> Found:
     """The profile of a row on a target: of the boot whose total is the median; raises UserError."""
     kept = profiled(records)
     if not kept:
         raise UserError(
             f"{run} has no profiles: make it with --clock instructions --profile", Exit.NOTHING
         )
-    chosen = matching(sorted({name(record) for record in kept}), row, "row")
-    there = [record for record in kept if name(record) == chosen]
+    chosen = matching(sorted({row_name(record) for record in kept}), row, "row")
+    there = [record for record in kept if row_name(record) == chosen]
     called = matching(sorted({record["target"] for record in there}), target, "target")
     boots = [record for record in there if record["target"] == called]
     middle = statistics.median_low(
