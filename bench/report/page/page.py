@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.model import Exit, UserError
-from bench.report import about, costs, units, words
+from bench.report import about, costs, profiles, units, words
 from bench.report.charts.draw import BREAKEVEN, OVERVIEW, PROJECTION, SCALING
 from bench.report.charts.inline import SharedShapes, share
 from bench.report.page import grids
@@ -134,7 +134,12 @@ def render(name: str, shared: SharedShapes, **values: Any) -> str:
 
 def _parts(run: Run, rows: Sequence[Row], charts: Charts) -> list[Part]:
     """The chapters that this run has something for; scaling says what run would give it."""
-    made = (_breakeven(run, charts), _projection(run, rows, charts), _scaling(run, rows, charts))
+    made = (
+        _breakeven(run, charts),
+        _projection(run, rows, charts),
+        _profile(run, rows),
+        _scaling(run, rows, charts),
+    )
     return [part for part in made if part]
 
 
@@ -166,6 +171,19 @@ def _scaling(run: Run, rows: Sequence[Row], charts: Charts) -> Part:
     made = scalings(run, rows)
     tables = [(scaling_tables.grid(scaling), ()) for scaling in made]
     return Part("Scaling", (), tables, charts.take(SCALING), wanting(run, made))
+
+
+def _profile(run: Run, rows: Sequence[Row]) -> Part | None:
+    found = profiles.chief(profiles.profiles(run, rows))
+    if not found:
+        return None
+    against = baselines(run)
+    return Part(
+        "Profile",
+        [profiles.NOTE, "bench profile shows every row, function by function."],
+        [(profiles.grid(one), profiles.sentences(one, against)) for one in found],
+        [Markup(drawn) for drawn in profiles.flames(found, against).values()],
+    )
 
 
 def _costs(run: Run) -> Part | None:
