@@ -21,11 +21,11 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from bench.model import Exit, UserError
-from bench.report import attribution, profiles, units
+from bench.report import attribution, units
 from bench.report.overlay import overlay
 from bench.report.rows import Row, rows
 from bench.report.studies.scaling import scalings
-from bench.report.text import mail, markdown, samples, scaling_tables, tables, text
+from bench.report.text import mail, markdown, profiles, samples, scaling_tables, tables, text
 from bench.stats.frame import Run, load, newest
 
 FORMATS = ("text", "md", "csv", "svg", "png", "html")

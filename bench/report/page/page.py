@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from bench.model import Exit, UserError
-from bench.report import about, costs, profiles, units, words
+from bench.report import about, costs, units, words
 from bench.report.charts.draw import BREAKEVEN, OVERVIEW, PROJECTION, SCALING
 from bench.report.charts.inline import SharedShapes, share
 from bench.report.page import grids
@@ -24,7 +24,7 @@ from bench.report.studies.projection import projections
 from bench.report.studies.projection_text import method, missing
 from bench.report.studies.scaling import scalings
 from bench.report.summary import sentences
-from bench.report.text import cells, scaling_tables
+from bench.report.text import cells, profiles, scaling_tables
 from bench.report.text.cells import Grid
 from bench.report.text.sections import meetings
 from bench.stats.frame import Run

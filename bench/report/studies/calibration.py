@@ -218,3 +218,14 @@ def refuse_unlike(wall: Mapping[str, Any], counted: Mapping[str, Any]) -> None:
     trees = [run.get("tree", {}).get("hash") for run in (wall, counted)]
     if trees[0] != trees[1]:
         raise UserError(f"runs of different trees cannot be calibrated: {trees[0]} and {trees[1]}")
+
+
+def row_lines(found: Backtest) -> list[str]:
+    """Every row: measured, predicted by a fit without its workload, and the error."""
+    made = [f"{'row and target':<56} {'ns':>8} {'error':>7}"]
+    order = sorted(range(len(found.rows)), key=lambda at: -abs(found.errors[at]))
+    for at in order:
+        row = found.rows[at]
+        name = f"{row.row} {row.target}"
+        made.append(f"{name[:56]:<56} {row.ns:>8.0f} {100 * found.errors[at]:>+6.0f}%")
+    return made
