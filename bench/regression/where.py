@@ -9,6 +9,7 @@ from typing import Any
 from bench.model import UserError
 from bench.profile import difference, select, store
 from bench.profile.difference import Difference
+from bench.results.store import RunDirectory
 
 NAMED = 3
 """Functions named beside a row."""
@@ -32,6 +33,16 @@ def differences(
             except UserError:
                 continue
     return found
+
+
+def largest(run: Path, base: str, patched: str) -> str:
+    """The functions behind the largest increase of a run; "" where it has no profiles."""
+    try:
+        found = differences(run, RunDirectory.open(run).trials(), base, patched)
+    except UserError:
+        return ""
+    grown = max(found.values(), key=lambda one: one.new / one.old, default=None)
+    return sentence(grown) if grown else ""
 
 
 def sentence(found: Difference) -> str:

@@ -19,6 +19,7 @@ from bench.model import Window
 from bench.plan.settings import Settings
 from bench.profile import blocks, inside, plugin, resolve, select, store
 from bench.regression import diff, where
+from bench.results.store import RunDirectory
 from bench.run.view import View
 
 NUMBER = 77
@@ -181,6 +182,17 @@ def test_kernel_diff_names_the_function_below_the_row(tmp_path: Path) -> None:
     assert told["rows"][0]["functions"] == [
         {"function": "fuse_do_getattr", "subsystem": "FUSE", "change": 30.0}
     ]
+
+
+def test_a_bisections_bad_step_names_the_functions(tmp_path: Path) -> None:
+    """Beside how much worse it is; without profiles it says what it said before."""
+    header = {"settings": {}, "targets": []}
+    run = RunDirectory.create(tmp_path / "step-01", header)
+    assert where.largest(run.path, "base", "patched") == ""
+    assert where.largest(tmp_path / "none", "base", "patched") == ""
+    for record_ in profiles(run.path):
+        run.append_trial(record_)
+    assert where.largest(run.path, "base", "patched") == "+30 in fuse_do_getattr (FUSE)"
 
 
 def test_a_profile_that_cannot_be_read_leaves_the_verdict_as_it_is(tmp_path: Path) -> None:
