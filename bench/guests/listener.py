@@ -13,6 +13,7 @@ from bench.guests.protocol import EVENTS, JOB
 from bench.kernels import disk
 from bench.kernels.console import MORE_MEMORY, oom_line
 from bench.model import Exit, Outcome, UserError
+from bench.profile.inside import KALLSYMS
 from bench.profile.resolve import Boot
 from bench.run import trials
 
@@ -187,7 +188,7 @@ class Listener:
 def tidy(share: Path) -> None:
     """Of a boot that went well only logs that say something are kept, and the console."""
     for path in share.iterdir():
-        if path.name in (EVENTS, JOB) or (path.is_file() and path.stat().st_size == 0):
+        if path.name in (EVENTS, JOB, KALLSYMS) or (path.is_file() and path.stat().st_size == 0):
             path.unlink()
         elif path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

@@ -36,14 +36,21 @@ class Functions:
 
     addresses: Sequence[int]
     names: Sequence[str]
+    sizes: Mapping[int, int] = field(default_factory=dict)
+    """By address, where the table says it; elsewhere a function ends where the next begins."""
 
     def find(self, address: int) -> str | None:
         """The function an address lies in."""
         at = bisect_right(self.addresses, address) - 1
-        return self.names[at] if at >= 0 and address < self.addresses[at] + LONGEST else None
+        if at < 0:
+            return None
+        start = self.addresses[at]
+        return self.names[at] if address < start + self.sizes.get(start, LONGEST) else None
 
 
-def functions(symbols: Iterable[tuple[int, str]]) -> Functions:
+def functions(
+    symbols: Iterable[tuple[int, str]], sizes: Mapping[int, int] | None = None
+) -> Functions:
     """Of symbols at one address the most telling is taken: no padding, few underscores, short."""
     best: dict[int, str] = {}
     for address, name in symbols:
@@ -51,7 +58,7 @@ def functions(symbols: Iterable[tuple[int, str]]) -> Functions:
         if old is None or _rank(name) < _rank(old):
             best[address] = name
     addresses = sorted(best)
-    return Functions(addresses, [best[address] for address in addresses])
+    return Functions(addresses, [best[address] for address in addresses], sizes or {})
 
 
 def _rank(name: str) -> tuple[bool, int, int, str]:
@@ -130,10 +137,14 @@ def elf(path: Path) -> Functions | None:
         return None
     if not symbols:
         return None
-    return functions(symbols)
+    return functions(
+        ((place, name) for place, _, name in symbols),
+        {place: size for place, size, _ in symbols},
+    )
 
 
-def _elf_symbols(data: bytes) -> Iterator[tuple[int, str]]:
+def _elf_symbols(data: bytes) -> Iterator[tuple[int, int, str]]:
+    """(place in the file, size, name) of every function that has a size; PLT and start-up have none."""
     if data[:6] != b"\x7fELF\x02\x01":
         return
     phoff, shoff = struct.unpack_from("<QQ", data, 32)
@@ -155,16 +166,16 @@ def _symbols_of(
     section: Sequence[int],
     strings: Sequence[int],
     loads: Sequence[tuple[int, int, int]],
-) -> Iterator[tuple[int, str]]:
+) -> Iterator[tuple[int, int, str]]:
     for at in range(section[4], section[4] + section[5], 24):
-        name, info, _, index, value, _ = struct.unpack_from("<IBBHQQ", data, at)
-        if info & 15 != _STT_FUNC or not index:
+        name, info, _, index, value, length = struct.unpack_from("<IBBHQQ", data, at)
+        if info & 15 != _STT_FUNC or not index or not length:
             continue
         begin = strings[4] + name
         text = data[begin : data.index(b"\0", begin)].decode(errors="replace")
         for start, size, offset in loads:
             if start <= value < start + size:
-                yield value - start + offset, text
+                yield value - start + offset, length, text
 
 
 @dataclass

@@ -11,6 +11,7 @@ import pytest
 
 from bench.kernels import images
 from bench.kernels.build import build
+from bench.kernels.recipe import KERNEL_DIR
 from bench.model import Exit
 from bench.profile import difference, store
 from bench.profile.resolve import MOST_APART
@@ -149,7 +150,7 @@ def test_without_profile_nothing_is_loaded_or_kept(tmp_path: Path) -> None:
 
 def slower_lab(folder: Path) -> images.Image:
     """The lab kernel with one line more; built once, ten minutes, and kept like the lab kernel."""
-    shutil.copytree(images.KERNEL_DIR / "patches", folder)
+    shutil.copytree(KERNEL_DIR / "patches", folder)
     shutil.copy(Path(__file__).with_name("slower.patch"), folder / "9999-slower-on-purpose.patch")
     return build("lab-slower", patches=folder)
 
