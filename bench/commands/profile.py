@@ -76,7 +76,9 @@ def _as_text(found: list[Found], top: int) -> list[str]:
 
     if len(found) == 1:
         one = found[0]
-        return text.profile_lines(one.profile, f"{one.row} on {one.target}", top)
+        lines = text.profile_lines(one.profile, f"{one.row} on {one.target}", top)
+        requests = text.request_lines(one.requests)
+        return [*lines, "", *requests] if requests else lines
     old, new = found
     return text.difference_lines(
         difference.between(old.profile, new.profile),
@@ -99,6 +101,7 @@ def _as_json(found: list[Found]) -> list[str]:
                 "context": one.profile.by_context(),
                 "subsystem": one.profile.by_subsystem(),
                 "function": one.profile.by_function(),
+                "requests": [asdict(cost) for cost in one.requests],
             }
             for one in found
         ],

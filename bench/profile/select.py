@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.model import Exit, Outcome, UserError
 from bench.profile import store
+from bench.profile.requests import RequestProfile, measured
 
 Record = Mapping[str, Any]
 
@@ -22,6 +23,15 @@ class Found:
     target: str
     profile: store.Profile
     record: Record
+
+    @property
+    def requests(self) -> list[RequestProfile]:
+        """What each request of the row costs, where they were counted by the kernel."""
+        counted = self.record.get("requests") or {}
+        if not counted.get("kernel") or not counted.get("ops"):
+            return []
+        per_op = {name: count / counted["ops"] for name, count in counted["kernel"].items()}
+        return measured(self.profile, per_op)
 
 
 def profiled(records: Iterable[Record]) -> list[Record]:

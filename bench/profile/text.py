@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from bench.profile import subsystems
 from bench.profile.difference import Difference, Line
+from bench.profile.requests import RequestProfile
 from bench.profile.store import Profile
 
 TOP = 20
@@ -30,6 +31,28 @@ def profile_lines(profile: Profile, title: str, top: int = TOP) -> list[str]:
         lines += _rest(shown[top:], profile.per_op)
         lines.append("")
     return lines[:-1]
+
+
+def request_lines(costs: Sequence[RequestProfile]) -> list[str]:
+    """What each request of a row costs on either side, and in which subsystems most."""
+    if not costs:
+        return []
+    lines = [
+        f"{'request':<14} {'per op':>7} {'insn each':>10} {'client':>8} {'server':>8}  most of it"
+    ]
+    for cost in costs:
+        sides = [sum(side.values()) for side in (cost.client, cost.server)]
+        both = {
+            part: cost.client.get(part, 0.0) + cost.server.get(part, 0.0)
+            for part in cost.client.keys() | cost.server.keys()
+        }
+        most = sorted(both, key=lambda part: -both[part])[:1]
+        told = "".join(f"{part} {100 * both[part] / cost.total:.0f}%" for part in most)
+        lines.append(
+            f"{cost.opcode:<14} {cost.per_op:>7.3f} {cost.total:>10.0f} {sides[0]:>8.0f} "
+            f"{sides[1]:>8.0f}  {told}"[:79]
+        )
+    return lines
 
 
 def _rest(hidden: Sequence[tuple[str, float]], whole: float) -> Iterator[str]:
