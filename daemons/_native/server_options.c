@@ -41,6 +41,7 @@ static const char usage[] =
 	"  --name NAME            name in logs and in the mount's type (default plain-c)\n"
 	"  --level LEVEL          none, rw, attach-getattr, attach-lookup or lookup\n"
 	"  --no-readdir           no readdir passthrough\n"
+	"  --attach WHAT          files or all: inodes to attach (default all)\n"
 	"  --attr-timeout S       seconds the kernel may keep attributes (default 0)\n"
 	"  --entry-timeout S      seconds the kernel may keep names (default 0)\n"
 	"  --counters FILE        count requests into FILE\n"
@@ -76,10 +77,17 @@ static const char *const xattr_ways[] = {
 	NULL,
 };
 
+static const char *const attachable[] = {
+	[ATTACH_ALL] = "all",
+	[ATTACH_FILES] = "files",
+	NULL,
+};
+
 enum {
 	OPT_NAME = 1,
 	OPT_LEVEL,
 	OPT_NO_READDIR,
+	OPT_ATTACH,
 	OPT_ATTR_TIMEOUT,
 	OPT_ENTRY_TIMEOUT,
 	OPT_COUNTERS,
@@ -98,6 +106,7 @@ static const struct option known[] = {
 	{"name", required_argument, NULL, OPT_NAME},
 	{"level", required_argument, NULL, OPT_LEVEL},
 	{"no-readdir", no_argument, NULL, OPT_NO_READDIR},
+	{"attach", required_argument, NULL, OPT_ATTACH},
 	{"attr-timeout", required_argument, NULL, OPT_ATTR_TIMEOUT},
 	{"entry-timeout", required_argument, NULL, OPT_ENTRY_TIMEOUT},
 	{"counters", required_argument, NULL, OPT_COUNTERS},
@@ -206,6 +215,10 @@ static int parse_option(int which)
 	case OPT_NO_READDIR:
 		options.readdir_passthrough = false;
 		return -1;
+	case OPT_ATTACH:
+		status = parse_choice("attach", attachable, "files or all", &chosen);
+		options.attach = (enum attach_what)chosen;
+		return status;
 	case OPT_ATTR_TIMEOUT:
 		return parse_seconds("attr-timeout", optarg, &options.attr_timeout);
 	case OPT_ENTRY_TIMEOUT:
@@ -304,6 +317,9 @@ int options_parse(int argc, char **argv)
 			   argc - optind);
 		return EXIT_USAGE;
 	}
+	if (options.attach == ATTACH_FILES && options.level == LEVEL_LOOKUP)
+		return refuse("attach", "files",
+			      "all: level lookup looks up in attached directories");
 	options.backing = argv[optind];
 	options.mountpoint = argv[optind + 1];
 	return -1;
