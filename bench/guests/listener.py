@@ -12,6 +12,8 @@ from bench.guests.protocol import EVENTS, JOB
 from bench.kernels import disk
 from bench.kernels.console import MORE_MEMORY, oom_line
 from bench.model import Exit, Outcome, UserError
+from bench.profile.inside import KALLSYMS
+from bench.profile.resolve import Boot
 from bench.results.kinds import Wrong, parse
 from bench.results.record import TrialLine, checked, checked_cost
 from bench.run import trials
@@ -39,6 +41,7 @@ class Listener:
         self.begun: TrialLine | None = None
         self.finished = False
         self.since = time.monotonic()
+        self.profiles = Boot(share)
 
     def watch(self) -> None:
         """Listen; raises Hung when the trial under way takes too long, UserError on a full disk."""
@@ -140,6 +143,8 @@ class Listener:
     def on_end(self, record: dict[str, Any], pyperf: str) -> None:
         """A trial has ended; one that failed may have been killed for want of memory."""
         try:
+            if record.get("profile"):
+                self._keep_profile(record)
             line = checked(record)
         except Wrong as wrong:
             if not self.lost(f"the guest's record of it cannot be read: {wrong}"):
@@ -163,6 +168,13 @@ class Listener:
             return self.path.with_name("guest.console").read_text(errors="replace")
         except FileNotFoundError:
             return ""
+
+    def _keep_profile(self, record: dict[str, Any]) -> None:
+        name = f"{record['series']}--r{record['round']}"
+        name += f"-{record['attempt']}" if record["attempt"] else ""
+        record["profile"] = self.profiles.keep(record["profile"], self.run.directory.path, name)
+        if why := record["profile"]["error"]:
+            self.on_warn(f"no profile: {why}")
 
     def _keep(self, record: TrialLine, pyperf_json: str) -> None:
         self.begun = None
@@ -189,7 +201,7 @@ class Listener:
 def tidy(share: Path) -> None:
     """Of a boot that went well only logs that say something are kept, and the console."""
     for path in share.iterdir():
-        if path.name in (EVENTS, JOB) or (path.is_file() and path.stat().st_size == 0):
+        if path.name in (EVENTS, JOB, KALLSYMS) or (path.is_file() and path.stat().st_size == 0):
             path.unlink()
         elif path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

@@ -4,6 +4,7 @@ through these tables, and results/README.md is held against them."""
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypedDict, TypeVar, cast
@@ -36,11 +37,13 @@ REVISIONS = (
     "axes of servers and directories, whose timeouts held, trials made again",
     "attribution",
     "requests held back on purpose",
+    "profiles",
 )
 """Schema 1 grew by keys that older readers pass over; run.json says which revision wrote it."""
 REVISION = len(REVISIONS) - 1
 AS_ASKED, THE_SERVERS_OWN = "as asked", "the server's own"
 """Whose timeouts held during a trial."""
+PROFILE = re.compile(r"profiles/[^/]+")
 LONGEST = 1e15
 """Seconds or instructions per operation that nothing takes, nor their inverse."""
 NAMED = 20
@@ -79,6 +82,18 @@ class Attribution(TypedDict):
     by_opcode: Annotated[dict[str, OpcodeTimes], Key(Opcodes(Object(OpcodeTimes)), {})]
     behind: Annotated[dict[str, OpcodeTimes], Key(Opcodes(Object(OpcodeTimes)), {})]
     why: Annotated[str, Key(TEXT, "")]
+
+
+class ProfileLine(TypedDict):
+    """What a profile comes to; without one only ``error``."""
+
+    file: Annotated[str, Key(Text(300), "")]
+    ops: Annotated[int, Key(WHOLE, 0)]
+    instructions: Annotated[float, Key(Number(), 0)]
+    clock: Annotated[float, Key(Number(), 0.0)]
+    unnamed: Annotated[float, Key(Number(), 0.0)]
+    counts: Annotated[dict[str, int], Key(MapOf(Name(), WHOLE), {})]
+    error: Annotated[str, Key(TEXT, "")]
 
 
 class CpuLists(TypedDict):
@@ -235,6 +250,18 @@ class TrialLine(TypedDict):
             3,
         ),
     ]
+    profile: Annotated[
+        ProfileLine | None,
+        Key(
+            Object(ProfileLine),
+            None,
+            "with `--profile`: one more window: folded stacks in `profiles/` (gzip; `zcat FILE` is what "
+            "flame graph tools read), their sum, the instruction clock's figure for the same window, the "
+            "share that no symbol table names, and how often it had `system_calls`, `switches`, "
+            "`page_faults`, `interrupts`. Without a profile only `error`, which says why",
+            5,
+        ),
+    ]
     cache_how: Annotated[str, Key(TEXT, "", "how the cache state was made and verified, in words")]
     cpus: Annotated[CpuLists | None, Key(Object(CpuLists), None, "where they ran")]
     server: Annotated[ServerEnd | None, Key(Object(ServerEnd), None, "the daemon's, at unmount")]
@@ -305,7 +332,11 @@ class CostLine(TypedDict):
 
 def trial(raw: object) -> TrialLine:
     """A trial as it was read of a line; raises Wrong where a key is not what it should be."""
-    return cast(TrialLine, _read(TrialLine, raw, "no trial"))
+    found = cast(TrialLine, _read(TrialLine, raw, "no trial"))
+    kept = found["profile"]
+    if kept and kept["file"] and not (kept["ops"] and PROFILE.fullmatch(kept["file"])):
+        raise Wrong(f"profile.file: {ascii(kept['file'])[:40]} is none of this run's")
+    return found
 
 
 def checked(raw: Mapping[str, Any]) -> TrialLine:
