@@ -58,7 +58,8 @@ def start(settings: Settings, output: Path, argv: list[str], view: View) -> RunR
 def resume(directory: RunDirectory, settings: Settings, view: View) -> RunResult:
     """Finish a run in guests: what has no line in trials.jsonl yet."""
     run = GuestRun(profiling(settings, view), directory, view, find(settings))
-    run.greeted = {entry["label"] for entry in directory.header().get("kernels", [])}
+    run.counts.update(trials.outcomes(directory))
+    run.greeted = {entry["label"] for entry in directory.about().get("kernels", [])}
     return rounds(run)
 
 

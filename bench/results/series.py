@@ -81,15 +81,18 @@ def add(file: Path, lines: Callable[[], Iterable[TrialLine]], benchmark_json: st
     import pyperf
 
     (benchmark,) = pyperf.BenchmarkSuite.loads(benchmark_json).get_benchmarks()
-    if _holds(file):
+    if not file.exists():
+        _write(file, benchmark)
+        return
+    try:
+        read(file)
         known = pyperf.Benchmark.load(str(file))
-        known.add_runs(benchmark)
-    elif file.exists():
+    except (Wrong, ValueError, LookupError, TypeError, AttributeError):
         (run,) = benchmark.get_runs()
         before = _measured(lines(), file.stem)[:-1]
         known = pyperf.Benchmark([*_runs(before, run.get_metadata()), run])
     else:
-        known = benchmark
+        known.add_runs(benchmark)
     _write(file, known)
 
 
@@ -102,11 +105,25 @@ def mend(folder: Path, lines: Sequence[TrialLine]) -> list[str]:
         if own and not _holds(file, len(own)):
             import pyperf
 
-            # What pyperf knows of this machine; a run is finished where it was begun.
-            here = pyperf.Run([1.0], metadata=_told(own[0])).get_metadata()
-            _write(file, pyperf.Benchmark(_runs(own, here)))
+            _write(file, pyperf.Benchmark(_runs(own, _metadata(file, own[0]))))
             mended.append(label)
     return mended
+
+
+def _metadata(file: Path, line: TrialLine) -> Mapping[str, Any]:
+    """What is told of a series' runs: what its file has, or what pyperf knows of this machine.
+
+    A run is finished where it was begun.
+    """
+    import pyperf
+
+    try:
+        found = read(file).metadata
+    except (OSError, Wrong):
+        found = {}
+    if found.get("name") == line["series"]:
+        return found
+    return dict(pyperf.Run([1.0], metadata=_told(line)).get_metadata())
 
 
 def _measured(lines: Iterable[TrialLine], label: str) -> list[TrialLine]:
@@ -118,13 +135,12 @@ def _measured(lines: Iterable[TrialLine], label: str) -> list[TrialLine]:
     ]
 
 
-def _holds(file: Path, runs: int | None = None) -> bool:
-    """Whether a file can be read and holds runs, or so many of them."""
+def _holds(file: Path, runs: int) -> bool:
+    """Whether a file can be read and holds so many runs."""
     try:
-        found = len(read(file).values)
+        return len(read(file).values) == runs
     except (OSError, Wrong):
         return False
-    return found == runs if runs else found > 0
 
 
 def _runs(lines: Iterable[TrialLine], like: Mapping[str, Any]) -> list[pyperf.Run]:

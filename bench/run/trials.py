@@ -44,6 +44,11 @@ class RunResult:
         return Exit.PROOF_FAILED if self.counts.get(Outcome.FAILED) else Exit.MEASURED
 
 
+def outcomes(run: RunDirectory) -> Counter[str]:
+    """How the trials ended that have a line already."""
+    return Counter(line["outcome"] for line in run.trials())
+
+
 @dataclass
 class Work:
     """Trials as they are done: one after another, each on disk before the next begins."""
