@@ -10,6 +10,7 @@ import pytest
 from fakes import make_run
 
 from bench.results import record
+from bench.results.header import HEADER
 from bench.results.kinds import Wrong, keys, parse
 from bench.results.store import RunDirectory
 from bench.stats.frame import SAMPLE_COLUMNS, load
@@ -146,3 +147,44 @@ def test_a_record_that_could_not_be_read_again_is_not_written() -> None:
     with pytest.raises(Wrong, match="ops_per_loop"):
         record.checked({"ops_per_loop": -1})
     assert record.checked({"empty_loop_ns": None}) == {"empty_loop_ns": None}
+
+
+def test_the_readme_has_every_key_of_run_json() -> None:
+    """What is read by a kind of its own is told there."""
+    table = README.partition("## run.json")[2].partition("## trials.jsonl")[0]
+    assert not [key for key in HEADER.known if f"`{key}`" not in table]
+
+
+def test_a_wrong_part_of_run_json_takes_no_other_with_it(tmp_path: Path) -> None:
+    """It is named by its place; a clock that is not told is that of the trials."""
+    path = make_run(tmp_path, trials=1, rows=1, troubles=False)
+    about = json.loads((path / "run.json").read_text())
+    about["targets"][1]["level"] = ["rw"]
+    about["targets"].append({"kind": "fuse"})
+    about |= {"clock": 5, "placement": {"mode": "same", "client": "0"}, "cpu_dma_latency": {}}
+    (path / "run.json").write_text(json.dumps(about))
+    run = load(path)
+    assert run.problems == (
+        "run.json: left out: targets[1].level: a list is none of "
+        "none, rw, attach-getattr, attach-lookup, lookup",
+        "run.json: left out: targets[3]: name is missing",
+        "run.json: left out: cpu_dma_latency: an object is no text",
+        "run.json: left out: placement.client: '0' is no list of whole number",
+        "run.json: left out: clock: 5 is none of wall, instructions",
+    )
+    assert [target["name"] for target in run.about["targets"]] == ["native", "plain", "passthrough"]
+    assert run.about["clock"] == "wall"
+    assert len(run.trials) == 3
+
+
+def test_a_trial_of_another_clock_is_left_out(tmp_path: Path) -> None:
+    """Instructions are not time, and a median of both is neither."""
+    path = make_run(tmp_path, trials=1, rows=1, troubles=False)
+    lines = [json.loads(line) for line in (path / "trials.jsonl").read_text().splitlines()]
+    lines[0]["clock"] = "instructions"
+    (path / "trials.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    about = json.loads((path / "run.json").read_text()) | {"clock": "wall"}
+    (path / "run.json").write_text(json.dumps(about))
+    run = load(path)
+    assert len(run.trials) == 2
+    assert "1 of 3 trials are of another clock" in run.problems[0]
