@@ -20,8 +20,29 @@ BELOW, ABOVE = "underneath", "mount"
 
 FILES: list[do.Path] = [(b"f",), (b"d", b"f"), (b"d", b"e", b"f"), (b"g",), (b"x",)]
 FOLDERS: list[do.Path] = [(b"d",), (b"d", b"e"), (b"t",)]
-OTHERS: list[do.Path] = [(b"s",), (b"n",), (b"d", b"n"), (b"t", b"n"), (b"t", b"f"), (b"d", b"e", b"n")]
-MODES = [0o644, 0o600, 0o666, 0o755, 0o700, 0o711, 0o000, 0o4755, 0o2755, 0o6755, 0o2745, 0o1777, 0o777]
+OTHERS: list[do.Path] = [
+    (b"s",),
+    (b"n",),
+    (b"d", b"n"),
+    (b"t", b"n"),
+    (b"t", b"f"),
+    (b"d", b"e", b"n"),
+]
+MODES = [
+    0o644,
+    0o600,
+    0o666,
+    0o755,
+    0o700,
+    0o711,
+    0o000,
+    0o4755,
+    0o2755,
+    0o6755,
+    0o2745,
+    0o1777,
+    0o777,
+]
 SIZES = [0, 1, 100, 4096, 10_000]
 TIMES = [None, (1_000_000_007, 1_234_567_890_123_456_789)]
 IDS = [-1, 0, 1001, 1002]
@@ -62,7 +83,9 @@ def furnish(side: do.Side) -> None:
         do.chown(side, path, OWNER, OWNER, False)
     for path in FILES:
         script = path == (b"x",)
-        calls.write_whole(side, path, b"#!/bin/true\n" if script else b"0123456789" * 20, os.O_CREAT)
+        calls.write_whole(
+            side, path, b"#!/bin/true\n" if script else b"0123456789" * 20, os.O_CREAT
+        )
         do.chmod(side, path, 0o755 if script else 0o644)
         do.chown(side, path, ROOT if path == (b"g",) else OWNER, OWNER, False)
     do.make_symlink(side, b"f", (b"s",))
@@ -135,7 +158,9 @@ def _new(pen: Pen) -> do.Path:
 
 def _flags(pen: Pen) -> int:
     access = pen.random.choice([os.O_RDONLY, os.O_RDONLY, os.O_WRONLY, os.O_RDWR])
-    return access | pen.random.choice([0, 0, 0, os.O_APPEND, os.O_TRUNC, os.O_CREAT, os.O_DIRECTORY])
+    return access | pen.random.choice(
+        [0, 0, 0, os.O_APPEND, os.O_TRUNC, os.O_CREAT, os.O_DIRECTORY]
+    )
 
 
 # What changes an inode underneath; names apart, which a mount may know for their timeout.
@@ -192,9 +217,12 @@ CALLS: list[Entry] = [
     (do.rename, lambda pen: (pen.path(), _new(pen), pen.one([0, 0, 1, 2]))),
     (do.read_link, lambda pen: (pen.path(),)),
     (calls.read_whole, lambda pen: (pen.path(),)),
-    (calls.write_whole, lambda pen: (pen.path(), b"WRITTEN", pen.one([0, os.O_APPEND, os.O_TRUNC]))),
+    (
+        calls.write_whole,
+        lambda pen: (pen.path(), b"WRITTEN", pen.one([0, os.O_APPEND, os.O_TRUNC])),
+    ),
     (calls.figures, lambda pen: (pen.path(),)),
-    (calls.execute, lambda pen: ((b"x",),)),
+    (calls.execute, lambda _pen: ((b"x",),)),
     (do.chmod_open, lambda pen: (_slot(pen), pen.one(MODES))),
     (do.chown_open, lambda pen: (_slot(pen), pen.one(IDS), pen.one(IDS))),
     (do.truncate_open, lambda pen: (_slot(pen), pen.one(SIZES))),
@@ -206,7 +234,7 @@ CALLS: list[Entry] = [
     (do.write, lambda pen: (_slot(pen), pen.one([0, 50, 5000]), b"written")),
     (do.allocate, lambda pen: (_slot(pen), 0, 0, 5000)),
     (do.sync, lambda pen: (_slot(pen),)),
-    (do.copy_range, lambda pen: (0, 1, 50, (0, 10))),
+    (do.copy_range, lambda _pen: (0, 1, 50, (0, 10))),
     (do.close, lambda pen: (_slot(pen),)),
     (calls.look_closely_open, lambda pen: (_slot(pen), pen.one([0, calls.FORCE_SYNC]))),
     (calls.look_from, lambda pen: (_slot(pen), pen.one([b"f", b"e", b"n"]))),

@@ -83,7 +83,9 @@ def list_open(side: Side, slot: int) -> Result:
 def list_slowly(side: Side, path: Path) -> Result:
     """A listing whose entries are then looked at, as ls -l does."""
     with os.scandir(side.at(path)) as entries:
-        return sorted((entry.name, oct(entry.stat(follow_symlinks=False).st_mode)) for entry in entries)
+        return sorted(
+            (entry.name, oct(entry.stat(follow_symlinks=False).st_mode)) for entry in entries
+        )
 
 
 def figures(side: Side, path: Path) -> Result:
