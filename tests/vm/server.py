@@ -101,6 +101,7 @@ class Options:
     atomic_o_trunc: bool = False
     idmap: bool = False  # negotiate FUSE_ALLOW_IDMAP
     xattrs: bool = True  # False: ENOSYS
+    stack_depth: int = 1  # what may lie underneath: 2 admits a mount with passthrough
     generation: int = 0
     wrong_id: int = 0  # sent instead of the right one
     wrong_ino: int = 0  # added to the inode number
@@ -255,7 +256,7 @@ class Server:
         want &= self.kernel_flags
         return struct.pack(
             "<IIIIHHIIHHIIH22x", 7, 41, readahead, want & 0xFFFFFFFF, 16, 12,
-            131072, 1, 0, 0, want >> 32, 1, 0,
+            131072, 1, 0, 0, want >> 32, options.stack_depth, 0,
         )  # fmt: skip
 
     def do_lookup(self, head: tuple[int, ...], body: bytes) -> bytes:
