@@ -20,11 +20,12 @@ import contextlib
 import errno
 import json
 import os
-import select
+import queue
 import shutil
 import struct
 import sys
 import tempfile
+import threading
 import time
 import traceback
 from collections.abc import Callable
@@ -89,6 +90,7 @@ class Liar(Server):
         super().__init__(fuse_fd, options)
         self.random = random
         self.sent = self.refused = 0
+        self.news: queue.SimpleQueue[bytes] = queue.SimpleQueue()
 
     def fields(self, opcode: int) -> list[tuple[int, int]]:
         """Where a reply of this opcode has something to be wrong about."""
@@ -194,6 +196,11 @@ class Liar(Server):
             return False
         return True
 
+    def herald(self) -> None:
+        """Send notifications in a thread of their own: one may wait for who waits for an answer."""
+        while True:
+            self.send(self.news.get())
+
     def answer(self, request: bytes) -> None:
         """Lies first, and in the end something the kernel takes."""
         opcode, unique = IN_HEADER.unpack_from(request)[1:3]
@@ -202,7 +209,7 @@ class Liar(Server):
         except (TypeError, ValueError, struct.error):  # what it has lied about comes back to it
             reply = OUT_HEADER.pack(OUT_HEADER.size, -errno.EIO, unique)
         if self.random.random() < WRONG / 3:
-            self.send(self.notification())
+            self.news.put(self.notification())
         if self.random.random() < WRONG / 3:
             self.meddle()
         if reply is None:
@@ -233,10 +240,8 @@ def options_of(variant: str, backing: str, random: Random) -> Options:
 
 def serve(liar: Liar, limit: int, stop: str, tell: int) -> None:
     """Answer until unmounted; beyond the limit only by errors, for clients must come to their end."""
-    poll = select.poll()
-    poll.register(liar.fuse_fd, select.POLLIN)
+    threading.Thread(target=liar.herald, daemon=True).start()
     while True:
-        poll.poll()
         try:
             request = os.read(liar.fuse_fd, 1 << 18)
         except OSError as error:
@@ -317,7 +322,7 @@ def client(root: str, seed: str, stop: str) -> int:
         return pid
     random = Random(seed)
     end = time.monotonic() + PATIENCE_S
-    while not os.path.exists(stop) and time.monotonic() < end:
+    while not Path(stop).exists() and time.monotonic() < end:
         with contextlib.suppress(OSError):
             random.choice(USES)(root, random)
     os._exit(0)
