@@ -22,7 +22,8 @@ from pathlib import Path
 from random import Random
 
 from tests.mount import operations as do
-from tests.vm.alphabet import BELOW, CALLS, ROOT, Pen, Step, furnish, perform
+from tests.vm import calls
+from tests.vm.alphabet import BELOW, FILES, FOLDERS, ROOT, Pen, Step, furnish, perform
 from tests.vm.differences import Case, documented
 from tests.vm.parties import LEVELS, MIRROR, NATIVE, SWITCH, Party, Stage
 
@@ -34,6 +35,12 @@ REPLAYS = 80
 def tree_below(side: do.Side) -> do.Result:
     """What is there in the end."""
     return do.tree(side)
+
+
+def attach(side: do.Side) -> None:
+    """Have the server asked while what it said at LOOKUP is still valid: its answer attaches."""
+    for path in ((), *FOLDERS, *FILES, (b"s",)):
+        calls.look_closely(side, path, calls.FORCE_SYNC)
 
 
 def cast(long: bool, names: bool, readdir: bool) -> list[Party]:
@@ -72,8 +79,10 @@ class Performance:
 
     def play(self) -> list[Case]:
         """Make the steps; the differences, in order."""
-        for below, _above in self.sides.values():
+        for party, (below, above) in self.sides.items():
             furnish(below)
+            if party.long and party.name == "attach-getattr":
+                attach(above)
         for number, step in enumerate(self.sequence.steps, 1):
             self._compare(self.sequence.steps[:number], self._answers(step))
         for where in (0, 1):
@@ -240,5 +249,3 @@ def main(arguments: list[str] | None = None) -> int:
 
 if __name__ == "__main__":
     sys.exit(main())
-
-_ = CALLS
