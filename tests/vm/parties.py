@@ -36,6 +36,11 @@ class Party:
     def attached(self) -> bool:
         return self.name in LEVELS
 
+    @property
+    def is_lookup(self) -> bool:
+        """Whether names and rights are the kernel's to judge, on the backing."""
+        return self.name == "lookup"
+
     def __str__(self) -> str:
         if self.name == NATIVE:
             return self.name
