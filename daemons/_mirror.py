@@ -74,8 +74,16 @@ class Mirror(pyfuse3.Operations):
     """The kernel drops passthrough without a word where both are asked for."""
     enable_acl = False
 
-    def __init__(self, inodes: Inodes, attr_timeout: float, entry_timeout: float) -> None:
+    def __init__(
+        self,
+        inodes: Inodes,
+        attr_timeout: float,
+        entry_timeout: float,
+        no_xattrs: int = 0,
+    ) -> None:
+        """``no_xattrs`` is the errno that requests about extended attributes get, 0 an answer."""
         super().__init__()
+        self._no_xattrs = no_xattrs
         self._inodes = inodes
         self._attr_timeout = attr_timeout
         self._entry_timeout = entry_timeout
@@ -353,25 +361,33 @@ class Mirror(pyfuse3.Operations):
         self, inode: InodeT, name: XAttrNameT, value: bytes, ctx: RequestContext
     ) -> None:
         """Sets an attribute (pyfuse3 has seen to CREATE and REPLACE); ENOTSUP, ENOSPC."""
-        os.setxattr(_path(self._inodes.fd(inode)), name, value)
+        os.setxattr(self._with_xattrs(inode), name, value)
 
     @_fails_with_errno
     async def getxattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> bytes:
         """The value; ENODATA if there is none, ENOTSUP."""
-        return os.getxattr(_path(self._inodes.fd(inode)), name)
+        return os.getxattr(self._with_xattrs(inode), name)
 
     @_fails_with_errno
     async def listxattr(self, inode: InodeT, ctx: RequestContext) -> Sequence[XAttrNameT]:
         """The names of all attributes; trusted ones to root alone, as file systems do (xattr(7))."""
-        names = map(os.fsencode, os.listxattr(_path(self._inodes.fd(inode))))
+        names = map(os.fsencode, os.listxattr(self._with_xattrs(inode)))
         return [XAttrNameT(name) for name in names if ctx.uid == 0 or name[:8] != b"trusted."]
 
     @_fails_with_errno
     async def removexattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> None:
         """Removes an attribute; ENODATA if there is none."""
-        os.removexattr(_path(self._inodes.fd(inode)), name)
+        os.removexattr(self._with_xattrs(inode), name)
 
     # Shared by handlers
+
+    def _with_xattrs(self, inode: InodeT) -> str:
+        """A name for an inode whose extended attributes are asked for; raises OSError where none are
+        to be had: ENOSYS is remembered by the kernel, ENOTSUP is not.
+        """
+        if self._no_xattrs:
+            raise OSError(self._no_xattrs, os.strerror(self._no_xattrs))
+        return _path(self._inodes.fd(inode))
 
     def _attributes(self, status: os.stat_result) -> EntryAttributes:
         reply = EntryAttributes()

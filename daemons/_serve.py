@@ -10,6 +10,7 @@ or told to end (SIGTERM, SIGINT, SIGHUP), 1 bug, 2 wrong arguments, 3 no FUSE he
 from __future__ import annotations
 
 import argparse
+import errno
 import gc
 import json
 import logging
@@ -20,14 +21,18 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import counters
 from bench.model import Exit, Level, Opcode, UserError
+from bench.requests import counters
 from daemons import _syscalls
 from daemons._inodes import Inodes
 from daemons._shim import Shim
 
 FS_NAME = "fuse-passthrough-bench"
 """Source of every mount of ours in /proc/self/mountinfo; its type is fuse.<daemon>."""
+
+NO_XATTRS = {"answer": 0, "enosys": errno.ENOSYS, "off": errno.ENOTSUP}
+"""What requests about extended attributes get: an answer, ENOSYS (the kernel remembers it and asks
+no more), ENOTSUP (it asks again each time)."""
 
 LONGEST_DELAY_NS = 1_000_000_000
 """DELAY_MAX_NS of delay.h."""
@@ -72,6 +77,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--no-readdir", action="store_true", help="no readdir passthrough")
     parser.add_argument("--attr-timeout", type=_seconds, default=0.0, metavar="S")
     parser.add_argument("--entry-timeout", type=_seconds, default=0.0, metavar="S")
+    parser.add_argument("--xattr", choices=list(NO_XATTRS), default="answer")
     parser.add_argument("--counters", type=Path, metavar="FILE", help="count requests into FILE")
     parser.add_argument(
         "--delay",
@@ -163,7 +169,7 @@ def _serve(options: argparse.Namespace) -> int:
 
     from daemons._mirror import Mirror
 
-    mirror = Mirror(inodes, options.attr_timeout, options.entry_timeout)
+    mirror = Mirror(inodes, options.attr_timeout, options.entry_timeout, NO_XATTRS[options.xattr])
     # From before the mount until after the unmount no signal may end us but in end_on_signal():
     # one that came in between would leave the mount behind, dead.
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)

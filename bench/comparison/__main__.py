@@ -11,8 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import compare_cli, verify_cli
-from bench.cli import Parser
+from bench.commands import compare as compare_words
+from bench.commands import verify as verify_words
+from bench.commands.parser import Parser
 from bench.comparison import history, shapes, unlike, verify
 from bench.comparison.compare import compare
 from bench.comparison.sides import refuse_empty, side
@@ -26,8 +27,8 @@ def main(argv: list[str]) -> int:
     """Do what the command line says; the exit code is that of the command."""
     parser = Parser(prog="bench")
     known = parser.add_subparsers(required=True, parser_class=Parser)
-    compare_cli.add(known)
-    verify_cli.add(known)
+    compare_words.add(known)
+    verify_words.add(known)
     arguments = parser.parse_args(argv)
     commands = {"compare": command_compare, "history": command_history, "verify": command_verify}
     try:

@@ -10,6 +10,7 @@
 
 #include "server_inodes.h"
 #include "server_ops.h"
+#include "server_options.h"
 
 /* Replies with what a get or a list has given. */
 static void reply_value(fuse_req_t request, const char *value, ssize_t got, size_t asked, int error)
@@ -96,10 +97,49 @@ static void op_removexattr(fuse_req_t request, fuse_ino_t ino, const char *name)
 	fuse_reply_err(request, error);
 }
 
+/* A server without extended attributes, asked again each time. */
+
+static void op_no_getxattr(fuse_req_t request, fuse_ino_t ino, const char *name, size_t size)
+{
+	(void)ino;
+	(void)name;
+	(void)size;
+	fuse_reply_err(request, EOPNOTSUPP);
+}
+
+static void op_no_listxattr(fuse_req_t request, fuse_ino_t ino, size_t size)
+{
+	(void)ino;
+	(void)size;
+	fuse_reply_err(request, EOPNOTSUPP);
+}
+
+static void op_no_setxattr(fuse_req_t request, fuse_ino_t ino, const char *name, const char *value,
+			   size_t size, int flags)
+{
+	(void)ino;
+	(void)name;
+	(void)value;
+	(void)size;
+	(void)flags;
+	fuse_reply_err(request, EOPNOTSUPP);
+}
+
+static void op_no_removexattr(fuse_req_t request, fuse_ino_t ino, const char *name)
+{
+	(void)ino;
+	(void)name;
+	fuse_reply_err(request, EOPNOTSUPP);
+}
+
 void ops_add_xattrs(struct fuse_lowlevel_ops *ops)
 {
-	ops->getxattr = op_getxattr;
-	ops->listxattr = op_listxattr;
-	ops->setxattr = op_setxattr;
-	ops->removexattr = op_removexattr;
+	bool off = options.xattr == XATTR_OFF;
+
+	if (options.xattr == XATTR_ENOSYS)
+		return; /* libfuse replies ENOSYS to what has no handler */
+	ops->getxattr = off ? op_no_getxattr : op_getxattr;
+	ops->listxattr = off ? op_no_listxattr : op_listxattr;
+	ops->setxattr = off ? op_no_setxattr : op_setxattr;
+	ops->removexattr = off ? op_no_removexattr : op_removexattr;
 }

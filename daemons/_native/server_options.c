@@ -47,6 +47,7 @@ static const char usage[] =
 	"  --delay OPCODE=NS      hold requests back that long; repeatable (GETATTR=5000)\n"
 	"  --fd-cache N           inodes kept open (default from the open-file limit)\n"
 	"  --readdir-mode MODE    readdir, readdirplus or auto (default readdirplus)\n"
+	"  --xattr WAY            answer, enosys or off: extended attributes (default answer)\n"
 	"  --threads N            worker threads (default: the CPUs it may run on)\n"
 	"  --clone-fd             a descriptor of /dev/fuse for every thread\n"
 	"  --allow-other          let other users in\n"
@@ -68,6 +69,13 @@ static const char *const modes[] = {
 	NULL,
 };
 
+static const char *const xattr_ways[] = {
+	[XATTR_ANSWER] = "answer",
+	[XATTR_ENOSYS] = "enosys",
+	[XATTR_OFF] = "off",
+	NULL,
+};
+
 enum {
 	OPT_NAME = 1,
 	OPT_LEVEL,
@@ -78,6 +86,7 @@ enum {
 	OPT_DELAY,
 	OPT_FD_CACHE,
 	OPT_READDIR_MODE,
+	OPT_XATTR,
 	OPT_THREADS,
 	OPT_CLONE_FD,
 	OPT_ALLOW_OTHER,
@@ -95,6 +104,7 @@ static const struct option known[] = {
 	{"delay", required_argument, NULL, OPT_DELAY},
 	{"fd-cache", required_argument, NULL, OPT_FD_CACHE},
 	{"readdir-mode", required_argument, NULL, OPT_READDIR_MODE},
+	{"xattr", required_argument, NULL, OPT_XATTR},
 	{"threads", required_argument, NULL, OPT_THREADS},
 	{"clone-fd", no_argument, NULL, OPT_CLONE_FD},
 	{"allow-other", no_argument, NULL, OPT_ALLOW_OTHER},
@@ -170,14 +180,11 @@ static int parse_name(const char *value)
 	return -1;
 }
 
-static int parse_choice(const char *option, const char *value, const char *const *list, int *chosen)
+static int parse_choice(const char *option, const char *const *list, const char *wanted,
+			int *chosen)
 {
-	*chosen = choose(list, value);
-	if (*chosen >= 0)
-		return -1;
-	return refuse(option, value,
-		      list == levels ? "none, rw, attach-getattr, attach-lookup or lookup"
-				     : "readdir, readdirplus or auto");
+	*chosen = choose(list, optarg);
+	return *chosen >= 0 ? -1 : refuse(option, optarg, wanted);
 }
 
 /* One option. Returns an exit code, or -1 to go on. */
@@ -191,7 +198,8 @@ static int parse_option(int which)
 	case OPT_NAME:
 		return parse_name(optarg);
 	case OPT_LEVEL:
-		status = parse_choice("level", optarg, levels, &chosen);
+		status = parse_choice("level", levels,
+				      "none, rw, attach-getattr, attach-lookup or lookup", &chosen);
 		options.level = chosen;
 		options.level_name = optarg;
 		return status;
@@ -211,8 +219,13 @@ static int parse_option(int which)
 		return parse_number("fd-cache", optarg, FDS_MIN, options.open_files - 1,
 				    &options.fd_cache);
 	case OPT_READDIR_MODE:
-		status = parse_choice("readdir-mode", optarg, modes, &chosen);
+		status = parse_choice("readdir-mode", modes, "readdir, readdirplus or auto",
+				      &chosen);
 		options.readdir_mode = (enum readdir_mode)chosen;
+		return status;
+	case OPT_XATTR:
+		status = parse_choice("xattr", xattr_ways, "answer, enosys or off", &chosen);
+		options.xattr = (enum xattr_way)chosen;
 		return status;
 	case OPT_THREADS:
 		status = parse_number("threads", optarg, 1, THREADS_MAX, &number);

@@ -14,6 +14,10 @@ enum { EXIT_SERVED = 0, EXIT_BUG = 1, EXIT_USAGE = 2, EXIT_NO_FUSE = 3 };
 
 enum readdir_mode { MODE_READDIR, MODE_READDIRPLUS, MODE_AUTO };
 
+/* What requests about extended attributes get: the backing's answer; ENOSYS, which the kernel
+ * remembers for as long as the mount lives; EOPNOTSUPP, which it does not. */
+enum xattr_way { XATTR_ANSWER, XATTR_ENOSYS, XATTR_OFF };
+
 struct server_options {
 	const char *backing;
 	const char *mountpoint;
@@ -26,6 +30,7 @@ struct server_options {
 	uint64_t delays_ns[COUNTERS_OPCODES];
 	size_t fd_cache;
 	enum readdir_mode readdir_mode;
+	enum xattr_way xattr;
 	unsigned int threads;
 	bool clone_fd, allow_other, debug;
 	size_t open_files; /* the limit of descriptors, raised as far as it goes */

@@ -17,7 +17,7 @@ import pytest
 from conftest import Serve
 from serving import ours, run_daemon
 
-from bench import mountinfo
+from bench.machine import mountinfo
 from bench.model import Daemon
 from tests.mount.checks import failing_with
 
