@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bench import vm
+from bench.kernels import vm
 from tests.vm import campaigns
 
 from .conftest import BOOT_TIMEOUT_S, GUEST_TIMEOUT_S, PATIENCE, lab_image
