@@ -20,10 +20,14 @@ import mmap
 import os
 import shutil
 import signal
+import struct
 import sys
 import tempfile
 import time
+import traceback
+from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 
@@ -188,21 +192,35 @@ WORKERS: tuple[Callable[[Place], None], ...] = (
 )  # fmt: skip
 
 
-def start(worker: Callable[[Place], None], place: Place, end: float) -> int:
+class Counts:
+    """How often each worker came to its end, told by processes of their own."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 8 * len(WORKERS))
+
+    def add(self, index: int) -> None:
+        value = int.from_bytes(self._memory[8 * index : 8 * index + 8], "little") + 1
+        self._memory[8 * index : 8 * index + 8] = value.to_bytes(8, "little")
+
+    def by_name(self) -> Counter[str]:
+        numbers = struct.unpack(f"<{len(WORKERS)}Q", self._memory[:])
+        return Counter({w.__name__: n for w, n in zip(WORKERS, numbers, strict=True)})
+
+
+def start(index: int, place: Place, end: float, counts: Counts) -> int:
     """Do it over and over in a process of its own."""
     pid = os.fork()
     if pid:
         return pid
-    count = 0
     try:
         while time.monotonic() < end:
-            count += 1
             with contextlib.suppress(OSError):
-                worker(place)
-    except BaseException as error:
-        print(f"{worker.__name__}: {type(error).__name__}: {error}", file=sys.stderr)
+                WORKERS[index](place)
+                counts.add(index)
+    except BaseException:
+        traceback.print_exc()
         os._exit(1)
-    os._exit(0 if count else 2)
+    os._exit(0)
 
 
 def furnish(below: Path) -> None:
@@ -302,26 +320,50 @@ def reap(workers: dict[int, str], deadline: float) -> list[str]:
     return wrong
 
 
-def cycle(variant: str, shape_name: str, ending: str, seed: str, seconds: float) -> list[str]:
-    """One mount's life."""
+def cycle(
+    variant: str, shape_name: str, ending: str, seed: str, seconds: float, counts: Counts
+) -> list[str]:
+    """One mount's life; what went wrong."""
     folder = Path(tempfile.mkdtemp(prefix="stress-", dir="/run/stress"))
     random = Random(seed)
     with built(shape_name, variant, folder) as shape:
         begun = time.monotonic()
         workers = {}
-        for worker in WORKERS:
+        for index, worker in enumerate(WORKERS):
             place = Place(str(shape.top), str(shape.below), f"{seed}/{worker.__name__}")
-            workers[start(worker, place, begun + seconds)] = worker.__name__
+            workers[start(index, place, begun + seconds, counts)] = worker.__name__
         time.sleep(seconds * 0.7)
         tear(shape, ending, random)
         wrong = reap(workers, begun + seconds + PATIENCE_S)
     shutil.rmtree(folder, ignore_errors=True)
-    left = [
-        line
-        for line in Path("/proc/self/mountinfo").read_text().splitlines()
-        if str(folder) in line
-    ]
-    return wrong + [f"still mounted: {line}" for line in left]
+    table = Path("/proc/self/mountinfo").read_text().splitlines()
+    wrong += [f"still mounted: {line}" for line in table if str(folder) in line]
+    return [f"{variant}, {shape_name}, {ending}: {one}" for one in wrong]
+
+
+@dataclass
+class Tally:
+    """What some time of stress came to."""
+
+    mounts: int
+    wrong: list[str]
+    done: Counter[str]
+
+
+def stress(variant: str, shape: str, seconds: float, cycle_s: float, seed: int) -> Tally:
+    """Mount after mount until the time is over."""
+    tally = Tally(0, [], Counter())
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        counts = Counts()
+        ending = ENDINGS[tally.mounts % len(ENDINGS)]
+        name = f"{seed}/{variant}/{shape}/{tally.mounts}"
+        tally.wrong += cycle(variant, shape, ending, name, cycle_s, counts)
+        tally.done += counts.by_name()
+        tally.mounts += 1
+    idle = [worker.__name__ for worker in WORKERS if not tally.done[worker.__name__]]
+    tally.wrong += [f"{variant}, {shape}: {name} never came to an end" for name in idle]
+    return tally
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -336,25 +378,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
     before = SWITCH.read_text()
-    os.makedirs("/run/stress", exist_ok=True)  # noqa: PTH103
-    wrong, cycles = [], 0
+    Path("/run/stress").mkdir(exist_ok=True)
+    total = Tally(0, [], Counter())
     for variant in options.variant or LEVELS:
         for shape in options.shape or SHAPES:
-            end = time.monotonic() + options.seconds
-            number = 0
-            while time.monotonic() < end:
-                ending = ENDINGS[number % len(ENDINGS)]
-                seed = f"{options.seed}/{variant}/{shape}/{number}"
-                found = cycle(variant, shape, ending, seed, options.cycle)
-                wrong += [f"{variant}, {shape}, {ending}: {one}" for one in found]
-                number += 1
-            cycles += number
-            print(f"{variant}, {shape}: {number} mounts", flush=True)
+            one = stress(variant, shape, options.seconds, options.cycle, options.seed)
+            total = Tally(total.mounts + one.mounts, total.wrong + one.wrong, total.done + one.done)
+            print(f"{variant}, {shape}: {one.mounts} mounts, {dict(one.done)}", flush=True)
     SWITCH.write_text(before)
-    print("\n".join(wrong))
+    print("\n".join(total.wrong))
     if options.json:
-        options.json.write_text(json.dumps({"mounts": cycles, "wrong": wrong}))
-    return 1 if wrong else 0
+        options.json.write_text(json.dumps(asdict(total)))
+    return 1 if total.wrong else 0
 
 
 if __name__ == "__main__":
