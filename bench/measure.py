@@ -19,12 +19,25 @@ if TYPE_CHECKING:
     from bench.run.view import View
 
 
-def start(settings: Settings, output: Path | None, argv: list[str], view: View) -> RunResult:
-    """Make a new run; raises UserError when nothing can be measured."""
+def start(
+    settings: Settings,
+    output: Path | None,
+    argv: list[str],
+    view: View,
+    *,
+    jobs: int | None = None,
+    conform: bool = False,
+) -> RunResult:
+    """Make a new run; raises UserError when nothing can be measured.
+
+    ``jobs`` guests boot side by side (None: as many as make sense); ``conform`` compares targets with
+    their backing in guests though it is known how they answer.
+    """
     if settings.kernels:
         from bench.guests import host
 
-        return host.start(settings, output or headers.default_output(), argv, view)
+        output = output or headers.default_output()
+        return host.start(settings, output, argv, view, jobs=jobs, conform=conform)
     clock = Timer()
     with prepared(settings, view, clock) as (bench, gives):
         planned = schedule.make(settings, gives)
@@ -36,14 +49,14 @@ def start(settings: Settings, output: Path | None, argv: list[str], view: View) 
         return go(run, gives, planned, bench, view, clock)
 
 
-def resume(run: RunDirectory, view: View) -> RunResult:
-    """Finish a run: do the trials of its plan that have no line yet."""
+def resume(run: RunDirectory, view: View, *, jobs: int | None = None) -> RunResult:
+    """Finish a run: do the trials of its plan that have no line yet. ``jobs`` as for start."""
     header = run.header()
     settings = foreign.introduce(Settings.from_json(header["settings"]))
     if settings.kernels:
         from bench.guests import host
 
-        return host.resume(run, settings, view)
+        return host.resume(run, settings, view, jobs=jobs)
     clock = Timer()
     with prepared(settings, view, clock) as (bench, gives):
         planned = schedule.make(settings, gives)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
+from bench.guests.protocol import Work
 from bench.kernels import images, vm
 from bench.plan.settings import Settings
 from bench.results.store import RunDirectory
@@ -23,6 +25,32 @@ class Guest:
     why: str = ""
 
 
+class Stopped(Exception):
+    """Raised in the thread of a boot that shall not go on: another failed, or the user gave up."""
+
+
+@dataclass(frozen=True)
+class Boot:
+    """One boot to be made."""
+
+    guest: Guest
+    work: Work
+    round: int = 0
+    shard: int = 0
+
+    @property
+    def name(self) -> str:
+        """What its folder is called."""
+        if self.work is Work.CHECK:
+            return f"check-{self.guest.label}"
+        return f"{self.round:02}-{self.guest.label}" + (f"-{self.shard}" if self.shard else "")
+
+    @property
+    def key(self) -> list[object]:
+        """How run.json names it among the boots that are done."""
+        return [self.guest.label, self.round, self.shard]
+
+
 @dataclass
 class GuestRun:
     """A run under way: where it is written, what is known of its targets."""
@@ -38,6 +66,12 @@ class GuestRun:
     told: set[str] = field(default_factory=set)
     """Warnings said once: every boot of a kernel has the same."""
     counts: Counter[str] = field(default_factory=Counter)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    """Held while a boot's events are taken in: boots run side by side."""
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set when no boot shall go on."""
+    conform: bool = False
+    """Whether targets are compared though it is known how they answer."""
 
     def label_in_tables(self, guest: Guest) -> str:
         """Targets carry the kernel's label only where there are several."""

@@ -78,6 +78,8 @@ class Settings:
     clock: str = Clock.WALL.value
     memory_mb: int = 2048
     """Of a guest."""
+    shards: int = 1
+    """Boots that share a round's rows among them, in guests (bench.plan.shards)."""
     backing_fs: str = "tmpfs"
     """Of a guest's backing; any but tmpfs lies on a virtio disk (bench.kernels.disk)."""
     matrix: str = ""
