@@ -10,11 +10,12 @@ from __future__ import annotations
 import functools
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from bench import registry
-from bench.guests.session import Guest
+from bench.guests.session import PASSED_ON, Guest
 from bench.kernels.images import cache_dir
 from bench.kernels.recipe import sha256_of
 from bench.model import Level
@@ -80,9 +81,14 @@ def _servers() -> str:
     import daemons
 
     digest = hashlib.sha256()
-    for path in sorted(Path(daemons.__path__[0]).rglob("*")):
-        if path.suffix in (".py", ".so") or path.name == "mirror":
-            digest.update(path.name.encode() + path.read_bytes())
+    files = [
+        path
+        for path in sorted(Path(daemons.__path__[0]).rglob("*"))
+        if path.suffix in (".py", ".so") or path.name == "mirror"
+    ]
+    files += [Path(os.environ[name]) for name in PASSED_ON if name in os.environ]
+    for path in files:
+        digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()
 
 

@@ -23,7 +23,7 @@ from bench.guests.listener import Hung, Listener, tidy
 from bench.guests.pool import Pool, width
 from bench.guests.progress import Progress
 from bench.guests.protocol import JOB, Work
-from bench.guests.session import Boot, GuestRun
+from bench.guests.session import PASSED_ON, Boot, GuestRun
 from bench.kernels import disk, vm
 from bench.kernels.console import EXITED, last_line
 from bench.machine import suite, tune
@@ -44,8 +44,6 @@ No random layout of programs and kernel, though three boots without nokaslr were
 (0.04 % at most, lookup-negative on plain-c). What RCU may free it frees at once: with ten at a time,
 the kernel's own measure, windows of lookup-negative lay up to 1.4 % apart within a boot, with this
 0.24 %."""
-PASSED_ON = ("FUSE_BENCH_MIRROR",)
-"""Environment variables that mean in a guest what they mean here."""
 
 
 def start(

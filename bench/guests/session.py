@@ -13,6 +13,9 @@ from bench.results.store import RunDirectory
 from bench.run.phases import Timer
 from bench.run.view import View
 
+PASSED_ON = ("FUSE_BENCH_MIRROR",)
+"""Environment variables that mean in a guest what they mean here; each names a server's file."""
+
 
 @dataclass(frozen=True)
 class Guest:
