@@ -131,7 +131,7 @@ def round_of(run: GuestRun, number: int) -> list[Boot]:
 
 
 def not_done(run: GuestRun, boots: list[Boot]) -> list[Boot]:
-    """Those of which run.json does not say that they went to their end."""
+    """The boots of which run.json does not say that they went to their end."""
     done = run.directory.header().get("boots", [])
     return [boot for boot in boots if boot.key not in done]
 

@@ -197,7 +197,7 @@ class Listener:
 
 
 def tidy(share: Path) -> None:
-    """Of a boot that went well only logs that say something are kept, and the console."""
+    """Remove what a boot that went well left, but for its console and logs that say something."""
     for path in share.iterdir():
         if path.name in (EVENTS, JOB) or (path.is_file() and path.stat().st_size == 0):
             path.unlink()
