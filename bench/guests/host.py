@@ -138,7 +138,7 @@ def not_done(run: GuestRun, boots: list[Boot]) -> list[Boot]:
 
 def run_boots(run: GuestRun, pool: Pool, boots: list[Boot]) -> bool:
     """Make these boots; always true, as there is always more to measure where there is time."""
-    progress = Progress(run.view, len(boots))
+    progress = Progress(run.view, len(boots), pool.jobs)
 
     def one(boot: Boot, cpus: tuple[int, ...]) -> None:
         until_done(run, boot, cpus)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
 
 from bench.run.view import View
 
 
 class Progress:
-    """Counts boots; the time to go is that of those done, shared out over those left."""
+    """Counts boots, ``jobs`` of which run at a time; the rest is taken to last as long as those done."""
 
-    def __init__(self, view: View, total: int) -> None:
-        self.view, self.total = view, total
+    def __init__(self, view: View, total: int, jobs: int) -> None:
+        self.view, self.total, self.jobs = view, total, jobs
         self.done = 0
         self.began = time.monotonic()
 
@@ -25,7 +26,8 @@ class Progress:
         left = self.total - self.done
         if not left:
             return ""
-        seconds = (time.monotonic() - self.began) / self.done * left
+        one = (time.monotonic() - self.began) / math.ceil(self.done / self.jobs)
+        seconds = one * left / self.jobs
         return (
             f", about {seconds / 60:.0f} min to go"
             if seconds > 90
