@@ -31,6 +31,8 @@ from bench.machine.knobs import KNOBS
 from bench.model import Clock, UserError
 from bench.plan import shards
 from bench.plan.settings import Settings
+from bench.profile import plugin
+from bench.profile.inside import BLOCKS
 from bench.results.store import RunDirectory
 from bench.run import headers, trials
 from bench.run.trials import RunResult
@@ -62,7 +64,7 @@ def start(
     """
     guests = find(settings)
     pool_width = width(settings, jobs)
-    settings = shards.with_number(settings)
+    settings = shards.with_number(profiling(settings, view))
     header = headers.make_header(settings, argv, {"targets": [], "kernels": []}, ())
     run = GuestRun(settings, RunDirectory.create(output, header), view, guests, conform=conform)
     with tune.applied(KNOBS if settings.tune else ()) as tuned:
@@ -74,9 +76,17 @@ def resume(
     directory: RunDirectory, settings: Settings, view: View, *, jobs: int | None = None
 ) -> RunResult:
     """Finish a run in guests: what has no line in trials.jsonl yet."""
-    run = GuestRun(settings, directory, view, find(settings))
+    run = GuestRun(profiling(settings, view), directory, view, find(settings))
     run.greeted = {entry["label"] for entry in directory.header().get("kernels", [])}
     return rounds(run, width(settings, jobs))
+
+
+def profiling(settings: Settings, view: View) -> Settings:
+    """Where qemu does not load the plugin, a run without profiles, and its reason."""
+    if settings.profile and (why := plugin.why_not()):
+        view.warn(f"no profiles: {why}")
+        return replace(settings, profile=False)
+    return settings
 
 
 def rounds(run: GuestRun, jobs: int) -> RunResult:
@@ -184,11 +194,12 @@ def once(run: GuestRun, boot: Boot, share: Path, listener: Listener, cpus: tuple
     """
     instructions = run.settings.clock == Clock.INSTRUCTIONS
     guest = boot.guest
+    profiled = run.settings.profile and boot.work is Work.MEASURE
     with run.lock:
         run.view.status(f"booting kernel {guest.label}: {boot.name}")
         what = json.dumps(job(run, boot))
     try:
-        share.mkdir(parents=True, exist_ok=True)
+        (share / BLOCKS).mkdir(parents=True, exist_ok=True)
         (share / JOB).write_text(what)
         with disk.image(run.settings.backing_fs, share) as disks:
             result = vm.boot(
@@ -202,6 +213,7 @@ def once(run: GuestRun, boot: Boot, share: Path, listener: Listener, cpus: tuple
                 kernel_args=(*(ALIKE if instructions else ()), *guest.parameters),
                 disks=disks,
                 accelerator=guest.accelerator,
+                plugin=plugin.option((share / BLOCKS).resolve()) if profiled else "",
                 tick=listener.watch,
                 host_cpus=cpus,
             )

@@ -43,6 +43,7 @@ from bench.plan import foreign, schedule, shards
 from bench.plan.grid import targets
 from bench.plan.schedule import Plan, refuse_empty
 from bench.plan.settings import Settings
+from bench.profile.inside import keep_symbols
 from bench.run import headers, trial, trials
 from bench.run.bench import Bench
 from bench.run.checks import check_targets, costs
@@ -104,6 +105,8 @@ def main() -> int:
             bench.logs = share
             bench.start_worker = fork_worker
             bench.start_daemon = fork_daemon
+            if settings.profile:
+                keep_symbols(share)
             if settings.clock == Clock.INSTRUCTIONS:
                 never_preempt_by_waking()
                 bench.settle = lambda: time.sleep(SETTLE_S)

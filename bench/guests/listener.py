@@ -28,6 +28,8 @@ from bench.guests.session import Boot, GuestRun, Stopped
 from bench.kernels import disk
 from bench.kernels.console import MORE_MEMORY, oom_line
 from bench.model import Exit, Outcome, UserError
+from bench.profile import resolve
+from bench.profile.inside import KALLSYMS
 from bench.run import trials
 
 TRIAL_TIMEOUT_S = 420.0
@@ -50,6 +52,7 @@ class Listener:
         self.begun: dict[str, Any] | None = None
         self.finished = False
         self.since = time.monotonic()
+        self.profiles = resolve.Boot(share)
 
     def watch(self) -> None:
         """Listen; raises Hung when the trial under way takes too long, UserError on a full disk.
@@ -174,6 +177,8 @@ class Listener:
         oom = record["outcome"] == Outcome.FAILED and oom_line(self._console())
         if oom:
             record["reason"] += f"; guest out of memory: {oom}; {MORE_MEMORY}"
+        if record.get("profile"):
+            self._keep_profile(record)
         self._keep(record, pyperf)
 
     def _done(self) -> None:
@@ -189,6 +194,13 @@ class Listener:
         except FileNotFoundError:
             return ""
 
+    def _keep_profile(self, record: dict[str, Any]) -> None:
+        name = f"{record['series']}--r{record['round']}"
+        name += f"-{record['attempt']}" if record["attempt"] else ""
+        record["profile"] = self.profiles.keep(record["profile"], self.run.directory.path, name)
+        if why := record["profile"]["error"]:
+            self._warn_once(f"{self.guest.label}: no profile: {why}")
+
     def _keep(self, record: dict[str, Any], pyperf_json: str) -> None:
         self.begun = None
         trials.keep(self.run.directory, record, pyperf_json)
@@ -199,7 +211,7 @@ class Listener:
 def tidy(share: Path) -> None:
     """Remove what a boot that went well left, but for its console and logs that say something."""
     for path in share.iterdir():
-        if path.name in (EVENTS, JOB) or (path.is_file() and path.stat().st_size == 0):
+        if path.name in (EVENTS, JOB, KALLSYMS) or (path.is_file() and path.stat().st_size == 0):
             path.unlink()
         elif path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

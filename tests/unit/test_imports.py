@@ -18,7 +18,7 @@ HEAVY_PACKAGES = {"stats", "report", "comparison", "selftest"}
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("model",),
     ("machine", "results", "registry"),
-    ("requests", "probe", "mounts", "kernels"),
+    ("requests", "probe", "mounts", "kernels", "profile"),
     ("plan",),
     ("run",),
     ("guests",),
