@@ -21,7 +21,7 @@ from bench.results.kinds import Facts, MapOf, Text, Whole, Wrong, parse
 from bench.results.store import RunDirectory
 
 VERSION = 1
-"""Of the bundle; what is in it has the schema of results/README.md."""
+"""Schema of the bundle; what is in it has the schema of results/README.md."""
 MANIFEST = "bundle.json"
 NAMES = re.compile(r"(?:bundle\.json|run\.json|[a-z]+\.jsonl|series/[\w@:.,=+-]+\.json)")
 MANIFEST_KEYS = Facts(
@@ -29,8 +29,9 @@ MANIFEST_KEYS = Facts(
     needs=("bundle", "schema", "sha256"),
 )
 LARGEST_BYTES = 1 << 30
-"""Of everything in a bundle, unpacked: a run of 10^6 samples is a fiftieth of it."""
+"""Most bytes of everything in a bundle, unpacked: a run of 10^6 samples is a fiftieth of it."""
 MOST_FILES = 100_000
+"""Most files in it: a run has one for each series."""
 
 
 def pack(run: RunDirectory, output: Path) -> int:

@@ -15,7 +15,6 @@ from bench.results.kinds import (
     Facts,
     Flag,
     Key,
-    Kind,
     ListOf,
     MapOf,
     Name,
@@ -415,28 +414,3 @@ SAMPLED = tuple(name for name, key in keys(TrialLine).items() if key.sampled)
 """The keys that stand beside every sample, in the order of the columns."""
 DEFAULTS: Mapping[str, Any] = {name: key.default for name, key in keys(TrialLine).items()}
 """What a trial's keys are read as where they are missing or null."""
-
-
-def markdown(table: Any) -> str:
-    """A table of keys for results/README.md."""
-    rows = [
-        f"| `{name}` | {_kind(key.kind)} | {_default(key.default)} | 1.{key.since} | {key.said} |"
-        for name, key in keys(table).items()
-    ]
-    head = ["| key | type | missing or null | since | value |", "|---|---|---|---|---|"]
-    return "\n".join([*head, *rows]) + "\n"
-
-
-def _kind(kind: Kind) -> str:
-    """A kind, objects as code."""
-    return f"`{kind.said}`" if kind.said.startswith("{") else kind.said
-
-
-def _default(default: Any) -> str:
-    if default is REQUIRED:
-        return "refused"
-    if default is None or default != default:
-        return "unknown"
-    if isinstance(default, (str, list, dict)) and not default:
-        return "empty"
-    return f"`{str(default).lower() if isinstance(default, bool) else default}`"

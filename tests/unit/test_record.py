@@ -12,6 +12,7 @@ from fakes import make_run
 from bench.results import record
 from bench.results.header import HEADER
 from bench.results.kinds import Wrong, keys, parse
+from bench.results.markdown import markdown
 from bench.results.store import RunDirectory
 from bench.stats.frame import SAMPLE_COLUMNS, load
 
@@ -119,8 +120,8 @@ def test_there_are_published_runs() -> None:
 
 @pytest.mark.parametrize("table", [record.TrialLine, record.CostLine])
 def test_the_readme_has_every_key(table: Any) -> None:
-    """``python -c 'from bench.results.record import *; print(markdown(TrialLine))'`` makes its tables."""
-    assert record.markdown(table) in README
+    """``bench.results.markdown.markdown`` makes its tables."""
+    assert markdown(table) in README
 
 
 def test_every_key_came_with_a_revision() -> None:
