@@ -72,7 +72,7 @@ class Side:
     rows: Mapping[Key, SideRow]
     problems: tuple[str, ...]
     release: str
-    """Of the kernel it was measured on."""
+    """Label of the kernel it was measured on."""
     noise: Mapping[str, Noise] = field(default_factory=dict)
     """What an A/A run on its machine showed by chance, by group."""
 

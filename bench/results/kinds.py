@@ -21,7 +21,7 @@ REQUIRED = object()
 MOST_DEEP = 12
 """Objects and lists inside one another, where a table does not say what they are."""
 MOST_ENTRIES = 100_000
-"""Of a list or an object."""
+"""Most members of a list or an object."""
 LARGEST = 2**53
 """Every whole number up to this is itself as a float, too."""
 UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
