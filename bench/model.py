@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -151,7 +151,13 @@ class Verdict(enum.StrEnum):
     NOT_AVAILABLE = "not available here"
     """The kernel (or the server) cannot pass this operation through; the reason is given."""
     NO_CLAIM = "no claim"
-    """No level of passthrough touches what this workload does: a control row."""
+    """The daemon claims nothing of what this row is about."""
+    NOTHING = "nothing to pass through"
+    """The twin without passthrough gets none of the requests claimed either: a cache answers."""
+    UNCOUNTED = "cannot be counted"
+    """Requests of this server pass the tracepoint by, and it has no counters of its own."""
+    NO_TWIN = "no twin"
+    """Nothing arrived, and nothing says that anything would have without passthrough."""
 
 
 class ReaddirMode(enum.StrEnum):
@@ -277,6 +283,10 @@ class Daemon:
     """What keeps it from being started here, and what supplies it; empty when nothing does."""
     foreign: bool = False
     """Made of a command line: nothing is known of what it answers."""
+    twin: str = ""
+    """The daemon that is the same server without passthrough; none: plain-c stands in for it."""
+    files_only: bool = False
+    """Attaches regular files and nothing else: what is asked about directories still arrives."""
 
     @property
     def is_fuse(self) -> bool:
@@ -397,9 +407,10 @@ class Workload:
 
     ``op`` says in words what one operation is, ``unit`` names it in the singular (op, entry, run).
     ``subject`` holds the opcodes passthrough could take away from it: the row is *engaged* when
-    the daemon claims one of them and none arrives. ``expect(context)`` gives bounds on
-    requests per operation for a **plain** server mounted with default_permissions, by opcode;
-    what is not named is not checked. ``variants`` are ways of doing the same thing, each its own series.
+    the daemon claims one of them, its twin without passthrough gets it, and it does not.
+    ``expect(context)`` gives bounds on requests per operation for a **plain** server mounted with
+    default_permissions, by opcode; what is not named is not checked. ``variants`` are ways of doing
+    the same thing, each its own series.
     """
 
     name: str
@@ -422,6 +433,12 @@ class Workload:
     """Programs that must be on PATH, for rows that run real programs."""
     sized: bool = False
     """Whether directory size is an axis of it: it lists flat directories made for each size."""
+    of_files: Mapping[Opcode, float] = field(default_factory=dict, hash=False)
+    """Requests of one operation that are about regular files, of opcodes also asked about the
+    directories above them; a server that attaches files alone takes these away, and no others."""
+    touched_from: Level = Level.ATTACH_GETATTR
+    """The lowest level whose code its system calls pass through. Below it the row is a control:
+    nothing in it may differ."""
 
 
 class Clock(enum.StrEnum):

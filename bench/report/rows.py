@@ -28,7 +28,10 @@ PYTHON = ("plain", "passthrough")
 WORST_FIRST = (
     Verdict.NOT_ENGAGED,
     Verdict.NOT_AVAILABLE,
+    Verdict.UNCOUNTED,
+    Verdict.NO_TWIN,
     Verdict.ENGAGED,
+    Verdict.NOTHING,
     Verdict.NO_CLAIM,
     Verdict.BASELINE,
 )

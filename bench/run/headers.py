@@ -72,6 +72,7 @@ def target_record(target: Target, planned: Plan, bench: Bench) -> dict[str, Any]
         "kind": kind(daemon),
         "exempt": sorted(daemon.exempt),
         "python": daemon.python,
+        "twin": daemon.twin,
         "level_asked": target.asked.value,
         "level": series.level.value,
         "level_reason": why_lower(daemon, target.asked, gives),
