@@ -61,8 +61,9 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         "--daemon",
         action="append",
         metavar="NAME",
-        help="target to measure, or NAME[:LEVEL]='COMMAND {backing} {mountpoint}' for a server of "
-        "your own; repeatable (default: passthrough)",
+        help="target to measure, or NAME[:LEVEL[:files]][/TWIN]='COMMAND {backing} {mountpoint}' for "
+        "a server of your own that passes LEVEL through (of regular files alone), TWIN being the "
+        "same without; repeatable (default: passthrough)",
     )
     what.add_argument(
         "--libfuse-examples",
