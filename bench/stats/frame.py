@@ -98,7 +98,7 @@ def load(path: Path) -> Run:
     read = [_trial(record, number) for number, record in enumerate(records)]
     trials = pd.DataFrame(read, columns=columns)
     trials["superseded"] = _superseded(trials)
-    trials = held_against_twins(trials, about.get("targets") or ())
+    trials = held_against_twins(trials, about.get("targets"))
     samples = _samples(trials, name)
     bad = int(samples["seconds"].isna().sum())
     if bad:

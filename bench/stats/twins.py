@@ -55,9 +55,13 @@ class _Twin:
     """The same server; else another that stands in for it."""
 
 
-def held_against_twins(trials: pd.DataFrame, targets: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """The frame with verdicts that the twins' counts bear out, and reasons that say them."""
-    known = [target for target in targets if "name" in target]
+def held_against_twins(trials: pd.DataFrame, targets: object) -> pd.DataFrame:
+    """The frame with verdicts that the twins' counts bear out, and reasons that say them.
+
+    ``targets`` are those of run.json, whatever stands there.
+    """
+    listed = targets if isinstance(targets, list) else []
+    known = [target for target in listed if isinstance(target, Mapping) and "name" in target]
     candidates = {str(one["name"]): twins_of(one, known) for one in known}
     sides = _sides(trials)
     verdicts, reasons = list(trials["verdict"]), list(trials["verdict_reason"])
