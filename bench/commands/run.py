@@ -10,7 +10,7 @@ from bench.commands.parser import counts, counts_or_0, percentage, positive, sec
 from bench.commands.readers import report
 from bench.commands.run_settings import refuse, settings_from
 from bench.kernels import disk
-from bench.model import Cache, Clock, Exit, Level, Placement, ReaddirMode, Sync, UserError
+from bench.model import Cache, Clock, Exit, Level, Outcome, Placement, ReaddirMode, Sync, UserError
 from bench.results.store import RESULTS
 
 if TYPE_CHECKING:
@@ -283,6 +283,7 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     """Measure, then report; the exit code is the worse of the two."""
     from bench.measure import resume, start
     from bench.results.store import RunDirectory, find_run
+    from bench.run.named import not_measured
     from bench.run.view import View
 
     view = View(quiet=arguments.quiet, as_json=arguments.json)
@@ -297,7 +298,10 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     else:
         result = start(settings_from(arguments), arguments.output, command, view)
     code = result.exit
-    if code is not Exit.NOTHING and not arguments.no_report:
+    nothing, some = not_measured(result.run)
+    for name, reason in (nothing | some).items():
+        view.warn(f"{name}: {'nothing' if name in nothing else 'not all'} was measured: {reason}")
+    if result.counts.get(Outcome.OK) and not arguments.no_report:
         reported = report(result.run.path, "--print", quiet_stdout=arguments.json)
         code = code or Exit(reported)
     if not arguments.quiet:

@@ -152,22 +152,23 @@ def round_of_trials(
     if job["conformance"]:
         broken = check_targets(replace(planned, trials=left), bench, GuestVoice(events))
         events.put("broken", targets=broken)
+    left = tuple(one for one in left if one.series.target not in broken)
     if bench.settings.cost:
         leave_out = {*broken, *job["costed"]}
         for record in costs(replace(planned, trials=left), bench, GuestVoice(events), leave_out):
             events.put("cost", record=record)
     if left and bench.settings.clock == Clock.INSTRUCTIONS:
         trial.run(bench, left[0])  # the first window after a boot differs: not counted
-    records = [do(bench, one, broken, events) for one in left]
+    records = [do(bench, one, events) for one in left]
     good = [record for record in records if record["outcome"] == Outcome.OK]
     for one in () if bench.settings.quick else schedule.repeats(left, good):
-        do(bench, one, broken, events)
+        do(bench, one, events)
 
 
-def do(bench: Bench, one: Trial, broken: dict[str, str], events: Events) -> dict[str, Any]:
+def do(bench: Bench, one: Trial, events: Events) -> dict[str, Any]:
     """One trial, with the host told of its begin and end."""
     events.put("begin", record=header(bench, one))
-    record, pyperf_json = trials.do(bench, one, broken)
+    record, pyperf_json = trials.do(bench, one)
     events.put("end", record=record, pyperf=pyperf_json)
     return record
 

@@ -119,8 +119,10 @@ class Listener:
             self.run.view.warn(line)
 
     def on_broken(self, targets: dict[str, str]) -> None:
-        """Conformance is done."""
+        """Conformance is done: of these targets nothing is measured."""
         self.run.broken[self.guest.label] = targets
+        refused = self.run.directory.header().get("refused") or {}
+        self.run.directory.update_header(refused={**refused, **targets})
 
     def on_cost(self, record: dict[str, Any]) -> None:
         """A target's line of the cost sheet."""

@@ -144,11 +144,16 @@ class Row:
 
 
 def targets(run: Run) -> tuple[TargetInRow, ...]:
-    """The targets in table order; one that only a trial names comes last."""
+    """The targets in table order; one that only a trial names comes last.
+
+    One that was refused before it was measured has no place in a table (bench.report.about says why).
+    """
     listed = [_target(entry) for entry in run.about.get("targets") or () if "name" in entry]
     names = {target.name for target in listed}
-    stray = sorted({str(name) for name in run.trials["target"].unique()} - names)
-    return (*listed, *(_target({"name": name}) for name in stray))
+    tried = {str(name) for name in run.trials["target"].unique()}
+    refused = set(run.about.get("refused") or ()) - tried
+    kept = [target for target in listed if target.name not in refused]
+    return (*kept, *(_target({"name": name}) for name in sorted(tried - names)))
 
 
 def baselines(run: Run) -> tuple[str, ...]:

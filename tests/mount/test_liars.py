@@ -47,6 +47,24 @@ def test_cold_its_requests_give_it_away(tmp_path: Path, backing: Path) -> None:
     assert verdicts(tmp_path / "run", "liar") == {Verdict.NOT_ENGAGED}
 
 
+def test_a_server_that_reads_out_other_bytes_is_refused(tmp_path: Path, backing: Path) -> None:
+    """As gocryptfs -reverse does: names and attributes of the tree are right, data/ is ciphertext."""
+    other = tmp_path / "encrypted"
+    text = (
+        f"mkdir -p {other}/tree && mount --bind $1/tree {other}/tree && rm -rf {other}/data && "
+        f"cp -r $1/data {other}/data && for file in {other}/data/*; do echo 8 bytes >> $file; done; "
+        f"exec {MIRROR} --level none {other} $2"
+    )
+    code, trials, errors = run(
+        tmp_path, backing, "--daemon", f"cipher=sh -c '{text}' sh {{backing}} {{mountpoint}}",
+        "--workload", "read-random", module="bench",
+    )  # fmt: skip
+    assert code == Exit.NOTHING, errors
+    assert {one["target"] for one in trials} == {"native", "plain-c"}
+    said = [line for line in errors.splitlines() if "data/00: size" in line]
+    assert said and all("\n" not in line for line in said), errors
+
+
 def test_what_is_passed_through_is_engaged(tmp_path: Path, backing: Path) -> None:
     """The same server with the switch on, against itself with the switch off."""
     honest = OURS.replace("--level none", "--level rw").replace("liar:rw", "honest:rw/off")
