@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.commands import strangers
 from bench.commands.parser import counts, counts_or_0, percentage, positive, seconds
 from bench.commands.readers import report
 from bench.commands.run_settings import refuse, settings_from
@@ -224,6 +225,7 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         "--output", type=Path, metavar="DIR", help="run directory (default: results/local/<time>)"
     )
     result.add_argument("--resume", metavar="RUN", help="finish an interrupted run")
+    strangers.add(result)
     result.add_argument("--no-report", action="store_true", help="leave report.py to be run later")
     result.add_argument(
         "--json", action="store_true", help="every trial's record on stdout, one JSON object a line"
@@ -282,6 +284,7 @@ def add_axes(command: Parser) -> None:
 def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     """Measure, then report; the exit code is the worse of the two."""
     from bench.measure import resume, start
+    from bench.plan.settings import Settings
     from bench.results.store import RunDirectory, find_run
     from bench.run.named import not_measured
     from bench.run.view import View
@@ -290,7 +293,10 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     command = ["python", "-m", "bench", *argv]
     if arguments.resume:
         refuse_with_resume(arguments)
-        result = resume(RunDirectory.open(find_run(arguments.resume, RESULTS)), view)
+        left = RunDirectory.open(find_run(arguments.resume, RESULTS))
+        settings = Settings.from_json(left.header()["settings"])
+        strangers.ask(settings, str(left.path), allowed=arguments.allow_commands)
+        result = resume(left, view)
     elif arguments.dry_run:
         from bench.plan import dry_run
 
@@ -311,7 +317,7 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
 
 def refuse_with_resume(arguments: argparse.Namespace) -> None:
     """A resumed run keeps its settings; raises UserError for options that would change them."""
-    free = {"command", "resume", "no_report", "json", "quiet"}
+    free = {"command", "resume", "no_report", "json", "quiet", "allow_commands"}
     others = [name for name in vars(arguments) if name not in free]
     refuse(arguments, others, "--resume keeps the run's own settings")
 

@@ -13,6 +13,7 @@ from bench.guests.protocol import EVENTS, JOB
 from bench.kernels import disk
 from bench.kernels.console import MORE_MEMORY, oom_line
 from bench.model import Exit, Outcome, UserError
+from bench.results.store import in_command_order
 from bench.run import trials
 
 if TYPE_CHECKING:
@@ -96,15 +97,20 @@ class Listener:
         known = [target for target in header["targets"] if target not in facts["targets"]]
         if self.run.settings.backing_fs != disk.TMPFS:
             facts["backing"]["device"] = disk.HOW
-        self.run.directory.update_header(
-            **{
-                key: header.get(key, value)
-                for key, value in facts.items()
-                if key not in ("targets", "tuned")
-            },
-            targets=[*known, *facts["targets"]],
-            kernels=[*header["kernels"], entry],
-            skipped=[*header["skipped"], *skipped],
+        self.run.directory.write_header(
+            in_command_order(
+                header
+                | {
+                    **{
+                        key: header.get(key, value)
+                        for key, value in facts.items()
+                        if key not in ("targets", "tuned")
+                    },
+                    "targets": [*known, *facts["targets"]],
+                    "kernels": [*header["kernels"], entry],
+                    "skipped": [*header["skipped"], *skipped],
+                }
+            )
         )
 
     def on_say(self, text: str) -> None:

@@ -20,6 +20,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.model import SCHEMA, Cache, Exit, Outcome, Placement, UserError
+from bench.results.store import in_command_order
 from bench.stats.twins import held_against_twins
 
 TRIAL_DEFAULTS: Mapping[str, Any] = {
@@ -144,7 +145,7 @@ def _about(path: Path) -> Mapping[str, Any]:
             f"{file}: schema {schema!r}, this program reads {SCHEMA}; "
             "use the version of the suite that wrote the run"
         )
-    return dict(about)
+    return in_command_order(about)
 
 
 def _started(file: Path) -> datetime | None:
