@@ -104,8 +104,13 @@ class Listener:
                     **{
                         key: header.get(key, value)
                         for key, value in facts.items()
-                        if key not in ("targets", "tuned")
+                        if key not in ("targets", "tuned", "controls")
                     },
+                    # A control is one on every kernel of the run.
+                    "controls": sorted(
+                        set(facts.get("controls") or ())
+                        & set(header.get("controls", facts.get("controls") or ()))
+                    ),
                     "targets": [*known, *facts["targets"]],
                     "kernels": [*header["kernels"], entry],
                     "skipped": [*header["skipped"], *skipped],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,23 +59,65 @@ def test_warm_up_is_no_steady_state() -> None:
     trials = noise(12, 6)
     trials[:, 0] *= 1.5
     (flag,) = flags(trials)
-    assert flag.implausible and flag.said.startswith("no steady state (warm-up): from window 2 on")
+    assert flag.said.startswith("no steady state (warm-up): from window 2 on")
+    assert not flag.implausible  # of a series by itself it is a note
+    (flag,) = beside(trials, noise(13, 6)[:12])
+    assert flag.implausible and flag.against == "native"
 
 
 def test_a_trend_within_trials_is_no_steady_state() -> None:
     """Each window takes a little longer than the last."""
-    (flag,) = flags(noise(5, 5) * 1.1 ** np.arange(5))
-    assert flag.implausible and "slowing down" in flag.said
+    trend = noise(5, 5) * 1.1 ** np.arange(5)
+    (flag,) = flags(trend)
+    assert "slowing down" in flag.said
+    assert [flag.word for flag in beside(trend, noise(6, 5)[:5])] == ["no steady state"]
 
 
-def test_two_modes_of_trials_and_of_windows() -> None:
-    """Every third trial on the slow side of a wake-up; or every third window."""
+def test_what_a_row_shares_with_its_baseline_disqualifies_nothing() -> None:
+    """Both warm up by a fifth over a trial: window by window their ratio is steady."""
+    common = np.linspace(1.2, 1.0, 6)
+    assert not beside(noise(8, 6) * common, noise(9, 6)[:8] * common)
+
+
+def beside(own: np.ndarray, other: np.ndarray) -> list[Flag]:
+    """What is seen of a series beside its baseline, which is called native."""
+    samples = pd.concat([frame(own), frame(other).assign(target="native")])
+    found = guards.unsteady_against(samples, [("storm--warm", "plain", "native")])
+    return found.get(("storm--warm", "plain"), [])
+
+
+def test_two_modes_are_of_trials() -> None:
+    """Every third trial on the slow side of a wake-up; windows of one slow trial are one outlier."""
     trials = noise(18, 4)
     trials[::3] *= 3
     assert "two modes" in words(trials)
-    windows = noise(6, 6)
-    windows.ravel()[::3] *= 3
-    assert "two modes" in words(windows)
+    for rounds in (5, 12):
+        one = noise(rounds, 5, 0.01)
+        one[2] *= 1.15
+        assert not [flag for flag in flags(one) if flag.implausible]
+        assert "outlier" in words(one)
+
+
+def test_a_target_in_the_kernel_may_answer_by_itself() -> None:
+    """overlayfs keeps negative lookups: a note; what goes through a server cannot beat the floor."""
+    faster = {("row", name): paired_ratio(*pairs(0.9)) for name in ("overlayfs", "passthrough")}
+    found = guards.faster_than_floor(faster, "native", {"overlayfs"})
+    assert not found["row", "overlayfs"][0].implausible
+    assert found["row", "passthrough"][0].implausible
+
+
+def test_on_the_instruction_clock_a_range_is_enough() -> None:
+    """Two boots at 0.94 of native have no p: beyond what two boots differ by, the guard fires."""
+    two = replace(paired_ratio(*pairs(0.94)), p=math.nan, low=0.939, high=0.941)
+    assert guards.faster_than_floor({("row", "mine"): two}, "native")["row", "mine"][0].implausible
+    assert not guards.faster_than_floor({("row", "mine"): replace(two, high=0.9995)}, "native")
+
+
+def pairs(ratio: float) -> tuple[dict[int, float], dict[int, float]]:
+    """Rounds of a target and of what it is divided by, a little noisy."""
+    floor = dict(enumerate(noise(8, 1)[:, 0]))
+    chance = np.random.default_rng(3)
+    return {n: ratio * one * chance.normal(1, 0.005) for n, one in floor.items()}, floor
 
 
 def test_an_outlier_is_labelled_and_kept() -> None:
