@@ -78,7 +78,7 @@ class Work:
         return bool(more)
 
     def again(self, trials: Sequence[Trial]) -> None:
-        """Of these, what was disturbed: once more, with what it is compared with."""
+        """Do once more what was disturbed among these trials, with all it is compared with."""
         if self.bench.settings.quick:
             return
         ours = {(one.series.label, one.round) for one in trials}

@@ -57,14 +57,14 @@ class Arm:
     @property
     def out(self) -> str:
         """Why the row is not in the table; empty when it is."""
-        if not self.control and self.after.verdict in (Verdict.NOT_AVAILABLE, Verdict.NOT_ENGAGED):
+        if self.moved:
+            return ""
+        if self.after.verdict in (Verdict.NOT_AVAILABLE, Verdict.NOT_ENGAGED):
             # What would raise the level is the table's to say; a mail has no room for it.
             return self.after.verdict_reason.partition(":")[0] or self.after.verdict
         if not self.after.time.known or not self.before.time.known:
             return "; ".join(self.after.trouble or self.before.trouble) or "no trial"
         judged = self.judgement
-        if self.moved:
-            return ""
         if judged is None or judged.finding in OUT:
             return judged.reason if judged else "not judged"
         return ""
