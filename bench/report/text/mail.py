@@ -209,11 +209,17 @@ def _row(arm: Arm) -> Iterator[str]:
             str(arm.after.ratios[arm.baseline].n),
             _requests(arm.before),
             _requests(arm.after),
-            words.shown(judged.finding) if judged else "",
+            _shown(arm, judged),
         )
     )
     if judged and judged.finding in (Finding.SAME, Finding.NOISY):
         yield from _wrapped(f"    {judged.reason}", 4)
+
+
+def _shown(arm: Arm, judged: Judgement | None) -> str:
+    if arm.moved:
+        return "moved"
+    return words.shown(judged.finding) if judged else ""
 
 
 def _requests(line: Line) -> str:
