@@ -17,7 +17,7 @@ Counts = Mapping[str, Mapping[str, float]]
 """Requests per operation by opcode, by target."""
 
 OPEN_FILES = ("read-random", "open-close", "macro-git")
-"""Of runs that do not list their controls: rows that open files, which level rw touches."""
+"""Rows that open files, which level rw touches, in runs that do not list their controls."""
 
 
 def listed(about: Mapping[str, Any], names: Collection[str]) -> set[str]:

@@ -58,7 +58,7 @@ class Work:
     counts: Counter[str] = field(default_factory=Counter)
 
     def all(self, trials: Sequence[Trial]) -> None:
-        """These, in this order, but of targets that were refused none."""
+        """Do these trials in this order, those of refused targets excepted."""
         trials = [one for one in trials if one.series.target not in self.broken]
         with self.view.trials(len(trials)) as progress:
             for one in trials:

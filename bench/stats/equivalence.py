@@ -27,7 +27,7 @@ Name = TypeVar("Name")
 
 
 CONFIRMED_SHARE = 0.75
-"""Of all ratios, that must be shown to be the same; the others are undecided, for want of rounds."""
+"""Share of all ratios that must be shown to be the same; the others may lack rounds to decide."""
 
 
 class Answer(enum.StrEnum):

@@ -21,7 +21,7 @@ from bench.model import Cache, Level, Opcode, Outcome, Verdict
 PER_OP_SLACK = 0.005
 """Requests per operation that two counting passes of one server may differ by: 1 in 200."""
 MOST_OF = 0.75
-"""Of the requests about regular files, what has to be gone: a path walk that starts over asks about
+"""Share of the requests about regular files that has to be gone: a path walk that starts over asks about
 its directories again, on either side."""
 HEADLINE = ("plain-c", "plain")
 """Who stands in for a twin that a server does not name."""
