@@ -128,6 +128,8 @@ HEADER = Facts(
         "tuned": Entries(TUNED),
         "placement": PLACEMENT,
         "skipped": Entries(Facts({"what": TEXT, "reason": TEXT})),
+        "controls": TEXTS,
+        "refused": MapOf(Name(), TEXT),
         "phases": MapOf(Name(), Number(-1e12, 1e12)),
     }
 )

@@ -37,6 +37,7 @@ REVISIONS = (
     "attribution",
     "requests held back on purpose",
     "profiles",
+    "what a target claims",
 )
 """Schema 1 grew by keys that older readers pass over; run.json says which revision wrote it."""
 REVISION = len(REVISIONS) - 1
@@ -225,6 +226,16 @@ class TrialLine(TypedDict):
             Opcodes(ListOf(Number(0.0, math.inf), 2, 2)),
             None,
             "lowest and highest requests per operation expected of a plain server; null for native",
+        ),
+    ]
+    claimed: Annotated[
+        dict[str, float] | None,
+        Key(
+            Opcodes(Number()),
+            None,
+            "what the target claims of the row's subject: requests per op that must be gone, where only "
+            "those about files are claimed, else 0",
+            6,
         ),
     ]
     verdict: Annotated[str, Key(Word(Verdict, ("",)), "", "whether passthrough did the work")]

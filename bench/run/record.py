@@ -57,6 +57,7 @@ def header(bench: Bench, trial: Trial) -> TrialLine:
         "empty_loop_ns": None,
         "requests": None,
         "expected": None,
+        "claimed": None,
         "verdict": Verdict.BASELINE.value,
         "verdict_reason": "",
         "histogram": None,

@@ -14,6 +14,7 @@ from bench.model import Cache, Clock, Context, Daemon, DaemonOptions, Outcome, S
 from bench.mounts.mount import Mount, ServerEnd, TrialError
 from bench.plan.schedule import options
 from bench.profile import inside
+from bench.requests.rings import uses_rings
 from bench.results.kinds import Wrong
 from bench.results.record import TrialLine, checked
 from bench.run import conformance
@@ -47,8 +48,9 @@ def run(bench: Bench, trial: Trial) -> tuple[TrialLine, str]:
     pyperf_json = ""
     try:
         answer, pyperf_json, server = _measure(bench, trial, phases)
+        rings = bool(answer.pop("rings", False))
         record = checked({**record, **answer, "server": server})
-        judge(bench, trial, record)
+        judge(bench, trial, record, rings=rings)
     except (TrialError, OSError, Wrong) as error:
         record |= {"outcome": Outcome.FAILED.value, "reason": str(error)}
     if record["outcome"] != Outcome.OK:
@@ -91,6 +93,7 @@ def _on_mount(
     try:
         with phases("mount"):
             mount.up(cpus.daemon, log, bench.tick)
+        rings = uses_rings(mount.server)
         before = look(bench, mount, watched)
         with phases("worker"):
             answer, pyperf_json = run_worker(bench, _job(bench, trial, mount, windows), log, mount)
@@ -113,7 +116,7 @@ def _on_mount(
         if mount.options.counters is not None:
             mount.options.counters.unlink(missing_ok=True)
         bench.settle()
-    return answer | {"cache_how": how}, pyperf_json, _server_record(end)
+    return answer | {"cache_how": how, "rings": rings}, pyperf_json, _server_record(end)
 
 
 def _options(trial: Trial, daemon: Daemon) -> DaemonOptions:

@@ -1,6 +1,7 @@
 """Reads a run directory into pandas frames: one row per sample, and one row per trial.
 
-Nothing is computed here. Whatever a run left behind is read if it can be, and what cannot be
+Nothing is computed here but which trials count and what the twins' counts make of their verdicts
+(bench.stats.twins). Whatever a run left behind is read if it can be, and what cannot be
 read is named in ``Run.problems``; only a run of an unknown schema is refused.
 """
 
@@ -21,7 +22,9 @@ from numpy.typing import NDArray
 from bench.model import Clock, Exit, Outcome, UserError
 from bench.results import header, record
 from bench.results.record import DEFAULTS, LONGEST, SAMPLED, CostLine, TrialLine
+from bench.results.store import in_command_order
 from bench.stats.noise_floor import Noise, load_noise_floor
+from bench.stats.twins import held_against_twins
 
 SAMPLE_COLUMNS = (
     "run", "trial", "series", "group", "row", *SAMPLED[1:], "window", "seconds", "ns",
@@ -52,6 +55,7 @@ class Run:
 def load(path: Path) -> Run:
     """Read the run in the directory ``path``; UserError if it is none, or of an unknown schema."""
     about, problems = header.read(path)
+    about = in_command_order(about)
     name = str(about.get("run") or path.name)
     lines, unread = record.trials(path / "trials.jsonl")
     problems += unread
@@ -61,6 +65,7 @@ def load(path: Path) -> Run:
     read = [_trial(line, number) for number, line in enumerate(lines)]
     trials = pd.DataFrame(read, columns=columns)
     trials["superseded"] = _superseded(trials)
+    trials = held_against_twins(trials, about.get("targets"))
     samples = _samples(trials, name)
     bad = int(samples["seconds"].isna().sum())
     if bad:

@@ -10,7 +10,7 @@ import io
 import json
 import os
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -31,6 +31,7 @@ from bench.run.bench import Bench
 from bench.run.job import Job
 from bench.run.trials import RunResult
 from bench.run.view import View
+from workloads import tree
 
 GUESS = {
     "environment": {"kernel_release": "6.0-fake", "cpu_model": "fake"},
@@ -73,6 +74,7 @@ class Machine:
         self.before: Callable[[Job], None] = lambda _job: None
         self.answers: Callable[[Job], dict[str, Any]] = lambda _job: {}
         self.refuses_to_mount: set[str] = set()
+        """Targets whose next trial fails at its mount."""
         self.disturbed: set[int] = set()
         """Numbers of jobs beside which something else went on."""
         self.table = folder / "mountinfo"
@@ -81,6 +83,9 @@ class Machine:
         for name in ("file0", "file1"):
             (folder / "backing" / "tree").mkdir(parents=True, exist_ok=True)
             (folder / "backing" / "tree" / name).write_text(name)
+        for path in tree.Data().paths():
+            (folder / "backing" / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "backing" / path).write_text("data")
         self._patch(patch)
 
     def _patch(self, patch: pytest.MonkeyPatch) -> None:
@@ -94,6 +99,7 @@ class Machine:
         patch.setattr(disturbance, "between", lambda *_: {"others": 0.0})
         patch.setattr(disturbance, "causes", self.causes)
         patch.setattr(measure, "prepared", self.prepared)
+        patch.setattr(measure, "on_this_machine", lambda _clock: nullcontext())
         patch.setattr(headers, "facts", lambda *_: {**GUESS, "targets": []})
 
     def causes(self, _seen: object) -> str:
@@ -106,6 +112,7 @@ class Machine:
             Path(word) for word in argv if "/runtime/" in word and Path(word).is_dir()
         )
         if mountpoint.name in self.refuses_to_mount:
+            self.refuses_to_mount.remove(mountpoint.name)
             log.write(b"no such luck\n")
             return Process(status=1)
         mountpoint.rmdir()
