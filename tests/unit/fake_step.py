@@ -61,7 +61,10 @@ def interrupt(_number: int, _frame: object) -> None:
 
 def main(argv: list[str]) -> int:
     """One step, or a whole bisection."""
-    for number in (signal.SIGTERM, signal.SIGINT):  # inherited as ignored by what runs in background
+    for number in (
+        signal.SIGTERM,
+        signal.SIGINT,
+    ):  # inherited as ignored by what runs in background
         signal.signal(number, interrupt)
     if argv[0] != "find":
         return bisect.step(Path(argv[0]), build, measure)

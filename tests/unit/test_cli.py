@@ -110,7 +110,9 @@ def test_options_that_contradict_each_other(
 
 def test_a_reader_that_goes_away_is_no_bug() -> None:
     """``bench list | head -1``: no traceback, and the exit code a shell gives for SIGPIPE."""
-    command = f"{sys.executable} -m bench list --json | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}"
+    command = (
+        f"{sys.executable} -m bench list --json | head -c 1 >/dev/null; echo ${{PIPESTATUS[0]}}"
+    )
     done = subprocess.run(
         ["bash", "-c", command], cwd=Path(__file__).parents[2], capture_output=True, text=True
     )

@@ -233,9 +233,7 @@ def test_two_who_want_the_same_image_build_it_once(
 ) -> None:
     """The second waits for the first, says so, and finds what it built."""
     count, go = tree.parent / "count", tree.parent / "go"
-    monkeypatch.setenv(
-        "COMMAND", f"echo x >> {count}; while ! test -e {go}; do sleep 0.05; done"
-    )
+    monkeypatch.setenv("COMMAND", f"echo x >> {count}; while ! test -e {go}; do sleep 0.05; done")
     stages: list[str] = []
 
     def waits(now: kernel.Progress) -> None:

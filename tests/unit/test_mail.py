@@ -36,7 +36,13 @@ def test_claim_pair_controls_method_costs_and_command_are_there(
     text = mail(make_run(tmp_path, troubles=False, trials=8), capsys)
     places = [
         text.index(part)
-        for part in ("passthrough against plain", "before: plain", "Method", "Costs", "To reproduce")
+        for part in (
+            "passthrough against plain",
+            "before: plain",
+            "Method",
+            "Costs",
+            "To reproduce",
+        )
     ]
     assert places == sorted(places)
     assert "python -m bench run --daemon passthrough --tree small" in text
@@ -47,7 +53,9 @@ def test_a_row_has_ratio_interval_n_and_requests_on_both_sides(
 ) -> None:
     """read-random is where the fake kernel passes through."""
     lines = mail(make_run(tmp_path, troubles=False, trials=8), capsys).splitlines()
-    at = next(number for number, line in enumerate(lines) if line.startswith("read-random (warm), "))
+    at = next(
+        number for number, line in enumerate(lines) if line.startswith("read-random (warm), ")
+    )
     assert "timeouts 0 s/0 s" in lines[at]
     cells = lines[at + 1]
     assert cells.split()[-4:] == ["8", "1.00", "0.00", "faster"]

@@ -54,7 +54,11 @@ def test_what_is_set_is_put_back(knob: Knob, tmp_path: Path) -> None:
     with tune.applied([knob], tmp_path / "journals") as changed:
         assert values(knob) == ["performance", "performance"]
         (entry,) = changed
-        assert (entry["before"], entry["after"], entry["refused"]) == ("powersave", "performance", "")
+        assert (entry["before"], entry["after"], entry["refused"]) == (
+            "powersave",
+            "performance",
+            "",
+        )
     assert values(knob) == ["powersave", "performance"]
     assert not list((tmp_path / "journals").iterdir())
 
