@@ -154,6 +154,38 @@ class Verdict(enum.StrEnum):
     """No level of passthrough touches what this workload does: a control row."""
 
 
+class XattrWay(enum.StrEnum):
+    """What a server of ours says to requests about extended attributes."""
+
+    ANSWER = "answer"
+    """What the backing says."""
+    ENOSYS = "enosys"
+    """ENOSYS: the kernel remembers it for the mount and asks no more."""
+    OFF = "off"
+    """EOPNOTSUPP: the kernel asks again each time."""
+
+
+class Order(enum.StrEnum):
+    """When a listed entry is stat'ed."""
+
+    ALTERNATE = "alternate"
+    """Each buffer's entries before the next buffer is read, as ``ls`` does."""
+    AFTER = "after"
+    """When the whole directory has been listed, as fts does (``find``, ``du``)."""
+
+
+class Group(enum.StrEnum):
+    """What people look for a workload by; ``bench list`` shows them so."""
+
+    ATTRIBUTES = "attributes"
+    LISTINGS = "listings"
+    XATTRS = "extended attributes"
+    CHANGES = "changes"
+    FILES = "files"
+    CONTENTION = "contention"
+    PROGRAMS = "real programs"
+
+
 class ReaddirMode(enum.StrEnum):
     """Which listing requests a server has the kernel send (FUSE_DO_READDIRPLUS, FUSE_READDIRPLUS_AUTO)."""
 
@@ -182,6 +214,7 @@ class Serving:
     twin: bool = False
     """The second of two that are alike, in a run that has to find no difference."""
     delay: Delay = ()
+    xattr: XattrWay = XattrWay.ANSWER
 
 
 @dataclass(frozen=True)
@@ -260,6 +293,10 @@ class Daemon:
     """Whether the server is written in Python: its requests cost several times what others' do."""
     companions: tuple[str, ...] = ()
     """Targets that a run brings along as comparison unless --only is given."""
+    read_only: bool = False
+    """Nothing can be changed through it."""
+    copies_up: bool = False
+    """What is changed through it does not reach the backing."""
     in_kernel: bool = False
     """Mounts something other than FUSE (overlayfs, a bind mount): there are no requests to count."""
     exempt: frozenset[Exemption] = frozenset()
@@ -320,6 +357,14 @@ class Context:
     """Entries of the directories a ``sized`` workload lists; 0 for every other."""
     windows: int
     """How many windows the worker will ask for on this mount, the counted one included."""
+    order: str = ""
+    """Of workloads that list and stat: ``alternate`` or ``after``; empty for every other."""
+    buffer: int = 32768
+    """Bytes of one getdents64 call."""
+    backing: Path | None = None
+    """What the target should show after a change; None where changes do not reach the backing."""
+    xattr: str = XattrWay.ANSWER.value
+    """What the server does with requests about extended attributes."""
     histogram: bool = False
     """Whether windows are to record per-op latency (a pass of its own, never the timed one)."""
 
@@ -391,6 +436,23 @@ class Bound:
     high: float
 
 
+class Lacking(Exception):
+    """Why a fixture cannot be made here, in a few words; the rows that need it are left out."""
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """What a workload needs in the backing beside the tree: made once, found again by its name.
+
+    ``build(folder)`` fills the empty directory ``folder``, which targets show under ``name``; it
+    raises Lacking where that cannot be done. Another ``version`` has it made anew.
+    """
+
+    name: str
+    build: Callable[[Path], None]
+    version: int = 1
+
+
 @dataclass(frozen=True)
 class Workload:
     """One workload; ``prepare(context)`` runs in the worker and lays everything out.
@@ -420,6 +482,22 @@ class Workload:
     before it is asked to open it, by a LOOKUP: such a cold row does not claim that none arrives."""
     needs: tuple[str, ...] = ()
     """Programs that must be on PATH, for rows that run real programs."""
+    group: Group = Group.ATTRIBUTES
+    usual: tuple[str, ...] | None = None
+    """Variants that a run measures which names no workload; None: all of them."""
+    fixtures: tuple[Fixture, ...] = ()
+    """What it needs in the backing."""
+    lacks: Callable[[Context], str] = lambda _context: ""
+    """Why there is no such row at these settings, empty where there is. The context's root is not
+    there: nothing may be looked at."""
+    threaded: bool | None = None
+    """Whether the number of client threads is an axis of it; None: where its shape is REPEAT."""
+    orders: Callable[[str], tuple[Order, ...]] = lambda _variant: ()
+    """When a variant can have entries stat'ed; none: it does not list and stat."""
+    changes: bool = False
+    """Whether it changes anything: a target that is read-only cannot have it."""
+    about: str = ""
+    """Which requests it makes on a plain server and which passthrough takes them away, in a line."""
     sized: bool = False
     """Whether directory size is an axis of it: it lists flat directories made for each size."""
 

@@ -1,0 +1,37 @@
+"""rmdir: remove empty directories that the mount has just seen made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bench.model import Bound, Context, Group, Opcode, Shape, Workload
+from workloads import _changes
+from workloads._changes import Change, Changes
+
+CHANGE = Change(("rmdir",), ahead="mkdir", stays=False)
+
+
+def expect(context: Context) -> Mapping[Opcode, Bound]:
+    """REPLACE"""
+    return _changes.told(context, _changes.once(Opcode.RMDIR), {})
+
+
+WORKLOAD = Workload(
+    name="rmdir",
+    summary="rmdir of a known, empty directory",
+    op="one directory removed",
+    unit="op",
+    prepare=lambda context: Changes(context, CHANGE),
+    subject=frozenset({Opcode.RMDIR, Opcode.LOOKUP, Opcode.GETATTR}),
+    shape=Shape.SLICES,
+    variants=_changes.VARIANTS,
+    expect=expect,
+    timeouts=_changes.TIMEOUTS,
+    group=Group.CHANGES,
+    usual=("shared",),
+    fixtures=(_changes.WORK,),
+    lacks=_changes.lacks,
+    threaded=True,
+    changes=True,
+    about="x",
+)

@@ -1,0 +1,44 @@
+"""truncate: change the size of open files, again and again."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from bench.model import Bound, Context, Group, Opcode, Workload
+from workloads import _changes
+from workloads._changes import Settings
+
+
+def value(passes: int) -> object:
+    """What the driver sets in each pass over the files."""
+    return 0 if passes & 1 else 4096
+
+
+def seen(status: os.stat_result) -> object:
+    """The same as lstat shows it."""
+    return status.st_size
+
+
+def expect(context: Context) -> Mapping[Opcode, Bound]:
+    """REPLACE"""
+    return _changes.told(context, _changes.once(Opcode.SETATTR), {})
+
+
+WORKLOAD = Workload(
+    name="truncate",
+    summary="ftruncate of open files, to 4 KiB and to nothing in turn",
+    op="truncate of a known file",
+    unit="op",
+    prepare=lambda context: Settings(context, "truncate", value, seen),
+    subject=frozenset({Opcode.SETATTR}),
+    variants=_changes.VARIANTS,
+    expect=expect,
+    timeouts=_changes.TIMEOUTS,
+    group=Group.CHANGES,
+    usual=("shared",),
+    fixtures=(_changes.WORK,),
+    lacks=_changes.lacks,
+    changes=True,
+    about="x",
+)
