@@ -117,17 +117,17 @@ def command_list(arguments: argparse.Namespace, _argv: list[str]) -> int:
     """What is in the cache."""
     from bench import kernel
 
-    images = kernel.list_images()
+    found = kernel.list_images()
     if arguments.json:
         facts = [
             {"name": i.name, "key": i.key, "release": i.release, "path": str(i.path)}
-            for i in images
+            for i in found
         ]
         print(json.dumps(facts, indent=1))
         return Exit.MEASURED
-    for image in images:
+    for image in found:
         print(f"{image.name:<12} {image.key[:12]}  Linux {image.release}  {image.path}")
-    if not images:
+    if not found:
         print("no kernel built here: python -m bench kernel build")
     return Exit.MEASURED
 

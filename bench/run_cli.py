@@ -393,9 +393,9 @@ def defaults(arguments: argparse.Namespace) -> dict[str, Any]:
     kernels = tuple(arguments.kernel or ()) or asked.get("kernels")
     clock = arguments.clock or asked.get("clock", Clock.WALL.value)
     if kernels:
-        guest = plan.guest(clock) | {"trials": GUEST_ROUNDS[clock]}
+        as_guest = plan.guest(clock) | {"trials": GUEST_ROUNDS[clock]}
         # Where a matrix names its own kernels it knows what they take.
-        asked = asked | guest if arguments.kernel else guest | asked
+        asked = asked | as_guest if arguments.kernel else as_guest | asked
     return asked | (QUICK if arguments.quick else {}) | {"kernels": kernels, "clock": clock}
 
 

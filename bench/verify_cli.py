@@ -171,10 +171,10 @@ def other_here(header: dict[str, Any], settings: Settings) -> list[str]:
     if settings.kernels:
         there = {one["label"]: str(one["image"]) for one in header.get("kernels") or ()}
         here = {label: image for label, image, _ in map(guests.parse, settings.kernels)}
-        images = {label: kernel.locate(name) for label, name in here.items()}
+        located = {label: kernel.locate(name) for label, name in here.items()}
         pairs = [
             (f"kernel {label}", there.get(label), image.key or image.path.name)
-            for label, image in images.items()
+            for label, image in located.items()
         ]
     else:
         theirs = header.get("environment") or {}

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import compare_cli, verify_cli
+from bench import compare_cli as compare_words
+from bench import verify_cli as verify_words
 from bench.cli import Parser
 from bench.comparison import history, shapes, unlike, verify
 from bench.comparison.compare import compare
@@ -26,8 +27,8 @@ def main(argv: list[str]) -> int:
     """Do what the command line says; the exit code is that of the command."""
     parser = Parser(prog="bench")
     known = parser.add_subparsers(required=True, parser_class=Parser)
-    compare_cli.add(known)
-    verify_cli.add(known)
+    compare_words.add(known)
+    verify_words.add(known)
     arguments = parser.parse_args(argv)
     commands = {"compare": command_compare, "history": command_history, "verify": command_verify}
     try:

@@ -18,7 +18,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bench import cli, mountinfo, registry, trial
+from bench import mountinfo, registry, trial
+from bench.cli import main as bench_main
 from bench import mount as mounting
 from bench.model import Daemon, DaemonOptions, Opcode
 
@@ -140,7 +141,7 @@ def main() -> int:
     mounting.READY_TIMEOUT_S = 2.0
     mounting.UNMOUNT_TIMEOUT_S = 2.0
     trial.Bench.trial_timeout_s = 3.0  # type: ignore[assignment, method-assign]
-    return cli.main(sys.argv[1:])
+    return bench_main(sys.argv[1:])
 
 
 if __name__ == "__main__":

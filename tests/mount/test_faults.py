@@ -159,8 +159,8 @@ def test_ctrl_c_keeps_what_is_done_and_resume_finishes_it(
     after = records(tmp_path / "run")
     assert after[: len(kept)] == kept
     keys = [(record["series"], record["round"]) for record in after]
-    targets = plan.targets(plan.Settings())
-    assert len(keys) == len(set(keys)) == 2 * len(targets) * 4  # rounds, targets, rows
+    chosen = plan.targets(plan.Settings())
+    assert len(keys) == len(set(keys)) == 2 * len(chosen) * 4  # rounds, targets, rows
     assert json.loads((tmp_path / "run" / "run.json").read_text())["finished"]
 
 

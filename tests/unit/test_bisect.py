@@ -11,7 +11,8 @@ import fake_step
 import pytest
 from fake_step import figure, job_of
 
-from bench import bisect, bisect_cli
+from bench import bisect
+from bench import bisect_cli as bisect_command
 from bench.bisect import BASE, TRIED, Verdict
 from bench.cli import main
 from bench.model import Exit, UserError
@@ -186,7 +187,7 @@ def test_the_report_names_one_or_all_that_are_left(capsys: pytest.CaptureFixture
     """Exit 0 for one revision, 3 where several could not be told apart."""
     step = {"revision": "a" * 40, "verdict": "bad", "reason": "slower"}
     one, two = bisect.Found(("a" * 40,), (step,)), bisect.Found(("a" * 40, "b" * 40), (step,))
-    assert bisect_cli.report(one, Path("linux"), as_json=False) == Exit.MEASURED
+    assert bisect_command.report(one, Path("linux"), as_json=False) == Exit.MEASURED
     assert "first bad revision: aaa" in capsys.readouterr().out
-    assert bisect_cli.report(two, Path("linux"), as_json=False) == Exit.NOTHING
+    assert bisect_command.report(two, Path("linux"), as_json=False) == Exit.NOTHING
     assert "b" * 40 in capsys.readouterr().out

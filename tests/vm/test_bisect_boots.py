@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import bisect, bisect_cli
+from bench import bisect
+from bench import bisect_cli as bisect_command
 from bench.bisect import Verdict
 
 from .conftest import lab_image
@@ -35,7 +36,7 @@ def test_a_kernel_that_does_more_is_bad(tmp_path: Path, parameter: str, verdict:
         threshold=1.0,
         base=image,
     )
-    figures = bisect_cli.measure(job, f"{image}{parameter}", tmp_path / "run")
+    figures = bisect_command.measure(job, f"{image}{parameter}", tmp_path / "run")
     assert set(figures) == {
         ("getattr-storm/path", "native", label) for label in (bisect.BASE, bisect.TRIED)
     }
