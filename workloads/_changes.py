@@ -12,7 +12,6 @@ import random
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from bench.model import Bound, Context, Fixture, Opcode, Timeouts, Window
 from workloads import _expect
@@ -112,6 +111,11 @@ class Changes(Plain):
         self._seconds: list[str] = []
         self._drivers: list[Driver] = []
         self.ops_per_loop = count(context)
+
+    def warm(self) -> None:
+        """Do one window: what the kernel learns of the directories at first contact it then knows."""
+        self.before()
+        self.window(1)
 
     def before(self) -> None:
         """Check and put back what the last window did, and lay out the next one."""
@@ -238,19 +242,34 @@ TIMEOUTS = Timeouts(attr=3600.0, entry=3600.0)
 """Long, so that a row holds the requests that change something, and those alone that they entail."""
 
 
-def once(*opcodes: Opcode) -> dict[Opcode, Bound]:
-    """Requests made once per operation whatever the timeouts."""
-    return dict.fromkeys(opcodes, Bound(1, 1))
+@dataclass(frozen=True)
+class Asked:
+    """Requests of one operation: ``lasting`` while nothing runs out, ``at_once`` with timeouts of 0."""
+
+    lasting: float
+    at_once: float
 
 
-def told(
-    context: Context, requests: Mapping[Opcode, Bound], forever: Mapping[Opcode, Bound]
+def requests(
+    context: Context, *exactly: Opcode, lookups: Asked, getattrs: Asked
 ) -> Mapping[Opcode, Bound]:
-    """Bounds at any timeouts, and those that hold as well where none runs out."""
-    lasting = min(context.attr_timeout, context.entry_timeout) >= _expect.FOREVER_S
-    return {**requests, **(forever if lasting else {})}
+    """One request of each of ``exactly``, whatever the timeouts, and those about names and attributes.
+
+    A change makes the attributes of its directory stale (fuse_dir_changed in fs/fuse/dir.c), so that
+    the next one in it asks for them again, to check the right to write there. The first one of a
+    window may find them fresh, or find a directory stale that only the window before changed.
+    """
+    fresh = 2 * context.threads / count(context)
+    return {
+        **dict.fromkeys(exactly, Bound(1, 1)),
+        Opcode.LOOKUP: _asked(lookups, context.entry_timeout, 0.0),
+        Opcode.GETATTR: _asked(getattrs, context.attr_timeout, fresh),
+    }
 
 
-def place(context: Context) -> Path:
-    """Where work is done on a target."""
-    return context.root / FOLDER
+def _asked(asked: Asked, timeout: float, fresh: float) -> Bound:
+    least = max(asked.lasting - fresh, 0.0)
+    if timeout >= _expect.FOREVER_S:
+        return Bound(least, asked.lasting + (fresh if asked.lasting else 0.0))
+    most = asked.at_once * _expect.REPEATED_PREFIX
+    return Bound(least if timeout else asked.at_once, most)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from bench.model import Bound, Context, Group, Opcode, Workload
 from workloads import _changes
-from workloads._changes import Settings
+from workloads._changes import Asked, Settings
 
 
 def value(passes: int) -> object:
@@ -21,8 +21,10 @@ def seen(status: os.stat_result) -> object:
 
 
 def expect(context: Context) -> Mapping[Opcode, Bound]:
-    """REPLACE"""
-    return _changes.told(context, _changes.once(Opcode.SETATTR), {})
+    """A new owner clears set-id bits and capabilities: the kernel asks for mode and capability first."""
+    return _changes.requests(
+        context, Opcode.SETATTR, Opcode.GETXATTR, lookups=Asked(0, 1), getattrs=Asked(1, 2)
+    )
 
 
 WORKLOAD = Workload(
@@ -40,5 +42,5 @@ WORKLOAD = Workload(
     fixtures=(_changes.WORK,),
     lacks=_changes.lacks,
     changes=True,
-    about="x",
+    about="GETATTR, GETXATTR, SETATTR; attach-getattr takes the first, attach-lookup the last",
 )

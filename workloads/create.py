@@ -6,14 +6,21 @@ from collections.abc import Mapping
 
 from bench.model import Bound, Context, Group, Opcode, Shape, Workload
 from workloads import _changes
-from workloads._changes import Change, Changes
+from workloads._changes import Asked, Change, Changes
 
 CHANGE = Change(("create",))
 
 
 def expect(context: Context) -> Mapping[Opcode, Bound]:
-    """REPLACE"""
-    return _changes.told(context, _changes.once(Opcode.CREATE, Opcode.RELEASE), {})
+    """The name is looked up in vain, then made; the close flushes and releases it."""
+    return _changes.requests(
+        context,
+        Opcode.CREATE,
+        Opcode.FLUSH,
+        Opcode.RELEASE,
+        lookups=Asked(1, 1),
+        getattrs=Asked(1, 3),
+    )
 
 
 WORKLOAD = Workload(
@@ -33,5 +40,5 @@ WORKLOAD = Workload(
     lacks=_changes.lacks,
     threaded=True,
     changes=True,
-    about="x",
+    about="LOOKUP (in vain), CREATE, FLUSH, RELEASE; GETATTR of the directory goes at attach levels",
 )

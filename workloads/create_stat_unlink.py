@@ -6,14 +6,22 @@ from collections.abc import Mapping
 
 from bench.model import Bound, Context, Group, Opcode, Shape, Workload
 from workloads import _changes
-from workloads._changes import Change, Changes
+from workloads._changes import Asked, Change, Changes
 
 CHANGE = Change(("create", "statx-at", "unlink"), stays=False)
 
 
 def expect(context: Context) -> Mapping[Opcode, Bound]:
-    """REPLACE"""
-    return _changes.told(context, _changes.once(Opcode.CREATE, Opcode.RELEASE, Opcode.UNLINK), {})
+    """The stat finds what CREATE brought; both the making and the removal make the directory stale."""
+    return _changes.requests(
+        context,
+        Opcode.CREATE,
+        Opcode.FLUSH,
+        Opcode.RELEASE,
+        Opcode.UNLINK,
+        lookups=Asked(1, 3),
+        getattrs=Asked(2, 7),
+    )
 
 
 WORKLOAD = Workload(
@@ -33,5 +41,5 @@ WORKLOAD = Workload(
     lacks=_changes.lacks,
     threaded=True,
     changes=True,
-    about="x",
+    about="as create and unlink together; the statx is served from what CREATE brought",
 )

@@ -6,14 +6,23 @@ from collections.abc import Mapping
 
 from bench.model import Bound, Context, Group, Opcode, Shape, Workload
 from workloads import _changes
-from workloads._changes import Change, Changes
+from workloads._changes import Asked, Change, Changes
 
 CHANGE = Change(("create-write",), looks=lambda status: status.st_size == 4096)
 
 
 def expect(context: Context) -> Mapping[Opcode, Bound]:
-    """REPLACE"""
-    return _changes.told(context, _changes.once(Opcode.CREATE, Opcode.RELEASE), {})
+    """Before it writes the kernel asks for security.capability, which a write must clear."""
+    return _changes.requests(
+        context,
+        Opcode.CREATE,
+        Opcode.WRITE,
+        Opcode.GETXATTR,
+        Opcode.FLUSH,
+        Opcode.RELEASE,
+        lookups=Asked(1, 1),
+        getattrs=Asked(1, 3),
+    )
 
 
 WORKLOAD = Workload(
@@ -35,5 +44,5 @@ WORKLOAD = Workload(
     lacks=_changes.lacks,
     threaded=True,
     changes=True,
-    about="x",
+    about="as create, and GETXATTR (security.capability) and WRITE; rw takes the WRITE",
 )

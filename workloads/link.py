@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from bench.model import Bound, Context, Group, Opcode, Shape, Workload
 from workloads import _changes
-from workloads._changes import Change, Changes
+from workloads._changes import Asked, Change, Changes
 
 CHANGE = Change(("link",), ahead="mknod", second="other", comes=True)
 
 
 def expect(context: Context) -> Mapping[Opcode, Bound]:
-    """REPLACE"""
-    return _changes.told(context, _changes.once(Opcode.LINK), {})
+    """The old name is known, the new one is looked up in vain."""
+    return _changes.requests(context, Opcode.LINK, lookups=Asked(1, 2), getattrs=Asked(1, 4))
 
 
 WORKLOAD = Workload(
@@ -33,5 +33,5 @@ WORKLOAD = Workload(
     lacks=_changes.lacks,
     threaded=True,
     changes=True,
-    about="x",
+    about="LOOKUP (in vain), LINK; GETATTR of the directory goes at attach levels",
 )

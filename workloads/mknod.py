@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from bench.model import Bound, Context, Group, Opcode, Shape, Workload
 from workloads import _changes
-from workloads._changes import Change, Changes
+from workloads._changes import Asked, Change, Changes
 
 CHANGE = Change(("mknod",))
 
 
 def expect(context: Context) -> Mapping[Opcode, Bound]:
-    """REPLACE"""
-    return _changes.told(context, _changes.once(Opcode.MKNOD), {})
+    """The name is looked up in vain, then made."""
+    return _changes.requests(context, Opcode.MKNOD, lookups=Asked(1, 1), getattrs=Asked(1, 2))
 
 
 WORKLOAD = Workload(
@@ -33,5 +33,5 @@ WORKLOAD = Workload(
     lacks=_changes.lacks,
     threaded=True,
     changes=True,
-    about="x",
+    about="LOOKUP (in vain), MKNOD; GETATTR of the directory goes at attach levels",
 )

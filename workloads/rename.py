@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from bench.model import Body, Bound, Context, Group, Opcode, Shape, Workload
 from workloads import _changes
-from workloads._changes import Change, Changes
+from workloads._changes import Asked, Change, Changes
 
 VARIANTS = tuple(
     f"{where}-{threads}" for where in ("same", "other") for threads in _changes.VARIANTS
@@ -27,8 +27,13 @@ def lacks(context: Context) -> str:
 
 
 def expect(context: Context) -> Mapping[Opcode, Bound]:
-    """REPLACE"""
-    return _changes.told(context, _changes.once(Opcode.RENAME), {})
+    """The old name is known, the new one is looked up in vain; each directory becomes stale."""
+    return _changes.requests(
+        context,
+        Opcode.RENAME,
+        lookups=Asked(1, 2),
+        getattrs=Asked(2 if context.variant.startswith("other") else 1, 4),
+    )
 
 
 WORKLOAD = Workload(
@@ -48,5 +53,5 @@ WORKLOAD = Workload(
     lacks=lacks,
     threaded=True,
     changes=True,
-    about="x",
+    about="LOOKUP (in vain), RENAME; GETATTR of the directories goes at attach levels",
 )

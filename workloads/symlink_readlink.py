@@ -6,14 +6,16 @@ from collections.abc import Mapping
 
 from bench.model import Bound, Context, Group, Opcode, Shape, Workload
 from workloads import _changes
-from workloads._changes import Change, Changes
+from workloads._changes import Asked, Change, Changes
 
 CHANGE = Change(("symlink-readlink",), second="target")
 
 
 def expect(context: Context) -> Mapping[Opcode, Bound]:
-    """REPLACE"""
-    return _changes.told(context, _changes.once(Opcode.SYMLINK, Opcode.READLINK), {})
+    """The name is looked up in vain, then made; the kernel keeps no target."""
+    return _changes.requests(
+        context, Opcode.SYMLINK, Opcode.READLINK, lookups=Asked(1, 2), getattrs=Asked(1, 3)
+    )
 
 
 WORKLOAD = Workload(
@@ -33,5 +35,5 @@ WORKLOAD = Workload(
     lacks=_changes.lacks,
     threaded=True,
     changes=True,
-    about="x",
+    about="LOOKUP (in vain), SYMLINK, READLINK; GETATTR of the directory goes at attach levels",
 )

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from bench.model import Bound, Context, Group, Opcode, Workload
 from workloads import _changes
-from workloads._changes import Settings
+from workloads._changes import Asked, Settings
 
 
 def value(passes: int) -> object:
@@ -21,8 +21,8 @@ def seen(status: os.stat_result) -> object:
 
 
 def expect(context: Context) -> Mapping[Opcode, Bound]:
-    """REPLACE"""
-    return _changes.told(context, _changes.once(Opcode.SETATTR), {})
+    """The name is known: one SETATTR, which brings the attributes along."""
+    return _changes.requests(context, Opcode.SETATTR, lookups=Asked(0, 1), getattrs=Asked(0, 1))
 
 
 WORKLOAD = Workload(
@@ -40,5 +40,5 @@ WORKLOAD = Workload(
     fixtures=(_changes.WORK,),
     lacks=_changes.lacks,
     changes=True,
-    about="x",
+    about="SETATTR; attach-lookup takes it",
 )

@@ -126,7 +126,7 @@ static int Driver_init(PyObject *object, PyObject *args, PyObject *kwargs)
 	unsigned long long seed = 0;
 	int once = 0, flags;
 	Py_ssize_t buffer = LIST_BUFFER;
-	PyObject *expected = Py_None;
+	PyObject *expected = Py_None, *text = Py_None;
 	struct request request = {0};
 
 	if (self->root) {
@@ -135,10 +135,12 @@ static int Driver_init(PyObject *object, PyObject *args, PyObject *kwargs)
 	}
 	self->threads = 1;
 	self->share = 100;
-	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sO&O|$issKpOnIO&:Driver", keywords, &op,
+	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sO&O|$issKpOnIO:Driver", keywords, &op,
 					 PyUnicode_FSConverter, &self->root, &request.items,
 					 &self->threads, &sync, &order, &seed, &once, &expected,
-					 &buffer, &self->share, PyUnicode_FSConverter, &self->text))
+					 &buffer, &self->share, &text))
+		return -1;
+	if (text != Py_None && !PyUnicode_FSConverter(text, &self->text))
 		return -1;
 	self->op = request.op = find_op(op);
 	if (!request.op || (flags = statx_flags(sync)) < 0 || find_order(order, &request.random) ||

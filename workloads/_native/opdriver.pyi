@@ -124,7 +124,7 @@ class Driver:
         expected: int | Sequence[int] | None = None,
         buffer: int = 32768,
         share: int = 100,
-        text: str | bytes = ...,
+        text: str | bytes | None = None,
     ) -> None: ...
     @property
     def op(self) -> str: ...
