@@ -20,21 +20,13 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
-from bench.frame import Run, load, newest
 from bench.model import Exit, UserError
-from bench.report import (
-    attribution,
-    mail,
-    markdown,
-    overlay,
-    samples,
-    scaling_tables,
-    tables,
-    text,
-    units,
-)
+from bench.report import attribution, units
+from bench.report.overlay import overlay
 from bench.report.rows import Row, rows
-from bench.report.scaling import scalings
+from bench.report.studies.scaling import scalings
+from bench.report.text import mail, markdown, samples, scaling_tables, tables, text
+from bench.stats.frame import Run, load, newest
 
 FORMATS = ("text", "md", "csv", "svg", "png", "html")
 CHARTS = {"svg", "png", "html"}
@@ -95,11 +87,11 @@ def overlaid(asked: argparse.Namespace) -> int:
     if "csv" in asked.format:
         write(output / "overlay.csv", overlay.sheet(made))
     if CHARTS & set(asked.format):
-        from bench.report import overlay_chart
+        from bench.report.overlay import chart
 
-        drawn = overlay_chart.chart(made).save(output / "overlay", asked.format)
+        drawn = chart.chart(made).save(output / "overlay", asked.format)
         if "html" in asked.format:
-            write(output / "overlay.html", overlay_chart.page(made, drawn))
+            write(output / "overlay.html", chart.page(made, drawn))
     print(overlay.table(made) if asked.print else output, end="" if asked.print else "\n")
     return Exit.MEASURED
 
@@ -145,7 +137,7 @@ def artists(path: Path, formats: Sequence[str]) -> AbstractContextManager[Execut
     if not CHARTS & set(formats):
         return nullcontext()
     # Matplotlib takes longer to import than a text table takes to make.
-    from bench.report import draw
+    from bench.report.charts import draw
 
     return draw.artists(path)
 
@@ -160,7 +152,7 @@ def draw_charts(
     """Begin the charts as files; returns what waits for them, and gives them as SVG, by name."""
     if drawing is None:
         return dict
-    from bench.report import draw
+    from bench.report.charts import draw
 
     return draw.begin(run, measured, output, formats, drawing).charts
 
@@ -175,7 +167,7 @@ def write_page(
     """index.html."""
     if "html" not in formats:
         return
-    from bench.report.page import page
+    from bench.report.page.page import page
 
     write(output / "index.html", page(run, measured, charts))
 

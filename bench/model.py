@@ -513,7 +513,7 @@ class Clock(enum.StrEnum):
     @property
     def unit_ns(self) -> float:
         """Nanoseconds of the window's clock in one unit of a value: a second, or an instruction at
-        ``-icount shift=1`` (bench.vm)."""
+        ``-icount shift=1`` (bench.kernels.vm)."""
         return 1e9 if self is Clock.WALL else 2.0
 
 

@@ -15,14 +15,15 @@ import gc
 import json
 import logging
 import os
+import re
 import resource
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import counters
 from bench.model import Exit, Level, Opcode, UserError
+from bench.requests import counters
 from daemons import _syscalls
 from daemons._inodes import Inodes
 from daemons._shim import Shim
@@ -72,7 +73,9 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="daemons._serve", description=__doc__.splitlines()[0])
     parser.add_argument("backing", type=Path, help="directory to mirror")
     parser.add_argument("mountpoint", type=Path, help="empty directory to mount on")
-    parser.add_argument("--name", default="plain", help="name in logs and in the mount's type")
+    parser.add_argument(
+        "--name", type=_name, default="plain", help="name in logs and in the mount's type"
+    )
     parser.add_argument("--level", type=Level, choices=list(Level), default=Level.NONE)
     parser.add_argument("--no-readdir", action="store_true", help="no readdir passthrough")
     parser.add_argument("--attr-timeout", type=_seconds, default=0.0, metavar="S")
@@ -102,6 +105,15 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     if not 16 <= options.fd_cache < soft_limit:
         parser.error(f"--fd-cache: {options.fd_cache}, wanted 16 to {soft_limit - 1}")
     return options
+
+
+def _name(text: str) -> str:
+    """What can go into mount options and JSON as it is."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text}, wanted at most 64 letters, digits, '-', '_' and '.'"
+        )
+    return text
 
 
 def _seconds(text: str) -> float:

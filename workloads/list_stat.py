@@ -34,7 +34,7 @@ STEPS = 4
 
 
 @dataclass(frozen=True)
-class Plan:
+class ListingPlan:
     """Which directories the windows list: so many each, ``windows`` times (warm: the same again)."""
 
     directories: int
@@ -42,16 +42,16 @@ class Plan:
     passes: int
 
 
-def plan(context: Context) -> Plan:
+def plan(context: Context) -> ListingPlan:
     """A few directories a window, none of them twice on a cold mount."""
     count = flat.spec(context.entries).leaf_count
     wanted = -(-max(context.names, FEWEST_ENTRIES) // context.entries)
     if context.cache is Cache.WARM:
         listed = max(WARM_PASSES * context.names, WARM_ENTRIES)
         passes = listed // (wanted * context.entries)
-        return Plan(min(wanted, count), 1, max(passes, 1))
+        return ListingPlan(min(wanted, count), 1, max(passes, 1))
     windows = min(context.windows, count)
-    return Plan(min(wanted, count // windows), windows, 1)
+    return ListingPlan(min(wanted, count // windows), windows, 1)
 
 
 def prepare(context: Context) -> Body:
@@ -74,7 +74,7 @@ def prepare(context: Context) -> Body:
     return Listings(driver, chosen.directories * chosen.passes, context.entries, most)
 
 
-def items(context: Context, chosen: Plan) -> list[tuple[str, list[str]]]:
+def items(context: Context, chosen: ListingPlan) -> list[tuple[str, list[str]]]:
     """(directory, names to stat in it) for every window, one window after the other."""
     leaves = _layout.chance(context).sample(
         range(flat.spec(context.entries).leaf_count), chosen.windows * chosen.directories

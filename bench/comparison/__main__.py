@@ -11,9 +11,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from bench import compare_cli as compare_words
-from bench import verify_cli as verify_words
-from bench.cli import Parser
+from bench.commands import compare as compare_words
+from bench.commands import verify as verify_words
+from bench.commands.parser import Parser
 from bench.comparison import history, shapes, unlike, verify
 from bench.comparison.compare import compare
 from bench.comparison.sides import refuse_empty, side

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 
 from bench.comparison import unlike
 from bench.comparison.header import entries
-from bench.comparison.sides import Key, Row, Side, over_boots
+from bench.comparison.sides import Key, Side, SideRow
 from bench.comparison.unlike import Difference
 from bench.model import Clock
-from bench.noise import load_noise_floor
 from bench.report import units
-from bench.report.judging import INSTRUCTIONS_FLOOR
-from bench.stats import Estimate, geometric_mean, paired_ratio, unpaired_ratio
-from bench.verdicts import Finding, Judgement, judge_table
+from bench.stats.estimates import Estimate, geometric_mean, over_boots, paired_ratio, unpaired_ratio
+from bench.stats.judging import INSTRUCTIONS_FLOOR
+from bench.stats.noise_floor import load_noise_floor
+from bench.stats.verdicts import Finding, Judgement, judge_table
 
 SEPARATE = (
     "separate runs, not paired: whatever else changed between them is in these ratios; "
@@ -129,7 +129,7 @@ def _guard(key: Key, base: Side, patched: Side) -> str:
     return next((f"{name}: {flag.said}" for name, flag in seen if flag.implausible), "")
 
 
-def _both(key: Key, base: Side, patched: Side) -> tuple[tuple[str, Row], tuple[str, Row]]:
+def _both(key: Key, base: Side, patched: Side) -> tuple[tuple[str, SideRow], tuple[str, SideRow]]:
     return ("base", base.rows[key]), ("patched", patched.rows[key])
 
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from bench.comparison.header import kernel_labels, part_of
 from bench.comparison.shapes import Line, wrapped
-from bench.comparison.sides import Key, Row, Side, of_kernel, whole
+from bench.comparison.sides import Key, Side, SideRow, of_kernel, whole
 from bench.comparison.unlike import timeouts
-from bench.frame import Run, load
 from bench.model import UserError
 from bench.report import units
-from bench.stats import Estimate
+from bench.stats.estimates import Estimate
+from bench.stats.frame import Run, load
 
 BARS = (
     "\N{LOWER ONE EIGHTH BLOCK}\N{LOWER ONE QUARTER BLOCK}\N{LOWER THREE EIGHTHS BLOCK}"
@@ -39,7 +39,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Ground:
+class Comparable:
     """What points have to share to stand in one line: another tree is another line."""
 
     machine: str
@@ -61,7 +61,7 @@ class Point:
 class Course:
     """One target of one row over the runs, oldest first."""
 
-    ground: Ground
+    ground: Comparable
     group: str
     target: str
     points: tuple[Point, ...]
@@ -69,7 +69,7 @@ class Course:
 
 def collect(results: Path, asked: Asked) -> tuple[list[Course], list[str]]:
     """Every course of the runs ``results``/<machine>/<run>, and a line about each unreadable one."""
-    found: dict[tuple[Ground, Key], list[Point]] = {}
+    found: dict[tuple[Comparable, Key], list[Point]] = {}
     problems = []
     for file in sorted(results.glob("*/*/run.json")):
         try:
@@ -88,7 +88,7 @@ def collect(results: Path, asked: Asked) -> tuple[list[Course], list[str]]:
     return sorted(courses, key=_order), problems
 
 
-def _points(run: Run, asked: Asked) -> Iterator[tuple[Key, Ground, Point]]:
+def _points(run: Run, asked: Asked) -> Iterator[tuple[Key, Comparable, Point]]:
     started = str(run.about.get("started", ""))
     for part in _kernels(run):
         for key, row in part.rows.items():
@@ -114,13 +114,13 @@ def _wanted(key: Key, asked: Asked) -> bool:
     return asked.workload in (parts[0], "/".join(parts[:2]))
 
 
-def _ground(part: Side, row: Row) -> Ground:
+def _ground(part: Side, row: SideRow) -> Comparable:
     about = part.about
     machine, tree = part_of(about, "environment"), part_of(about, "tree")
     cpus = machine.get("cpu_count")
     backing = part_of(about, "backing").get("filesystem")
     setting = f"tree {tree.get('name')} ({tree.get('hash')}) on {backing}, attr/entry timeout "
-    return Ground(
+    return Comparable(
         f"{machine.get('cpu_model') or 'unknown machine'}, {cpus or '?'} CPUs",
         part.clock,
         setting + timeouts(row),

@@ -11,11 +11,11 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from bench.comparison.history import Course, Ground, Point
+from bench.comparison.history import Comparable, Course, Point
 from bench.model import UserError
 from bench.report import units
-from bench.report.figures import GRID, Sheet, legend_grid
-from bench.report.panels import style, tick
+from bench.report.charts.figures import GRID, Sheet, legend_grid
+from bench.report.charts.panels import style, tick
 
 WIDTH_IN, PANEL_IN = 7.0, 2.4
 LABELS_IN = 1.0
@@ -30,7 +30,7 @@ def draw(courses: Sequence[Course], directory: Path) -> Iterator[Path]:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{directory}: cannot be made: {error.strerror}") from None
-    rows: dict[tuple[Ground, str], list[Course]] = {}
+    rows: dict[tuple[Comparable, str], list[Course]] = {}
     for course in courses:
         rows.setdefault((course.ground, course.group), []).append(course)
     for number, ((ground, group), own) in enumerate(rows.items(), 1):
@@ -40,7 +40,7 @@ def draw(courses: Sequence[Course], directory: Path) -> Iterator[Path]:
         yield from (stem.with_name(f"{stem.name}{suffix}") for suffix in (".svg", ".png"))
 
 
-def _sheet(ground: Ground, group: str, courses: Sequence[Course]) -> Sheet:
+def _sheet(ground: Comparable, group: str, courses: Sequence[Course]) -> Sheet:
     _, legend = legend_grid([course.target for course in courses], WIDTH_IN)
     footer = [
         f"{ground.machine}; {ground.setting}",

@@ -9,8 +9,8 @@ from typing import Any
 
 from bench.comparison.compare import Compared, Comparison, words
 from bench.report import units
-from bench.stats import Estimate
-from bench.verdicts import Finding, percent
+from bench.stats.estimates import Estimate
+from bench.stats.verdicts import Finding, percent
 
 WIDTH = 79
 TARGET = 23

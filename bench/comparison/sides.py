@@ -12,7 +12,7 @@ import math
 import re
 import statistics
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,19 @@ import pandas as pd
 import pyperf
 
 from bench.comparison import header
-from bench.frame import TRIAL_DEFAULTS, Run, load
-from bench.guards import Flag, series_flags
 from bench.model import Clock, Exit, Outcome, UserError
 from bench.report import units
-from bench.run_cli import RESULTS
-from bench.stats import Estimate, centre, trial_medians
-from bench.store import find_run
+from bench.results.store import RESULTS, find_run
+from bench.stats.estimates import Estimate, centre, over_boots, trial_medians
+from bench.stats.frame import TRIAL_DEFAULTS, Run, load
+from bench.stats.guards import Flag, series_flags
 
 Medians = Mapping[int, float]
 
 
 @dataclass(frozen=True, order=True)
 class Key:
-    """What a row is matched by: the group of `bench.frame`, and the target without its kernel.
+    """What a row is matched by: the group of `bench.stats.frame`, and the target without its kernel.
 
     ``target`` is empty where one target, or one series, was picked on purpose.
     """
@@ -43,7 +42,7 @@ class Key:
 
 
 @dataclass(frozen=True)
-class Row:
+class SideRow:
     """One row of one side. ``medians`` are seconds (or instructions) per operation by round."""
 
     medians: Medians
@@ -67,7 +66,7 @@ class Side:
     origin: Path
     part: str
     about: Mapping[str, Any]
-    rows: Mapping[Key, Row]
+    rows: Mapping[Key, SideRow]
     problems: tuple[str, ...]
     release: str
     """Of the kernel it was measured on."""
@@ -81,18 +80,10 @@ class Side:
         """``wall`` or ``instructions``."""
         return str(self.about.get("clock") or Clock.WALL)
 
-    def middle(self, row: Row) -> Estimate:
+    def middle(self, row: SideRow) -> Estimate:
         """The median of a row's trial medians, with its interval (of instructions: their range)."""
         estimate = centre(list(row.medians.values()))
         return over_boots(estimate) if self.clock == Clock.INSTRUCTIONS else estimate
-
-
-def over_boots(estimate: Estimate) -> Estimate:
-    """Of instructions the range is the interval: two boots agree to a fraction of a per cent."""
-    if estimate.n < 2:
-        return estimate
-    points = estimate.points
-    return replace(estimate, low=min(points), high=max(points), note="", p=math.nan)
 
 
 def side(spec: str, results: Path = RESULTS) -> Side:
@@ -174,10 +165,10 @@ def _of_trials(
     )
 
 
-def _row(trials: pd.DataFrame, medians: Medians, flags: tuple[Flag, ...] = ()) -> Row:
+def _row(trials: pd.DataFrame, medians: Medians, flags: tuple[Flag, ...] = ()) -> SideRow:
     first = trials.iloc[0]
     trials = trials[~trials["superseded"]]
-    return Row(
+    return SideRow(
         medians=medians,
         unit=str(first["unit"]),
         attr_timeout=_seconds(first["attr_timeout"]),

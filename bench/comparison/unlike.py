@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from bench.comparison.sides import Key, Row, Side
-from bench.environment import scheduling
+from bench.comparison.sides import Key, Side, SideRow
+from bench.machine.environment import scheduling
 from bench.model import UserError
 from bench.report import units
 
@@ -117,7 +117,7 @@ def refuse(base: Side, patched: Side, allowed: frozenset[str]) -> list[Differenc
     return found
 
 
-def timeouts(row: Row) -> str:
+def timeouts(row: SideRow) -> str:
     """In words, as NaN (not recorded) is not equal to itself."""
     return f"{units.seconds(row.attr_timeout)}/{units.seconds(row.entry_timeout)}"
 

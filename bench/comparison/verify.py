@@ -17,13 +17,21 @@ from bench.comparison import unlike
 from bench.comparison.compare import words
 from bench.comparison.header import kernel_labels
 from bench.comparison.shapes import WIDTH, Line, wrapped
-from bench.comparison.sides import Key, Row, Side, refuse_empty, whole
-from bench.equivalence import Answer, Equivalence, answers, by_range, by_test, overall, unknown
-from bench.frame import load
+from bench.comparison.sides import Key, Side, SideRow, refuse_empty, whole
 from bench.model import Clock, Exit, UserError
 from bench.report import units
 from bench.report.rows import baselines
-from bench.stats import Estimate, paired_ratio
+from bench.stats.equivalence import (
+    Answer,
+    Equivalence,
+    answers,
+    by_range,
+    by_test,
+    overall,
+    unknown,
+)
+from bench.stats.estimates import Estimate, paired_ratio
+from bench.stats.frame import load
 
 CODES = {Answer.CONFIRMED: 0, Answer.CONTRADICTED: 1, Answer.CANNOT_TELL: int(Exit.NOTHING)}
 STYLES = {Answer.CONFIRMED: "green", Answer.CONTRADICTED: "red"}
@@ -121,7 +129,7 @@ def _test(theirs: Side, ours: Side, key: Key, baseline: str, margin: float) -> E
     return by_test(them, us, margin)
 
 
-def _not_alike(theirs: Row | None, ours: Row | None) -> str:
+def _not_alike(theirs: SideRow | None, ours: SideRow | None) -> str:
     """Why two rows are not the same experiment; empty when they are."""
     if theirs is None or not theirs.medians:
         return f"not measured there{_because(theirs)}"
@@ -134,7 +142,7 @@ def _not_alike(theirs: Row | None, ours: Row | None) -> str:
     return ""
 
 
-def _because(row: Row | None) -> str:
+def _because(row: SideRow | None) -> str:
     return f" ({row.trouble})" if row and row.trouble else ""
 
 

@@ -11,11 +11,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.environment import scheduling
-from bench.frame import Run
+from bench.machine.environment import scheduling
 from bench.model import Level
 from bench.report import units
 from bench.report.rows import Row, targets
+from bench.stats.frame import Run
 
 
 @dataclass(frozen=True)

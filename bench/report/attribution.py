@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.frame import Run, records
 from bench.model import Clock, Outcome
 from bench.report import units
 from bench.report.rows import Row
+from bench.stats.frame import Run, records
 
 CLIENT, QUEUE, SERVER, BOTH = "client's kernel", "queue and switch", "server", "server and queue"
 SHARES = (CLIENT, QUEUE, SERVER, BOTH)
@@ -31,7 +31,7 @@ LEGEND = (
 
 
 @dataclass(frozen=True)
-class Request:
+class RequestShare:
     """Requests of one opcode: how many per operation, and one's mean time by share."""
 
     opcode: str
@@ -50,8 +50,8 @@ class Parts:
     target: str
     shares: Mapping[str, float]
     timed: float
-    requests: tuple[Request, ...]
-    behind: tuple[Request, ...]
+    requests: tuple[RequestShare, ...]
+    behind: tuple[RequestShare, ...]
     why: str
 
     @property
@@ -118,9 +118,9 @@ def _told(entry: Mapping[str, Any]) -> dict[str, float]:
 
 def _requests(
     by_opcode: Mapping[str, Mapping[str, Any]], ops: int, unit_ns: float
-) -> tuple[Request, ...]:
+) -> tuple[RequestShare, ...]:
     return tuple(
-        Request(
+        RequestShare(
             opcode,
             entry["count"] / ops,
             {name: value / entry["count"] / unit_ns for name, value in _told(entry).items()},

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.frame import Run
 from bench.model import Level
 from bench.report import units
+from bench.stats.frame import Run
 
 WIDTH = 72
 PARTS = {
@@ -24,11 +24,11 @@ HEADS = ("target", *PARTS, "other", "RSS", "fds", "ids", "client", "server", "ke
 DECIMALS = (0, 0, 0, 0, 0, 0, 2, 1, 1, 1)
 COLUMNS = (10, 5, 6, 4, 5, 4, 6, 4, 6, 6, 6)
 NS_PER_INSTRUCTION = 2.0
-"""Of a guest's clock at ``-icount shift=1`` (bench.vm)."""
+"""Of a guest's clock at ``-icount shift=1`` (bench.kernels.vm)."""
 
 
 @dataclass(frozen=True)
-class Cost:
+class InodeCost:
     """One target's figures per inode; None where there is no server, or no source.
 
     Bytes and ids per inode; ``client`` and ``server`` are CPU time per operation as (user, system),
@@ -50,7 +50,7 @@ class Cost:
         return sum((self.parts or {}).values())
 
 
-def costs(run: Run) -> list[Cost]:
+def costs(run: Run) -> list[InodeCost]:
     """The sheet's lines that are whole, in the order of the run's targets."""
     order = [str(target.get("name")) for target in run.about.get("targets") or ()]
     good = [record for record in run.costs if not record.get("reason") and record.get("inodes")]
@@ -58,10 +58,10 @@ def costs(run: Run) -> list[Cost]:
     return [_cost(record) for record in good]
 
 
-def _cost(record: Mapping[str, Any]) -> Cost:
+def _cost(record: Mapping[str, Any]) -> InodeCost:
     inodes = int(record["inodes"])
     server, slabs, ids = record.get("server"), record.get("slabs"), record.get("backing_ids")
-    return Cost(
+    return InodeCost(
         target=str(record["target"]),
         inodes=inodes,
         parts=None if slabs is None else _parts(slabs, inodes),
@@ -84,7 +84,7 @@ def _cpu(record: Mapping[str, float], inodes: int) -> tuple[float, float]:
     return record["user_s"] * scale / inodes, record["system_s"] * scale / inodes
 
 
-def figures(cost: Cost) -> tuple[float | None, ...]:
+def figures(cost: InodeCost) -> tuple[float | None, ...]:
     """One line of the sheet as numbers, in the order of HEADS without the target's name.
 
     Bytes and ids per inode; CPU time per op in us, or in thousands of instructions.
@@ -97,7 +97,7 @@ def figures(cost: Cost) -> tuple[float | None, ...]:
     return (*parts.values(), cost.rss, cost.fds, cost.ids, *scaled)
 
 
-def cells(cost: Cost) -> tuple[str, ...]:
+def cells(cost: InodeCost) -> tuple[str, ...]:
     """One line of the sheet, as HEADS names them."""
     told = zip(figures(cost), DECIMALS, strict=True)
     return (cost.target, *("-" if one is None else f"{one:.{places}f}" for one, places in told))
@@ -129,7 +129,7 @@ def prices(run: Run) -> list[str]:
     ]
 
 
-def _twin(cost: Cost, sheet: Sequence[Cost]) -> Cost | None:
+def _twin(cost: InodeCost, sheet: Sequence[InodeCost]) -> InodeCost | None:
     """The same server without passthrough, if this one attached its inodes."""
     daemon, _, rest = cost.target.partition(":")
     _, at, kernel = rest.partition("@")
@@ -140,7 +140,7 @@ def _twin(cost: Cost, sheet: Sequence[Cost]) -> Cost | None:
     return next((one for one in sheet if one.target == name and one.server), None)
 
 
-def _price(cost: Cost, twin: Cost) -> str:
+def _price(cost: InodeCost, twin: InodeCost) -> str:
     assert cost.server is not None and twin.server is not None
     dear, cheap = sum(cost.server), sum(twin.server)
     times = f", x {dear / cheap:.2f}" if cheap else ""

@@ -1,6 +1,6 @@
 """Which comparisons of a run have a ratio whose interval is too wide; a program, as it takes NumPy.
 
-    python -m bench.report.precision RUN HALF_WIDTH        a JSON list of bench.model.Series.comparison
+python -m bench.report.precision RUN HALF_WIDTH        a JSON list of bench.model.Series.comparison
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ import json
 import sys
 from pathlib import Path
 
-from bench.frame import Run, load
 from bench.report import units
 from bench.report.rows import Row, rows
-from bench.stats import Estimate
+from bench.stats.estimates import Estimate
+from bench.stats.frame import Run, load
 
 
 def wide(run: Run, half_width: float) -> list[str]:

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bench.frame import Run, records
-from bench.guards import Flag, SeriesKey
 from bench.model import Cache, Level, Outcome, Verdict
-from bench.noise import load_noise_floor
 from bench.report import units
-from bench.report.judging import Table, flags_of, judge
-from bench.stats import Estimate, centre, paired_ratio, percentiles, trial_medians
-from bench.verdicts import Judgement
+from bench.stats.estimates import Estimate, centre, paired_ratio, percentiles, trial_medians
+from bench.stats.frame import Run, records
+from bench.stats.guards import Flag, SeriesKey
+from bench.stats.judging import Table, flags_of, judge
+from bench.stats.noise_floor import load_noise_floor
+from bench.stats.verdicts import Judgement
 
 Record = Mapping[str, Any]
 
@@ -35,7 +35,7 @@ WORST_FIRST = (
 
 
 @dataclass(frozen=True)
-class Target:
+class TargetInRow:
     """One target as run.json names it."""
 
     name: str
@@ -61,7 +61,7 @@ class Target:
 
 
 @dataclass(frozen=True)
-class Requests:
+class RequestsPerOp:
     """Requests per operation by opcode, counted and expected of a plain server."""
 
     per_op: Mapping[str, float]
@@ -81,15 +81,15 @@ class Requests:
 class Line:
     """One target in a row: its time, its ratios, its requests, and what went wrong."""
 
-    target: Target
+    target: TargetInRow
     number: int
     """Of the target in the run: the same colour and marker in every chart."""
     time: Estimate
     ratios: Mapping[str, Estimate]
     """By baseline, that of the target's own kernel; a baseline has none to itself."""
-    asides: Mapping[str, Estimate]
+    other_ratios: Mapping[str, Estimate]
     """Ratios that are no headline, by what they say of themselves: ``plain (both Python)``."""
-    requests: Requests | None
+    requests: RequestsPerOp | None
     verdict: str
     verdict_reason: str
     trouble: tuple[str, ...]
@@ -140,7 +140,7 @@ class Row:
         return ", ".join(part for part in (self.cache, threads, self.marks) if part)
 
 
-def targets(run: Run) -> tuple[Target, ...]:
+def targets(run: Run) -> tuple[TargetInRow, ...]:
     """The targets in table order; one that only a trial names comes last."""
     listed = [_target(entry) for entry in run.about.get("targets") or () if "name" in entry]
     names = {target.name for target in listed}
@@ -213,7 +213,7 @@ def _judged(
     return [replace(row, lines=tuple(judged(row.key, line) for line in row.lines)) for row in made]
 
 
-def _twins(one: Target, other: Target) -> bool:
+def _twins(one: TargetInRow, other: TargetInRow) -> bool:
     """Whether the other is the same server with passthrough off."""
     return one.daemon != other.daemon == one.daemon.replace("passthrough", "plain")
 
@@ -251,11 +251,11 @@ def _marks(row: Row, with_timeouts: bool) -> str:
     return ", ".join(words)
 
 
-def _target(entry: Mapping[str, Any]) -> Target:
+def _target(entry: Mapping[str, Any]) -> TargetInRow:
     name = str(entry["name"])
     kind = entry.get("kind", "native" if name == "native" else "fuse")
     level = str(entry.get("level") or "")
-    return Target(
+    return TargetInRow(
         name=name,
         daemon=str(entry.get("daemon") or name),
         native=kind == "native",
@@ -271,7 +271,7 @@ def _target(entry: Mapping[str, Any]) -> Target:
 def _row(
     key: str,
     records: Sequence[Record],
-    known: Sequence[Target],
+    known: Sequence[TargetInRow],
     whole: bool,
     medians: Mapping[SeriesKey, Mapping[int, float]],
     against: Sequence[str],
@@ -301,7 +301,9 @@ def _row(
     )
 
 
-def _asides(target: Target, known: Sequence[Target], against: Sequence[str]) -> dict[str, str]:
+def _asides(
+    target: TargetInRow, known: Sequence[TargetInRow], against: Sequence[str]
+) -> dict[str, str]:
     """What else a target is divided by, and what is said of that: {label: name of the other}."""
     found = {}
     plain = _beside(TWIN, target)
@@ -314,7 +316,7 @@ def _asides(target: Target, known: Sequence[Target], against: Sequence[str]) -> 
     return found
 
 
-def _beside(base: str, target: Target) -> str:
+def _beside(base: str, target: TargetInRow) -> str:
     """The target of that name on the same kernel."""
     return f"{base}@{target.kernel}" if target.kernel else base
 
@@ -327,12 +329,12 @@ def interval(estimate: Estimate) -> Estimate:
 
 
 def _line(
-    target: Target,
+    target: TargetInRow,
     number: int,
     records: Sequence[Record],
     series: Mapping[str, Mapping[int, float]],
     against: Sequence[str],
-    asides: Mapping[str, str],
+    other_ratios: Mapping[str, str],
 ) -> Line:
     own = series[target.name]
     good = [record for record in records if record["outcome"] == Outcome.OK]
@@ -346,8 +348,9 @@ def _line(
             for name in against
             if name != target.base
         },
-        asides={
-            label: interval(paired_ratio(own, series[other])) for label, other in asides.items()
+        other_ratios={
+            label: interval(paired_ratio(own, series[other]))
+            for label, other in other_ratios.items()
         },
         requests=_requests(good, verdict) if target.fuse else None,
         verdict=verdict,
@@ -368,7 +371,7 @@ def _verdict(records: Sequence[Record]) -> str:
     return next((verdict.value for verdict in WORST_FIRST if verdict in given), "")
 
 
-def _requests(good: Sequence[Record], verdict: str) -> Requests:
+def _requests(good: Sequence[Record], verdict: str) -> RequestsPerOp:
     """Requests per operation summed over the counting passes of a series."""
     counted = [record["requests"] for record in good if isinstance(record["requests"], dict)]
     sums: Counter[str] = Counter()
@@ -382,11 +385,11 @@ def _requests(good: Sequence[Record], verdict: str) -> Requests:
     bounds = {str(opcode): (float(low), float(high)) for opcode, (low, high) in expected.items()}
     if not ops:
         why = _first(entry.get("why") or "" for entry in counted) or "not counted"
-        return Requests({}, bounds, (), why)
+        return RequestsPerOp({}, bounds, (), why)
     per_op = {opcode: count / ops for opcode, count in sorted(sums.items()) if count}
     disagree = any(entry.get("agree") is False for entry in counted)
     note = "kernel's and server's counts disagree" if disagree else ""
-    return Requests(per_op, bounds, _outside(per_op, bounds, verdict), note)
+    return RequestsPerOp(per_op, bounds, _outside(per_op, bounds, verdict), note)
 
 
 def _outside(

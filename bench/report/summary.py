@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from bench.frame import Run
 from bench.model import Verdict
 from bench.report import units, words
-from bench.report.rows import Line, Row, Target, baselines, targets
-from bench.verdicts import Finding
+from bench.report.rows import Line, Row, TargetInRow, baselines, targets
+from bench.stats.frame import Run
+from bench.stats.verdicts import Finding
 
 
 def sentences(run: Run, rows: Sequence[Row]) -> list[str]:
@@ -19,7 +19,7 @@ def sentences(run: Run, rows: Sequence[Row]) -> list[str]:
     return [_sentence(target, against[-1], rows) for target in compared if against and rows]
 
 
-def _sentence(target: Target, baseline: str, rows: Sequence[Row]) -> str:
+def _sentence(target: TargetInRow, baseline: str, rows: Sequence[Row]) -> str:
     lines = [line for row in rows for line in row.lines if line.target == target]
     found = Counter(
         line.judgements[baseline].finding for line in lines if baseline in line.judgements

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bench.model import Verdict
 from bench.report import units
 from bench.report.rows import TWIN, Line, Row
-from bench.stats import Estimate
-from bench.verdicts import Finding
+from bench.stats.estimates import Estimate
+from bench.stats.verdicts import Finding
 
 RATIO_WIDTH = 19
 """Characters a ratio with its interval may take in the mail table."""
@@ -55,12 +55,12 @@ def against(baseline: str) -> str:
     return f"{baseline} (Python)" if baseline == TWIN else baseline
 
 
-def asides(row: Row) -> list[str]:
+def other_ratios(row: Row) -> list[str]:
     """``passthrough / plain (both Python): 0.99 [0.98,1.01]``: ratios that are no headline."""
     return [
         f"{line.target.name} / {label}: {ratio_text(ratio, label)}"
         for line in row.lines
-        for label, ratio in line.asides.items()
+        for label, ratio in line.other_ratios.items()
     ]
 
 

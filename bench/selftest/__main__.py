@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import bench.selftest
+from bench.commands.selftest import add_options
 from bench.model import Exit, UserError
-from bench.noise import FILE
-from bench.selftest.check import Check, Held, Request, Result
-from bench.selftest_cli import add_options
-from bench.store import find_run, write_atomically
+from bench.results.store import find_run, write_atomically
+from bench.selftest.check import Check, CheckRequest, CheckResult, Held
+from bench.stats.noise_floor import FILE
 
 WIDTH = 78
 SCHEMA = 1
@@ -56,7 +56,7 @@ def checks() -> list[Check]:
     return sorted(found, key=lambda check: (check.order, check.name))
 
 
-def run(arguments: argparse.Namespace) -> dict[Check, Result]:
+def run(arguments: argparse.Namespace) -> dict[Check, CheckResult]:
     """The checks that were asked for, each printed as it ends."""
     known = {check.name: check for check in checks()}
     if unknown := set(arguments.only or ()) - known.keys():
@@ -64,8 +64,8 @@ def run(arguments: argparse.Namespace) -> dict[Check, Result]:
     results = Path("results")
     recorded = tuple(find_run(name, results) for name in arguments.recorded or ())
     first, second = [find_run(name, results) for name in arguments.runs or ()] or (None, None)
-    request = Request(arguments.quick, recorded, (first, second) if first and second else None)
-    found: dict[Check, Result] = {}
+    request = CheckRequest(arguments.quick, recorded, (first, second) if first and second else None)
+    found: dict[Check, CheckResult] = {}
     for name in arguments.only or known:
         if sys.stderr.isatty():
             print(f"{name} ...\r", end="", file=sys.stderr, flush=True)
@@ -75,7 +75,7 @@ def run(arguments: argparse.Namespace) -> dict[Check, Result]:
     return found
 
 
-def told(check: Check, result: Result) -> list[str]:
+def told(check: Check, result: CheckResult) -> list[str]:
     """A result as lines of at most 78 columns."""
     lines = [f"{check.name:<13}{result.held:<9}{check.bar}"]
     for line in result.lines:
@@ -83,7 +83,7 @@ def told(check: Check, result: Result) -> list[str]:
     return [*lines, ""]
 
 
-def as_json(found: Mapping[Check, Result], argv: list[str]) -> dict[str, Any]:
+def as_json(found: Mapping[Check, CheckResult], argv: list[str]) -> dict[str, Any]:
     """Everything that was found; ``noise`` is what every report of this machine shows."""
     noise: dict[str, Any] = {}
     for result in found.values():
@@ -102,7 +102,7 @@ def as_json(found: Mapping[Check, Result], argv: list[str]) -> dict[str, Any]:
     }
 
 
-def save(directory: Path, found: Mapping[Check, Result], argv: list[str]) -> None:
+def save(directory: Path, found: Mapping[Check, CheckResult], argv: list[str]) -> None:
     """selftest.json of a machine's directory."""
     try:
         directory.mkdir(parents=True, exist_ok=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from scipy.stats import binomtest
 
-from bench.verdicts import percent
+from bench.stats.verdicts import percent
 
 
 class Held(enum.StrEnum):
@@ -22,7 +22,7 @@ class Held(enum.StrEnum):
 
 
 @dataclass(frozen=True)
-class Request:
+class CheckRequest:
     """What a person asked for. ``quick`` takes fewer replicates; ``recorded`` are runs to look for
     A/A comparisons in, the fresh one among them; ``pair`` are two runs of the same settings."""
 
@@ -32,7 +32,7 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Result:
+class CheckResult:
     """What was found: lines of at most 72 columns for a person, figures for a program."""
 
     held: Held
@@ -49,7 +49,7 @@ class Check:
 
     name: str
     bar: str
-    run: Callable[[Request], Result]
+    run: Callable[[CheckRequest], CheckResult]
     order: int = 0
 
 
@@ -58,9 +58,9 @@ def held(met: bool) -> Held:
     return Held.YES if met else Held.NO
 
 
-def skipped(reason: str) -> Result:
+def skipped(reason: str) -> CheckResult:
     """A check that could not be made, and why."""
-    return Result(Held.SKIPPED, (reason,), {"reason": reason})
+    return CheckResult(Held.SKIPPED, (reason,), {"reason": reason})
 
 
 def decimal(share: float) -> str:

@@ -7,10 +7,10 @@ import math
 import numpy as np
 from scipy.special import stdtrit
 
-from bench.intervals import spread
-from bench.selftest.check import Check, Request, Result, decimal, held
+from bench.selftest.check import Check, CheckRequest, CheckResult, decimal, held
 from bench.selftest.simulate import AUTOCORRELATION, SEED, Array, ar1
-from bench.stats import CONFIDENCE
+from bench.stats.estimates import CONFIDENCE
+from bench.stats.intervals import spread
 
 ROUNDS = (20, 30, 40)
 BAR = (0.93, 0.97)
@@ -19,7 +19,7 @@ BOOTSTRAPS, RESAMPLES = 200, 1_000
 """Intervals by bootstrap that are made for comparison, and resamples of each."""
 
 
-def run(request: Request) -> Result:
+def run(request: CheckRequest) -> CheckResult:
     """Simulate, and count the intervals that hold the truth."""
     replicates = QUICK_REPLICATES if request.quick else REPLICATES
     shares, lines = {}, []
@@ -33,7 +33,7 @@ def run(request: Request) -> Result:
         )
     met = all(BAR[0] <= share <= BAR[1] for share in shares.values())
     figures = {"autocorrelation": AUTOCORRELATION, "replicates": replicates, "coverage": shares}
-    return Result(held(met), tuple(lines), figures)
+    return CheckResult(held(met), tuple(lines), figures)
 
 
 def covered(series: Array) -> float:

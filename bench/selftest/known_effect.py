@@ -1,6 +1,6 @@
 """Is a known effect found? Our C mirror holds every GETATTR back for D, and is measured like any other.
 
-Each repeat is a run of its own: rounds of the server held back for 500 us (bench.delayed.BASE_NS says
+Each repeat is a run of its own: rounds of the server held back for 500 us (bench.run.delayed.BASE_NS says
 why) and for that and every D, one fresh mount each, in shuffled order. The difference of two trial
 medians of a round should be D x requests per operation.
 """
@@ -13,10 +13,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bench.delayed import BASE_NS, DAEMON, OPCODE, ROW, Arm, Repeat, cut, held_back, pairs_of, read
 from bench.report import units
-from bench.selftest.check import Check, Request, Result, held, share_text, skipped
-from bench.stats import Estimate, paired_difference
+from bench.run.delayed import (
+    BASE_NS,
+    DAEMON,
+    OPCODE,
+    ROW,
+    DelayedTarget,
+    Repeat,
+    cut,
+    held_back,
+    pairs_of,
+    read,
+)
+from bench.selftest.check import Check, CheckRequest, CheckResult, held, share_text, skipped
+from bench.stats.estimates import Estimate, paired_difference
 
 WANTED = 0.95
 """Share of the intervals that have to hold the effect."""
@@ -25,7 +36,7 @@ RESOLVING_S = 60.0
 
 
 @dataclass(frozen=True)
-class Comparison:
+class EffectComparison:
     """A delay in one repeat: the difference that was to be found, and the one that was; seconds."""
 
     delay_ns: int
@@ -49,10 +60,10 @@ class Resolution:
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundEffect:
     """What the check found; ``met`` if enough intervals hold."""
 
-    comparisons: tuple[Comparison, ...]
+    comparisons: tuple[EffectComparison, ...]
     resolutions: tuple[Resolution, ...]
     cooling: tuple[Estimate, ...]
     """By repeat, seconds: what BASE_NS adds to the server as it is, beyond itself."""
@@ -79,7 +90,7 @@ class Found:
         return smallest
 
 
-def analyse(repeats: Sequence[Repeat]) -> Found:
+def analyse(repeats: Sequence[Repeat]) -> FoundEffect:
     """What the intervals of all repeats come to."""
     comparisons = [
         _comparison(arm, held_back(repeat, BASE_NS))
@@ -89,7 +100,7 @@ def analyse(repeats: Sequence[Repeat]) -> Found:
     ]
     delays_ns = sorted({one.delay_ns for one in comparisons})
     comparisons.sort(key=lambda one: one.delay_ns)
-    return Found(
+    return FoundEffect(
         tuple(comparisons),
         tuple(_resolution(repeats, delay_ns) for delay_ns in delays_ns),
         tuple(_cooling(repeat) for repeat in repeats),
@@ -97,10 +108,10 @@ def analyse(repeats: Sequence[Repeat]) -> Found:
     )
 
 
-def _comparison(arm: Arm, base: Arm) -> Comparison:
+def _comparison(arm: DelayedTarget, base: DelayedTarget) -> EffectComparison:
     extra_ns = arm.delay_ns - base.delay_ns
     expected = extra_ns * 1e-9 * arm.requests_per_op
-    return Comparison(extra_ns, expected, paired_difference(arm.seconds, base.seconds))
+    return EffectComparison(extra_ns, expected, paired_difference(arm.seconds, base.seconds))
 
 
 def _cooling(repeat: Repeat) -> Estimate:
@@ -117,7 +128,7 @@ def _resolution(repeats: Sequence[Repeat], delay_ns: int) -> Resolution:
     return Resolution(delay_ns, resolved, len(spans), max(took_s for *_, took_s in spans))
 
 
-def lines(found: Found) -> list[str]:
+def lines(found: FoundEffect) -> list[str]:
     """The result for people."""
     smallest = found.smallest_ns
     base = units.duration(BASE_NS * 1e-9)
@@ -136,7 +147,7 @@ def lines(found: Found) -> list[str]:
     ]
 
 
-def _row(found: Found, resolution: Resolution) -> str:
+def _row(found: FoundEffect, resolution: Resolution) -> str:
     own = [one for one in found.comparisons if one.delay_ns == resolution.delay_ns]
     known = [one.found for one in own if one.found.has_interval]
     value = statistics.median(one.value for one in known) if known else math.nan
@@ -153,7 +164,7 @@ def _signed(value: float) -> str:
     return f"-{units.duration(-value)}" if value < 0 else units.duration(value)
 
 
-def figures(found: Found, repeats: Sequence[Repeat]) -> dict[str, Any]:
+def figures(found: FoundEffect, repeats: Sequence[Repeat]) -> dict[str, Any]:
     """The result for programs, with the raw rounds that it can be computed from again."""
     return {
         "holding": found.holding,
@@ -173,14 +184,14 @@ def figures(found: Found, repeats: Sequence[Repeat]) -> dict[str, Any]:
     }
 
 
-def run(request: Request) -> Result:
+def run(request: CheckRequest) -> CheckResult:
     """Judge the runs that have delays, of those that were named."""
     recorded = [read(path) for path in request.recorded]
     repeats = [one for one in recorded if DAEMON in one and _has_base(one)]
     if not repeats:
         return skipped("no run has a server that is held back: --effect SECONDS makes some")
     found = analyse(repeats)
-    return Result(held(found.met), tuple(lines(found)), figures(found, repeats))
+    return CheckResult(held(found.met), tuple(lines(found)), figures(found, repeats))
 
 
 def _has_base(repeat: Repeat) -> bool:

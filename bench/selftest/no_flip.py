@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.frame import load
 from bench.report import units
-from bench.report.judging import RatioKey
 from bench.report.rows import rows
-from bench.selftest.check import Check, Held, Request, Result, held, skipped
-from bench.verdicts import Finding, Judgement
+from bench.selftest.check import Check, CheckRequest, CheckResult, Held, held, skipped
+from bench.stats.frame import load
+from bench.stats.judging import RatioKey
+from bench.stats.verdicts import Finding, Judgement
 
 
-def run(request: Request) -> Result:
+def run(request: CheckRequest) -> CheckResult:
     """Compare the verdicts of the two runs that were named."""
     if request.pair is None:
         return skipped("no two runs were named: --runs RUN1 RUN2")
     first, second = (verdicts(path) for path in request.pair)
     common = [key for key in first if key in second]
     if not common:
-        return Result(Held.NO, ("the two runs have no comparison in common",))
+        return CheckResult(Held.NO, ("the two runs have no comparison in common",))
     both = [key for key in common if first[key].decided and second[key].decided]
     flips = [key for key in both if first[key].finding is not second[key].finding]
     once = sum(first[key].decided != second[key].decided for key in common)
@@ -34,7 +34,7 @@ def run(request: Request) -> Result:
         "called_once": once,
         "flipped": [list(key) for key in flips],
     }
-    return Result(held(not flips), tuple(lines), figures)
+    return CheckResult(held(not flips), tuple(lines), figures)
 
 
 def verdicts(path: Path) -> dict[RatioKey, Judgement]:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from bench.selftest.check import Check, Request, Result, held, skipped
+from bench.selftest.check import Check, CheckRequest, CheckResult, held, skipped
 from bench.selftest.storm import FILES
 
 EVENT = "syscalls:sys_enter_statx"
@@ -30,7 +30,7 @@ class Unable(Exception):
     """Why something outside of us cannot count here."""
 
 
-def run(_request: Request) -> Result:
+def run(_request: CheckRequest) -> CheckResult:
     """Count the same storm twice from outside."""
     lines: list[str] = []
     figures: dict[str, Any] = {}
@@ -47,7 +47,7 @@ def run(_request: Request) -> Result:
             figures[one.__name__] = found
     if not met:
         return skipped("; ".join(lines))
-    return Result(held(all(met)), tuple(lines), figures)
+    return CheckResult(held(all(met)), tuple(lines), figures)
 
 
 def ours(folder: Path) -> dict[str, Any]:

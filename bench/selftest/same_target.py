@@ -13,13 +13,13 @@ from pathlib import Path
 
 import numpy as np
 
-from bench.frame import load
-from bench.guards import SeriesKey
 from bench.model import TWIN
-from bench.noise import Noise
-from bench.selftest.check import Check, Request, Result, held, share_text, skipped
-from bench.stats import Estimate, paired_ratio, trial_medians
-from bench.verdicts import judge_table, percent
+from bench.selftest.check import Check, CheckRequest, CheckResult, held, share_text, skipped
+from bench.stats.estimates import Estimate, paired_ratio, trial_medians
+from bench.stats.frame import load
+from bench.stats.guards import SeriesKey
+from bench.stats.noise_floor import Noise
+from bench.stats.verdicts import judge_table, percent
 
 BLOCK = 5
 """Rounds of one comparison: a default run's. A longer run gives several."""
@@ -31,7 +31,7 @@ Medians = Mapping[SeriesKey, Mapping[int, float]]
 Table = dict[SeriesKey, Estimate]
 
 
-def run(request: Request) -> Result:
+def run(request: CheckRequest) -> CheckResult:
     """Compare every target with itself in every run that was named."""
     if not request.recorded:
         return skipped("no run was named: --aa makes one, --from RUN takes recorded ones")
@@ -56,7 +56,7 @@ def run(request: Request) -> Result:
         "outside": outside,
         "noise": {row: vars(one) for row, one in noise.items()},
     }
-    return Result(held(said <= BAR * total), lines, figures)
+    return CheckResult(held(said <= BAR * total), lines, figures)
 
 
 def tables_of(path: Path) -> list[Table]:

@@ -6,10 +6,10 @@ import math
 
 import numpy as np
 
-from bench.selftest.check import Check, Request, Result, held, share_text
+from bench.selftest.check import Check, CheckRequest, CheckResult, held, share_text
 from bench.selftest.simulate import AUTOCORRELATION, Array, ar1
-from bench.stats import paired_ratio
-from bench.verdicts import judge_table
+from bench.stats.estimates import paired_ratio
+from bench.stats.verdicts import judge_table
 
 ROWS = 20
 CASES = ((5, 0.0), (20, 0.0), (20, AUTOCORRELATION))
@@ -22,7 +22,7 @@ EFFECT = 1.10
 BAR = 0.05
 
 
-def run(request: Request) -> Result:
+def run(request: CheckRequest) -> CheckResult:
     """Tables of twenty rows in which nothing differs, then one row does."""
     tables = QUICK_TABLES if request.quick else TABLES
     lines, figures, met = [], {}, True
@@ -38,7 +38,7 @@ def run(request: Request) -> Result:
             f"{found} of {tables}"
         )
         met = met and said <= BAR * len(series)
-    return Result(held(met), tuple(lines), figures)
+    return CheckResult(held(met), tuple(lines), figures)
 
 
 def with_effect(table: Array) -> Array:

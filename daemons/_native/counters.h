@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The shared counters file, version 2, little-endian; bench/counters.py reads it while it grows.
+ * The shared counters file, version 2, little-endian; bench/requests/counters.py reads it while it grows.
  *
  *   offset  what
  *        0  "FPBC"

@@ -29,6 +29,7 @@
 #define OPEN_FILES_MAX  (1u << 20)
 #define THREADS_MAX     256u
 #define TIMEOUT_MAX     1e9
+#define NAME_MAX_LENGTH 64u
 
 struct server_options options;
 
@@ -171,7 +172,9 @@ static int parse_delay(const char *value)
 
 static int parse_name(const char *value)
 {
-	/* It goes into mount options and into JSON as it is. */
+	/* It goes into mount options and into JSON as it is; options cut short would lose their end. */
+	if (strlen(value) > NAME_MAX_LENGTH)
+		return refuse("name", value, "64 characters at most");
 	for (const char *at = value; *at; at++)
 		if (!isalnum((unsigned char)*at) && !strchr("-_.", *at))
 			return refuse("name", value, "letters, digits, '-', '_' and '.'");
@@ -185,6 +188,30 @@ static int parse_choice(const char *option, const char *const *list, const char 
 {
 	*chosen = choose(list, optarg);
 	return *chosen >= 0 ? -1 : refuse(option, optarg, wanted);
+}
+
+/* An option without a value. Returns an exit code, or -1 to go on. */
+static int parse_switch(int which)
+{
+	switch (which) {
+	case OPT_NO_READDIR:
+		options.readdir_passthrough = false;
+		return -1;
+	case OPT_CLONE_FD:
+		options.clone_fd = true;
+		return -1;
+	case OPT_ALLOW_OTHER:
+		options.allow_other = true;
+		return -1;
+	case OPT_DEBUG:
+		options.debug = true;
+		return -1;
+	case OPT_HELP:
+		fputs(usage, stdout);
+		return EXIT_SERVED;
+	default: /* getopt has said what is wrong */
+		return EXIT_USAGE;
+	}
 }
 
 /* One option. Returns an exit code, or -1 to go on. */
@@ -203,9 +230,6 @@ static int parse_option(int which)
 		options.level = chosen;
 		options.level_name = optarg;
 		return status;
-	case OPT_NO_READDIR:
-		options.readdir_passthrough = false;
-		return -1;
 	case OPT_ATTR_TIMEOUT:
 		return parse_seconds("attr-timeout", optarg, &options.attr_timeout);
 	case OPT_ENTRY_TIMEOUT:
@@ -231,20 +255,8 @@ static int parse_option(int which)
 		status = parse_number("threads", optarg, 1, THREADS_MAX, &number);
 		options.threads = (unsigned int)number;
 		return status;
-	case OPT_CLONE_FD:
-		options.clone_fd = true;
-		return -1;
-	case OPT_ALLOW_OTHER:
-		options.allow_other = true;
-		return -1;
-	case OPT_DEBUG:
-		options.debug = true;
-		return -1;
-	case OPT_HELP:
-		fputs(usage, stdout);
-		return EXIT_SERVED;
-	default: /* getopt has said what is wrong */
-		return EXIT_USAGE;
+	default:
+		return parse_switch(which);
 	}
 }
 

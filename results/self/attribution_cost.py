@@ -22,9 +22,10 @@ from pathlib import Path
 from paired import difference, interleave, publish, spread, table
 from plain_c_cost import Served
 
-from bench import counters, placement
+from bench.machine import placement
 from bench.model import DaemonOptions
-from bench.request_times import RequestTimes
+from bench.requests import counters
+from bench.requests.times import RequestTimes
 from daemons.plain_c import DAEMON as PLAIN_C
 from workloads._native.opdriver import Driver
 

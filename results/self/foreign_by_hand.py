@@ -27,7 +27,7 @@ from typing import Any
 
 from paired import publish, table, verdict
 
-from bench import mountinfo, placement
+from bench.machine import mountinfo, placement
 from workloads import tree
 from workloads._native.opdriver import Driver
 

@@ -27,8 +27,9 @@ from pathlib import Path
 
 from paired import Samples, interleave, publish, table, verdict
 
-from bench import mountinfo, placement, tracing
+from bench.machine import mountinfo, placement
 from bench.model import DaemonOptions
+from bench.requests import tracepoint
 from daemons._command import MIRROR
 from daemons.plain_c import DAEMON as PLAIN_C
 from workloads import tree
@@ -142,7 +143,7 @@ def laid_out() -> Iterator[tuple[tuple[Path, Path], str]]:
 
 def requests_per_op(served: Served, driver: Driver) -> float:
     """Requests of one operation, from the kernel's tracepoint."""
-    with tracing.RequestCounter(served.connection) as counter:
+    with tracepoint.RequestCounter(served.connection) as counter:
         counter.start()
         driver.run(FILES)
         counter.stop()

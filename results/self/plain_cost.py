@@ -28,8 +28,9 @@ from pathlib import Path
 
 import pyfuse3
 
-from bench import mountinfo, placement, tracing
+from bench.machine import mountinfo, placement
 from bench.model import DaemonOptions
+from bench.requests import tracepoint
 from daemons.plain import DAEMON as PLAIN
 
 HERE = Path(__file__).parent
@@ -90,7 +91,7 @@ def requests_per_op(root: Path, call: Callable[[], object]) -> float:
     """Requests one call makes, from the kernel's tracepoint."""
     entry = mountinfo.find(root)
     assert entry is not None
-    with tracing.RequestCounter(entry.connection) as counter:
+    with tracepoint.RequestCounter(entry.connection) as counter:
         counter.start()
         for _op in range(101):
             call()

@@ -17,7 +17,9 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-IMPORTS = "import bench.cli, bench.runner, bench.registry as r; r.daemons(); r.workloads()"
+IMPORTS = (
+    "import bench.commands.main, bench.run.local, bench.registry as r; r.daemons(); r.workloads()"
+)
 REPEATS = 9
 
 

@@ -33,7 +33,7 @@ from plain_c_cost import (
     ratio_interval,
 )
 
-from bench import placement
+from bench.machine import placement
 from bench.model import Placement
 from workloads._native.opdriver import Driver
 

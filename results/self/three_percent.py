@@ -4,9 +4,9 @@
 
 Both are our C mirror under another name: one holds every GETATTR of a warm storm back for as long as
 makes the operation 3 % slower, found in a short run before; the other for 0 s. The wait itself is less
-than 3 %, as caches cool meanwhile (bench.delayed.BASE_NS). Their rounds are interleaved with the
+than 3 %, as caches cool meanwhile (bench.run.delayed.BASE_NS). Their rounds are interleaved with the
 mirror's own, and cut where the trials of a pair, mounting included, have taken 60 s. The verdicts are
-those of every report (bench.verdicts). Writes three_percent.txt and three_percent.json beside this
+those of every report (bench.stats.verdicts). Writes three_percent.txt and three_percent.json beside this
 file. Exit 4 if one of the verdicts is wrong.
 """
 
@@ -21,11 +21,11 @@ from pathlib import Path
 
 from paired import publish, table
 
-from bench.delayed import DAEMON, Repeat, cut, held_back, make_run, pairs_of, read
 from bench.model import Exit, UserError
 from bench.report import words
-from bench.stats import Estimate, paired_ratio
-from bench.verdicts import Finding, judge_table
+from bench.run.delayed import DAEMON, Repeat, cut, held_back, make_run, pairs_of, read
+from bench.stats.estimates import Estimate, paired_ratio
+from bench.stats.verdicts import Finding, judge_table
 
 SHARE = 0.03
 WITHIN_S = 60.0
@@ -78,7 +78,10 @@ def main() -> int:
             first, whole = Path(folder) / f"first-{number}", Path(folder) / f"whole-{number}"
             make_run(first, (FIRST_NS,), FIRST_ROUNDS, number, asked.backing)
             delay_ns, rounds = delay_and_rounds(read(first))
-            print(f"repeat {number}: a wait of {delay_ns} ns costs 3 %; {rounds} rounds", file=sys.stderr)
+            print(
+                f"repeat {number}: a wait of {delay_ns} ns costs 3 %; {rounds} rounds",
+                file=sys.stderr,
+            )
             make_run(whole, (delay_ns, 0), rounds, number, asked.backing)
             run = read(whole)
             more, met = rows_of(number, ratios(run, delay_ns))

@@ -18,10 +18,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from bench import mountinfo, registry, trial
-from bench.cli import main as bench_main
-from bench import mount as mounting
+from bench import registry
+from bench.commands.main import main as bench_main
+from bench.machine import mountinfo
 from bench.model import Daemon, DaemonOptions, Opcode
+from bench.mounts import mount as mounting
+from bench.run.bench import Bench
 
 MODES = {
     "exits": "exits before it mounts",
@@ -140,7 +142,7 @@ def main() -> int:
     known.update(daemons())  # the cached dict is what the whole bench looks things up in
     mounting.READY_TIMEOUT_S = 2.0
     mounting.UNMOUNT_TIMEOUT_S = 2.0
-    trial.Bench.trial_timeout_s = 3.0  # type: ignore[assignment, method-assign]
+    Bench.trial_timeout_s = 3.0  # type: ignore[assignment, method-assign]
     return bench_main(sys.argv[1:])
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from bench import cli, mount
+from bench.commands import main
+from bench.mounts import mount
 
 if __name__ == "__main__":
     mount.READY_TIMEOUT_S = mount.UNMOUNT_TIMEOUT_S = 3.0
-    sys.exit(cli.main(sys.argv[1:]))
+    sys.exit(main.main(sys.argv[1:]))

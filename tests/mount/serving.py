@@ -13,8 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from bench import counters, mountinfo, registry
+from bench import registry
+from bench.machine import mountinfo
 from bench.model import Daemon, DaemonOptions, Level
+from bench.requests import counters
 
 DEADLINE_S = 20.0
 MNT_DETACH = 2

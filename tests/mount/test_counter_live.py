@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import mountinfo, proof, tracing
+from bench.machine import mountinfo
 from bench.model import Opcode
-from bench.rawfuse import RawOptions, RawServer
+from bench.probe.raw_server import RawOptions, RawServer
+from bench.requests import proof, tracepoint
 
 PRIME = 1009
 
@@ -48,8 +49,8 @@ def _connection(server: RawServer) -> int:
     return entry.connection
 
 
-def _open_counter(connection: int, source: str) -> tracing.RequestCounter:
-    counter = tracing.RequestCounter(connection, sources=(source,)).__enter__()
+def _open_counter(connection: int, source: str) -> tracepoint.RequestCounter:
+    counter = tracepoint.RequestCounter(connection, sources=(source,)).__enter__()
     if counter.source != source:
         pytest.skip(f"no {source} here: {counter.why}")
     return counter
@@ -68,14 +69,14 @@ def test_a_prime_number_of_stats_shows_up_exactly(server: RawServer, source: str
     connection = _connection(server)
     counter = _open_counter(connection, source)
     try:
-        assert tracing.quiesce(connection)
+        assert tracepoint.quiesce(connection)
         before = server.counts.copy()
         counter.start()
         for _ in range(PRIME):
             os.stat("file", dir_fd=server.root)
         fd = os.open("file", os.O_RDONLY, dir_fd=server.root)
         os.close(fd)
-        assert tracing.quiesce(connection, counter=counter)
+        assert tracepoint.quiesce(connection, counter=counter)
         counter.stop()
         counts = counter.read()
     finally:
@@ -131,13 +132,13 @@ def test_counting_leaves_no_descriptor_no_mount_no_instance(server: RawServer) -
     connection = _connection(server)
     before = footprint()
     for source in ("perf", "tracefs"):
-        with tracing.RequestCounter(connection, sources=(source,)) as counter:
+        with tracepoint.RequestCounter(connection, sources=(source,)) as counter:
             if counter.source:
                 counter.start()
                 counter.stop()
                 assert counter.read() == {}
     assert footprint() == before
-    assert tracing.remove_stale_instances() == []
+    assert tracepoint.remove_stale_instances() == []
 
 
 def test_few_open_files_raise_the_soft_limit_for_the_time(server: RawServer) -> None:
@@ -147,7 +148,7 @@ def test_few_open_files_raise_the_soft_limit_for_the_time(server: RawServer) -> 
     low = len(list(Path("/proc/self/fd").iterdir())) + 16
     resource.setrlimit(resource.RLIMIT_NOFILE, (low, hard))
     try:
-        with tracing.RequestCounter(connection, sources=("perf",)) as counter:
+        with tracepoint.RequestCounter(connection, sources=("perf",)) as counter:
             assert counter.source == "perf" or "perf" in counter.why
         assert resource.getrlimit(resource.RLIMIT_NOFILE) == (low, hard)
     finally:
@@ -158,13 +159,13 @@ def test_a_killed_counter_leaves_at_most_an_instance_that_is_removed(tmp_path: P
     """kill -9 while both sources count: no mount; the instance goes with remove_stale_instances."""
     code = (
         "import sys\n"
-        "from bench import tracing\n"
-        "p = tracing.RequestCounter(1, sources=('perf',)).__enter__()\n"
-        "t = tracing.RequestCounter(1, sources=('tracefs',)).__enter__()\n"
+        "from bench.requests import tracepoint\n"
+        "p = tracepoint.RequestCounter(1, sources=('perf',)).__enter__()\n"
+        "t = tracepoint.RequestCounter(1, sources=('tracefs',)).__enter__()\n"
         "print(t.source, flush=True)\n"
         "sys.stdin.read()\n"
     )
-    root = Path(tracing.__file__).parent.parent
+    root = Path(tracepoint.__file__).parents[2]
     before = _mounts_of_ours()
     child = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -179,21 +180,21 @@ def test_a_killed_counter_leaves_at_most_an_instance_that_is_removed(tmp_path: P
     child.send_signal(signal.SIGKILL)
     child.communicate()
     assert _mounts_of_ours() == before
-    expected = [f"{tracing.INSTANCE_PREFIX}{child.pid}-1"] if source else []
-    assert tracing.remove_stale_instances() == expected
-    assert tracing.remove_stale_instances() == []
+    expected = [f"{tracepoint.INSTANCE_PREFIX}{child.pid}-1"] if source else []
+    assert tracepoint.remove_stale_instances() == expected
+    assert tracepoint.remove_stale_instances() == []
 
 
 def test_a_killed_server_leaves_no_mount(tmp_path: Path) -> None:
     """A detached mount is gone with its process."""
     code = (
         "import os, sys\n"
-        "from bench.rawfuse import RawServer\n"
+        "from bench.probe.raw_server import RawServer\n"
         "s = RawServer(os.open('.', os.O_RDONLY)).__enter__()\n"
         "print(os.fstat(s.root).st_dev, flush=True)\n"
         "sys.stdin.read()\n"
     )
-    root = Path(tracing.__file__).parent.parent
+    root = Path(tracepoint.__file__).parents[2]
     child = subprocess.Popen(
         [sys.executable, "-c", code],
         env={**os.environ, "PYTHONPATH": str(root)},
@@ -204,7 +205,7 @@ def test_a_killed_server_leaves_no_mount(tmp_path: Path) -> None:
     )
     assert child.stdout is not None
     connection = int(child.stdout.readline())
-    assert tracing.waiting(connection) == 0
+    assert tracepoint.waiting(connection) == 0
     child.send_signal(signal.SIGKILL)
     child.communicate()
-    assert tracing.waiting(connection) is None
+    assert tracepoint.waiting(connection) is None

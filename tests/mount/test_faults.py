@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 
-from bench import cleanup, isolate, mountinfo, plan
+from bench.machine import isolate, mountinfo
 from bench.model import Exit
+from bench.plan.grid import targets
+from bench.plan.settings import Settings
+from bench.run import cleanup
 
 ROOT = Path(__file__).parents[2]
 
@@ -159,7 +162,7 @@ def test_ctrl_c_keeps_what_is_done_and_resume_finishes_it(
     after = records(tmp_path / "run")
     assert after[: len(kept)] == kept
     keys = [(record["series"], record["round"]) for record in after]
-    chosen = plan.targets(plan.Settings())
+    chosen = targets(Settings())
     assert len(keys) == len(set(keys)) == 2 * len(chosen) * 4  # rounds, targets, rows
     assert json.loads((tmp_path / "run" / "run.json").read_text())["finished"]
 

@@ -14,8 +14,10 @@ from typing import Any
 import pytest
 from test_faults import ROOT, command, records, run, start, wait_for_trials
 
-from bench import isolate, mount, mountinfo, registry
+from bench import registry
+from bench.machine import isolate, mountinfo
 from bench.model import Exit
+from bench.mounts import mount
 
 ROW = ("--workload", "getattr-storm/fd")
 TIMEOUTS = "attr_timeout={attr_timeout},entry_timeout={entry_timeout}"

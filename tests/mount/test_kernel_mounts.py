@@ -15,8 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import conformance, mountinfo, registry
+from bench import registry
+from bench.machine import mountinfo
 from bench.model import Daemon, DaemonOptions, Exemption
+from bench.run import conformance
 
 DEADLINE_S = 20.0
 KERNEL = [daemon for daemon in registry.daemons().values() if daemon.in_kernel]

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bench.model import Bound, Exit, Opcode
-from bench.proof import check_expected
+from bench.requests.proof import check_expected
 from workloads import list_stat
 
 ROOT = Path(__file__).parents[2]

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import mountinfo, probe, syscalls
+from bench.machine import mountinfo, syscalls
 from bench.model import Level, Opcode
-from bench.rawfuse import RawOptions, RawServer
+from bench.probe import probe
+from bench.probe.raw_server import RawOptions, RawServer
 
 pytestmark = [
     pytest.mark.mount,
@@ -106,9 +107,9 @@ def test_no_privilege_is_a_result_not_a_traceback() -> None:
     """Another user gets a reason with the remedy."""
     code = (
         "import os; os.setgid(65534); os.setuid(65534)\n"
-        "from bench import probe; a = probe.probe(); print(a.usable, a.reasons[0])"
+        "from bench.probe import probe; a = probe.probe(); print(a.usable, a.reasons[0])"
     )
-    done = _python([sys.executable, "-c", f"from bench import probe\n{code}"])
+    done = _python([sys.executable, "-c", f"from bench.probe import probe\n{code}"])
     assert done.stdout.startswith("False cannot mount FUSE"), done.stderr
     assert "root" in done.stdout
 
@@ -118,7 +119,7 @@ def test_root_of_a_user_namespace_can_mount_but_not_register() -> None:
     if shutil.which("unshare") is None:
         pytest.skip("no unshare program")
     command = ["unshare", "--user", "--map-root-user", "--mount", sys.executable, "-c"]
-    done = _python([*command, "from bench import probe; print(probe.human(probe.probe()))"])
+    done = _python([*command, "from bench.probe import probe; print(probe.human(probe.probe()))"])
     if done.returncode != 0 and "unshare" in done.stderr:
         pytest.skip(f"no user namespaces here: {done.stderr.strip()}")
     assert "initial user" in done.stdout, done.stdout + done.stderr
@@ -133,7 +134,7 @@ def test_detached_mount_of_an_unknown_type_is_refused() -> None:
 
 
 def _python(command: list[str]) -> subprocess.CompletedProcess[str]:
-    root = Path(probe.__file__).parent.parent
+    root = Path(probe.__file__).parents[2]
     return subprocess.run(
         command,
         env={**os.environ, "PYTHONPATH": str(root)},

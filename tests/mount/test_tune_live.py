@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import tune
-from bench.knobs import KNOBS, State, states
+from bench.machine import tune
+from bench.machine.knobs import KNOBS, State, states
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import cleanup, isolate, mountinfo
+from bench.machine import isolate, mountinfo
 from bench.model import Exit
+from bench.run import cleanup
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.mount

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from bench.attribution import BEHIND
 from bench.model import Opcode
+from bench.requests.attribution import BEHIND
 
 ROOT = Path(__file__).parents[2]
 DELAY_NS = 200_000

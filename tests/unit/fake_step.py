@@ -10,15 +10,15 @@ import signal
 import sys
 from pathlib import Path
 
-from bench import bisect
-from bench.bisect import BASE, TRIED, Figures, Job
-from bench.kernel_diff import Figure
 from bench.model import UserError
+from bench.regression import bisect
+from bench.regression.bisect import BASE, TRIED, Figures, StepJob
+from bench.regression.diff import Figure
 
 COMMAND = (sys.executable, __file__)
 
 
-def build(job: Job) -> str:
+def build(job: StepJob) -> str:
     """The file's content is the key of the image; ``broken`` does not build, ``hang`` never ends."""
     cost = (Path(job.tree) / "cost").read_text().strip()
     if cost == "broken":
@@ -34,7 +34,7 @@ def build(job: Job) -> str:
     return cost
 
 
-def measure(job: Job, image: str, _run: Path) -> Figures:
+def measure(job: StepJob, image: str, _run: Path) -> Figures:
     """A key of ``1010~2.5`` is a kernel of 1010 instructions whose boots are 2.5 % apart."""
     return {
         ("getattr-storm/path", "plain-c", label): figure(key)
@@ -49,9 +49,9 @@ def figure(key: str) -> Figure:
     return Figure({0: float(cost) - half, 1: float(cost) + half}, 1.0, "none")
 
 
-def job_of(output: Path) -> Job:
+def job_of(output: Path) -> StepJob:
     """A job whose worktree lies in the output directory."""
-    return Job(str(output / "tree"), str(output), "plain-c", ("getattr-storm",), 1.0)
+    return StepJob(str(output / "tree"), str(output), "plain-c", ("getattr-storm",), 1.0)
 
 
 def interrupt(_number: int, _frame: object) -> None:

@@ -11,13 +11,13 @@ import pytest
 from fakes import make_run
 
 import report
-from bench import attribution
-from bench.frame import load
 from bench.model import Exit, Opcode, Window
 from bench.report.attribution import BOTH, CLIENT, QUEUE, SERVER, lines, parts_of
 from bench.report.rows import rows
-from bench.request_times import Layout, Timed, match, parse_format
-from bench.tracing import NotCounted
+from bench.requests import attribution
+from bench.requests.times import Layout, Timed, match, parse_format
+from bench.requests.tracepoint import NotCounted
+from bench.stats.frame import load
 
 SEND_FORMAT = """name: fuse_request_send
 ID: 7

@@ -7,17 +7,20 @@ from dataclasses import replace
 
 import pytest
 
-from bench import axes, plan, registry
+from bench import registry
 from bench.model import Cache, Level, ReaddirMode, Timeouts, UserError
-from bench.plan import Settings
+from bench.plan import axes, schedule
+from bench.plan.grid import KernelGives
+from bench.plan.settings import Settings
+from bench.plan.timeouts import FOREVER_S, parse_timeouts
 
-RW = plan.Ground(Level.RW, "mainline")
+RW = KernelGives(Level.RW, "mainline")
 WORKLOADS = ("getattr-storm/path", "walk-find", "getattr-cached")
 
 
 def names(settings: Settings) -> list[str]:
     """Names of the targets of a plan."""
-    return [target.name for target in plan.make(settings, RW).targets]
+    return [target.name for target in schedule.make(settings, RW).targets]
 
 
 def test_a_mode_is_a_target() -> None:
@@ -43,7 +46,7 @@ def test_threads_and_clone_fd_multiply() -> None:
 def test_a_mode_a_daemon_lacks_is_skipped_with_the_reason() -> None:
     """It is never measured in another mode instead."""
     settings = Settings(daemons=("native", "plain", "plain-c"), only=True, modes=("readdir",))
-    made = plan.make(settings, RW)
+    made = schedule.make(settings, RW)
     assert [target.name for target in made.targets] == ["native", "plain-c:readdir"]
     assert [(item.what, item.reason) for item in made.skipped] == [
         ("plain", "pyfuse3 registers only READDIRPLUS: no mode readdir")
@@ -53,7 +56,7 @@ def test_a_mode_a_daemon_lacks_is_skipped_with_the_reason() -> None:
 def test_a_daemon_without_threads_to_choose_runs_as_it_is_and_that_is_said() -> None:
     """Its one way is no combination that was asked for."""
     settings = Settings(daemons=("plain",), only=True, server_threads=(1, 2))
-    made = plan.make(settings, RW)
+    made = schedule.make(settings, RW)
     assert [target.name for target in made.targets] == ["plain"]
     assert [item.reason for item in made.skipped] == [axes.UNTHREADED]
 
@@ -65,7 +68,7 @@ def test_timeouts_multiply_rows_and_no_row_is_made_twice() -> None:
     )
     found = [
         (one.series.row, one.series.attr_timeout, one.series.entry_timeout)
-        for one in plan.make(settings, RW).trials
+        for one in schedule.make(settings, RW).trials
     ]
     assert sorted(found) == [
         ("getattr-cached", 3600, 3600),
@@ -82,14 +85,14 @@ def test_timeouts_multiply_rows_and_no_row_is_made_twice() -> None:
 def test_timeouts_that_are_none(text: str) -> None:
     """One line says what would be right."""
     with pytest.raises(UserError, match="ATTR/ENTRY"):
-        axes.parse_timeouts(text)
+        parse_timeouts(text)
 
 
 def test_forever_is_the_timeout_of_workloads_about_first_contact() -> None:
     """Otherwise `own` and `forever` would make two rows that differ in nothing."""
     own = {workload.timeouts for workload in registry.workloads().values() if workload.timeouts}
-    assert axes.parse_timeouts("forever") in own
-    assert Timeouts(axes.FOREVER_S, axes.FOREVER_S) == axes.parse_timeouts("forever")
+    assert parse_timeouts("forever") in own
+    assert Timeouts(FOREVER_S, FOREVER_S) == parse_timeouts("forever")
 
 
 def test_directory_size_is_an_axis_of_sized_workloads_only(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,7 +107,7 @@ def test_directory_size_is_an_axis_of_sized_workloads_only(monkeypatch: pytest.M
 
 def test_quick_leaves_out_real_programs_and_says_so() -> None:
     """Unless they are named: --quick is to take a minute."""
-    made = plan.make(Settings(daemons=("native",), quick=True), RW)
+    made = schedule.make(Settings(daemons=("native",), quick=True), RW)
     assert {item.what for item in made.skipped} == {
         "macro-du",
         "macro-find",
@@ -113,7 +116,7 @@ def test_quick_leaves_out_real_programs_and_says_so() -> None:
     }
     assert {item.reason for item in made.skipped} == {axes.NOT_QUICK}
     named = Settings(daemons=("native",), quick=True, workloads=("macro-du",))
-    assert plan.make(named, RW).trials
+    assert schedule.make(named, RW).trials
 
 
 def parts(*which: dict[str, object]) -> Settings:
@@ -126,7 +129,7 @@ STORM = {"daemons": ("native", "plain-c"), "workloads": ("getattr-storm/fd",)}
 
 def test_parts_are_one_run_of_their_union() -> None:
     """A row of two parts is measured on the targets of both, side by side, once."""
-    made = plan.make(parts(STORM, STORM | {"daemons": ("plain-c", "overlayfs")}), RW)
+    made = schedule.make(parts(STORM, STORM | {"daemons": ("plain-c", "overlayfs")}), RW)
     first = [one.series.target for one in made.trials if one.round == 0]
     assert sorted(first) == ["native", "overlayfs", "plain-c"]
     assert [target.name for target in made.targets] == ["native", "overlayfs", "plain-c"]
@@ -134,7 +137,7 @@ def test_parts_are_one_run_of_their_union() -> None:
 
 def test_a_part_brings_no_companions_and_takes_part_in_its_own_rounds() -> None:
     """What a matrix names is what it measures, in the first rounds of the run."""
-    made = plan.make(parts(STORM, {"daemons": ("passthrough",), "trials": 1}), RW)
+    made = schedule.make(parts(STORM, {"daemons": ("passthrough",), "trials": 1}), RW)
     rounds = {(one.series.target, one.round) for one in made.trials}
     assert rounds == {
         *((target, number) for target in ("native", "plain-c") for number in range(3)),
@@ -144,7 +147,7 @@ def test_a_part_brings_no_companions_and_takes_part_in_its_own_rounds() -> None:
 
 def test_a_target_has_one_name_in_all_parts() -> None:
     """Where parts together ask for several levels, each target says its own."""
-    made = plan.make(
+    made = schedule.make(
         parts(*(STORM | {"daemons": ("passthrough-c",), "levels": (v,)} for v in ("none", "rw"))),
         RW,
     )
@@ -155,7 +158,9 @@ def test_a_target_has_one_name_in_all_parts() -> None:
 def test_a_refusal_that_several_parts_meet_is_told_once() -> None:
     """Two parts, one reason."""
     cold = STORM | {"cache": "cold-all", "workloads": ("lookup-cold",)}
-    made = plan.make(parts(cold, cold), plan.Ground(Level.RW, refusals={Cache.COLD_ALL: "tmpfs"}))
+    made = schedule.make(
+        parts(cold, cold), KernelGives(Level.RW, refusals={Cache.COLD_ALL: "tmpfs"})
+    )
     assert len(made.skipped) == 1
 
 

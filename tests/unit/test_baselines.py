@@ -10,10 +10,10 @@ import pytest
 from fakes import SLOWER_KERNEL, make_run
 
 import report
-from bench.frame import load
 from bench.model import Exit
 from bench.report.rows import Line, Row, baselines, rows
 from bench.report.summary import sentences
+from bench.stats.frame import load
 
 FOUR = ("native", "plain-c", "plain", "passthrough")
 
@@ -45,8 +45,10 @@ def test_the_twin_is_told_aside_and_labelled(tmp_path: Path) -> None:
     path = make_run(tmp_path, targets=FOUR, rows=1, effect=0.5, troubles=False)
     found = lines(rows(load(path))[0])
     assert set(found["passthrough"].ratios) == {"native", "plain-c"}
-    assert found["passthrough"].asides["plain (both Python)"].value == pytest.approx(0.5, rel=0.05)
-    assert not found["plain"].asides and not found["plain-c"].asides
+    assert found["passthrough"].other_ratios["plain (both Python)"].value == pytest.approx(
+        0.5, rel=0.05
+    )
+    assert not found["plain"].other_ratios and not found["plain-c"].other_ratios
     assert report.main([str(path), "--format", "text", "md", "html"]) == Exit.MEASURED
     for name in ("table.txt", "table.md", "index.html"):
         said = (path / "report" / name).read_text()
@@ -76,9 +78,9 @@ def test_each_kernel_has_its_own_baseline(tmp_path: Path) -> None:
     base, slow = (found[f"plain@{kernel}"].ratios["plain-c"].value for kernel in ("base", "slow"))
     assert slow == pytest.approx(base, rel=0.05)
     assert found["plain-c@slow"].ratios.keys() == {"native"}
-    told = found["plain-c@slow"].asides["plain-c@base"]
+    told = found["plain-c@slow"].other_ratios["plain-c@base"]
     assert told.value == pytest.approx(SLOWER_KERNEL, rel=0.05)
-    assert not found["plain-c@base"].asides
+    assert not found["plain-c@base"].other_ratios
 
 
 def rewritten(path: Path, change: Any) -> Path:

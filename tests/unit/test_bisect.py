@@ -11,11 +11,11 @@ import fake_step
 import pytest
 from fake_step import figure, job_of
 
-from bench import bisect
-from bench import bisect_cli as bisect_command
-from bench.bisect import BASE, TRIED, Verdict
-from bench.cli import main
+from bench.commands import bisect as bisect_command
+from bench.commands.main import main
 from bench.model import Exit, UserError
+from bench.regression import bisect
+from bench.regression.bisect import BASE, TRIED, StepVerdict
 
 ROOT = Path(__file__).parents[2]
 
@@ -41,7 +41,7 @@ def repository(path: Path, *costs: str) -> Path:
     return path
 
 
-def find(source: Path, good: str = "r0", bad: str = "trunk") -> bisect.Found:
+def find(source: Path, good: str = "r0", bad: str = "trunk") -> bisect.BisectResult:
     """Bisect with the fake step; output and worktree lie beside the repository."""
     output = source.parent / "output"
     output.mkdir()
@@ -137,15 +137,15 @@ def test_interrupted_it_ends_its_step_and_restores_the_tree(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("base", "tried", "verdict"),
     [
-        ("1000", "1005", Verdict.GOOD),
-        ("1000", "900", Verdict.GOOD),
-        ("1000", "1011", Verdict.BAD),
-        ("1000", "1011~0.2", Verdict.SKIP),
-        ("1000~0.6", "1005", Verdict.SKIP),
-        ("1000", "1100~5", Verdict.BAD),
+        ("1000", "1005", StepVerdict.GOOD),
+        ("1000", "900", StepVerdict.GOOD),
+        ("1000", "1011", StepVerdict.BAD),
+        ("1000", "1011~0.2", StepVerdict.SKIP),
+        ("1000~0.6", "1005", StepVerdict.SKIP),
+        ("1000", "1100~5", StepVerdict.BAD),
     ],
 )
-def test_a_verdict_needs_the_boots_to_agree(base: str, tried: str, verdict: Verdict) -> None:
+def test_a_verdict_needs_the_boots_to_agree(base: str, tried: str, verdict: StepVerdict) -> None:
     """Threshold 1 %: good and bad only where the spread of the boots leaves no doubt."""
     figures = {
         ("readdir", "plain-c", BASE): figure(base),
@@ -158,9 +158,9 @@ def test_a_row_without_a_trial_is_undecided() -> None:
     """What failed on one of the kernels says nothing about the revision."""
     figures = {("readdir", "plain-c", BASE): figure("1000")}
     verdict, reason = bisect.judge(figures, 1.0)
-    assert verdict is Verdict.SKIP
+    assert verdict is StepVerdict.SKIP
     assert "no trial" in reason
-    assert bisect.judge({}, 1.0)[0] is Verdict.SKIP
+    assert bisect.judge({}, 1.0)[0] is StepVerdict.SKIP
 
 
 def test_a_good_revision_that_does_not_build(
@@ -186,7 +186,10 @@ def test_the_command_line_names_what_is_missing(capsys: pytest.CaptureFixture[st
 def test_the_report_names_one_or_all_that_are_left(capsys: pytest.CaptureFixture[str]) -> None:
     """Exit 0 for one revision, 3 where several could not be told apart."""
     step = {"revision": "a" * 40, "verdict": "bad", "reason": "slower"}
-    one, two = bisect.Found(("a" * 40,), (step,)), bisect.Found(("a" * 40, "b" * 40), (step,))
+    one, two = (
+        bisect.BisectResult(("a" * 40,), (step,)),
+        bisect.BisectResult(("a" * 40, "b" * 40), (step,)),
+    )
     assert bisect_command.report(one, Path("linux"), as_json=False) == Exit.MEASURED
     assert "first bad revision: aaa" in capsys.readouterr().out
     assert bisect_command.report(two, Path("linux"), as_json=False) == Exit.NOTHING

@@ -8,15 +8,15 @@ import pytest
 from additive import LISTING, LOOKUP, NATIVE, PLAIN, Cell, Target, curve, write
 
 import report
-from bench.frame import load
 from bench.model import Clock
 from bench.report import units
-from bench.report.answer import answer
-from bench.report.breakeven import studies
-from bench.report.crossing import crossing, crossings
-from bench.report.draw import draw
+from bench.report.charts.draw import draw
 from bench.report.rows import rows
-from bench.report.sections import sections
+from bench.report.studies.answer import answer
+from bench.report.studies.breakeven import studies
+from bench.report.studies.crossing import crossing, crossings
+from bench.report.text.sections import sections
+from bench.stats.frame import load
 
 PLAIN_CURVE = curve(PLAIN, 20, 2)
 UNPATCHED = Target("passthrough-c", level="rw", asked="attach-lookup")

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from fakes import make_run
 
-from bench import bundle
-from bench.cli import main
+from bench.commands.main import main
 from bench.model import Exit, UserError
-from bench.store import RunDirectory
+from bench.results import bundle
+from bench.results.store import RunDirectory
 
 
 @pytest.fixture

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench import cleanup, isolate
+from bench.machine import isolate
+from bench.run import cleanup
 
 
 @pytest.fixture

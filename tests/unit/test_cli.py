@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.cli import main
+from bench.commands.main import main
 from bench.model import Exit
 
 

@@ -11,7 +11,7 @@ import pytest
 from edits import Json, about, changed, slower
 from fakes import make_run
 
-from bench.cli import main as bench
+from bench.commands.main import main as bench
 from bench.comparison.__main__ import main
 from bench.model import Exit
 

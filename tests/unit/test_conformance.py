@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import conformance
+from bench.run import conformance
 
 
 @pytest.fixture

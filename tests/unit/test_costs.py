@@ -9,9 +9,9 @@ from typing import Any
 from fakes import make_run
 
 import report
-from bench import slabs
-from bench.frame import load
+from bench.machine import slabs
 from bench.report import costs, units
+from bench.stats.frame import load
 
 SLABINFO = """slabinfo - version: 2.1
 # name            <active_objs> <num_objs> <objsize> <objperslab> <pagesperslab> : tunables

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from test_cli import refused
 
-from bench import cleanup, disk
-from bench.cli import parser
+from bench.commands.main import parser
+from bench.commands.run_settings import settings_from
+from bench.kernels import disk
 from bench.model import Exit, UserError
-from bench.plan import Settings
-from bench.run_cli import settings_from
+from bench.plan.settings import Settings
+from bench.run import cleanup
 
 
 @pytest.mark.parametrize(

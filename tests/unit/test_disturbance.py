@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 from fakes import make_run
 
-from bench import disturbance, plan
-from bench.frame import load
+from bench.machine import disturbance
 from bench.model import Level, Trial
-from bench.plan import Settings
-from bench.report import samples
+from bench.plan import schedule
+from bench.plan.grid import KernelGives
+from bench.plan.settings import Settings
 from bench.report.rows import rows
+from bench.report.text import samples
+from bench.stats.frame import load
 
 TICK = os.sysconf("SC_CLK_TCK")
 GRACE_S = disturbance.GRACE_TICKS / TICK
@@ -83,7 +85,7 @@ def test_this_machine_can_be_read() -> None:
 def planned() -> tuple[Trial, ...]:
     """A small plan."""
     settings = Settings(workloads=("getattr-storm", "readdir"), trials=2)
-    return plan.make(settings, plan.Ground(Level.RW, "mainline")).trials
+    return schedule.make(settings, KernelGives(Level.RW, "mainline")).trials
 
 
 def lines(trials: tuple[Trial, ...], disturbed: set[int]) -> list[dict[str, Any]]:
@@ -102,7 +104,7 @@ def lines(trials: tuple[Trial, ...], disturbed: set[int]) -> list[dict[str, Any]
 def test_a_disturbed_trial_is_repeated_with_what_it_is_compared_with() -> None:
     """All targets of the comparison in that round, and nothing else."""
     trials = planned()
-    again = plan.repeats(trials, lines(trials, {0}))
+    again = schedule.repeats(trials, lines(trials, {0}))
     width = len({one.series.target for one in trials})
     assert [one.attempt for one in again] == [1] * width
     assert {one.series.comparison for one in again} == {trials[0].series.comparison}
@@ -113,20 +115,20 @@ def test_nothing_is_repeated_twice() -> None:
     """A repeat that was disturbed too stays as it is."""
     trials = planned()
     first = lines(trials, {0})
-    again = plan.repeats(trials, first)
-    assert plan.repeats(trials, first + lines(again, {0})) == ()
+    again = schedule.repeats(trials, first)
+    assert schedule.repeats(trials, first + lines(again, {0})) == ()
 
 
 def test_on_a_machine_that_is_never_quiet_nothing_is_repeated() -> None:
     """More than half were disturbed: repeats would be as well."""
     trials = planned()
-    assert plan.repeats(trials, lines(trials, set(range(len(trials))))) == ()
+    assert schedule.repeats(trials, lines(trials, set(range(len(trials))))) == ()
 
 
 def test_without_a_disturbance_nothing_is_repeated() -> None:
     """The usual case."""
     trials = planned()
-    assert plan.repeats(trials, lines(trials, set())) == ()
+    assert schedule.repeats(trials, lines(trials, set())) == ()
 
 
 def doubled(tmp_path: Path, first: str, second: str) -> Path:

@@ -14,7 +14,8 @@ from fakes import make_run
 
 import report
 from bench.model import Clock, Exit
-from bench.report import draw, units
+from bench.report import units
+from bench.report.charts import draw
 
 ROOT = Path(__file__).parents[2]
 
@@ -82,7 +83,7 @@ def test_an_interrupted_report_leaves_no_process(
 def test_no_process_outlives_a_killed_report(tmp_path: Path) -> None:
     """The pipe is closed once everybody who has it has ended."""
     code = (
-        "import os, sys; from pathlib import Path; from bench.report import draw\n"
+        "import os, sys; from pathlib import Path; from bench.report.charts import draw\n"
         "draw.WORTH_A_POOL = 0\n"
         "with draw.artists(Path(sys.argv[1])) as pool:\n"
         "    print(pool.submit(os.getpid).result(), flush=True); os.kill(os.getpid(), 9)"

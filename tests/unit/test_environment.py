@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import environment
+from bench.machine import environment
 
 
 def test_collected_environment_is_json_and_names_the_kernel(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from bench.equivalence import Answer, answers, by_range, by_test, overall, unknown
+from bench.stats.equivalence import Answer, answers, by_range, by_test, overall, unknown
 
 MARGIN = 0.1
 SEED = 7

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import foreign, plan, registry
+from bench import registry
 from bench.model import (
     LIBFUSE_EXAMPLES,
+    Cache,
     Daemon,
     DaemonOptions,
     Exit,
@@ -20,6 +21,9 @@ from bench.model import (
     TimeoutControl,
     UserError,
 )
+from bench.plan import foreign, schedule
+from bench.plan.grid import KernelGives, targets, why_lower
+from bench.plan.settings import Settings
 from daemons import _libfuse
 
 OPTIONS = DaemonOptions(attr_timeout=0.5, entry_timeout=3600.0)
@@ -50,7 +54,7 @@ def test_nothing_is_claimed_of_a_stranger() -> None:
     """No level, no listing mode, no counters; it may leave the foreground."""
     made = foreign.parse("mine=server {mountpoint}")
     assert made.levels == (Level.NONE,)
-    assert made.claims(OPTIONS, plan.Cache.WARM) == frozenset()
+    assert made.claims(OPTIONS, Cache.WARM) == frozenset()
     assert made.mode(Serving()) == "not known"
     assert not made.has_counters
     assert not made.foreground
@@ -73,18 +77,18 @@ def test_its_timeouts_are_ours_only_if_the_command_takes_both(
 
 def test_a_level_is_claimed_where_it_is_stated() -> None:
     """Behind the name; the name itself stays."""
-    settings = foreign.introduce(plan.Settings(daemons=("mine:rw=server {mountpoint}",), only=True))
+    settings = foreign.introduce(Settings(daemons=("mine:rw=server {mountpoint}",), only=True))
     assert settings.daemons == ("mine",)
-    (target,) = plan.targets(settings)
+    (target,) = targets(settings)
     assert (target.name, target.asked) == ("mine", Level.RW)
     given = replace(OPTIONS, level=Level.RW)
     made = registry.daemon("mine")
-    assert made.claims(given, plan.Cache.WARM) == {Opcode.READ, Opcode.WRITE}
+    assert made.claims(given, Cache.WARM) == {Opcode.READ, Opcode.WRITE}
 
 
 def test_a_level_is_stated_of_texts_alone() -> None:
     """A daemon of the suite has its levels; what looks like one is no name."""
-    settings = foreign.introduce(plan.Settings(daemons=("plain:rw",)))
+    settings = foreign.introduce(Settings(daemons=("plain:rw",)))
     assert settings.daemons == ("plain:rw",)
 
 
@@ -134,24 +138,24 @@ def test_what_a_text_is_refused_for(text: str, words: str) -> None:
 def test_names_that_are_taken(texts: tuple[str, ...], words: str) -> None:
     """Neither a daemon of the suite nor another text may be meant."""
     with pytest.raises(UserError, match=words):
-        foreign.introduce(plan.Settings(daemons=texts))
+        foreign.introduce(Settings(daemons=texts))
 
 
 def test_settings_survive_run_json() -> None:
     """The text is in them: whoever reads them can make the daemon again, a second time too."""
-    given = plan.Settings(daemons=("mine=server {backing} {mountpoint}", "native"), only=True)
+    given = Settings(daemons=("mine=server {backing} {mountpoint}", "native"), only=True)
     settings = foreign.introduce(given)
     assert settings.daemons == ("mine", "native")
     registry.daemons().pop("mine")
-    again = foreign.introduce(plan.Settings.from_json(settings.to_json()))
+    again = foreign.introduce(Settings.from_json(settings.to_json()))
     assert again == settings
-    assert {target.name for target in plan.targets(again)} == {"mine", "native"}
+    assert {target.name for target in targets(again)} == {"mine", "native"}
     assert argv(registry.daemon("mine")) == ["server", "/b a", "/mnt"]
 
 
 def test_a_program_that_is_not_there_is_said_before_anything_runs() -> None:
     """Exit 3: asked for by name, nothing of it can be measured."""
-    foreign.introduce(plan.Settings(daemons=("mine=no-such-program {mountpoint}",)))
+    foreign.introduce(Settings(daemons=("mine=no-such-program {mountpoint}",)))
     with pytest.raises(UserError, match="mine: no-such-program is not on PATH") as caught:
         registry.startable("mine")
     assert caught.value.code is Exit.NOTHING
@@ -159,10 +163,10 @@ def test_a_program_that_is_not_there_is_said_before_anything_runs() -> None:
 
 def test_what_is_missing_is_left_out_with_its_reason() -> None:
     """As a companion, in a matrix, or on resuming: the rest of the plan stands."""
-    given = plan.Settings(
+    given = Settings(
         daemons=("mine=no-such-program {mountpoint}",), workloads=("readdir",), trials=1
     )
-    planned = plan.make(foreign.introduce(given), plan.Ground(Level.RW))
+    planned = schedule.make(foreign.introduce(given), KernelGives(Level.RW))
     assert {one.series.target for one in planned.trials} == {"native", "plain-c"}
     assert [item.what for item in planned.skipped] == ["mine"]
     assert "not on PATH" in planned.skipped[0].reason
@@ -170,12 +174,12 @@ def test_what_is_missing_is_left_out_with_its_reason() -> None:
 
 def test_rows_about_timeouts_are_left_out_where_the_server_gives_its_own() -> None:
     """Told neither, what would such a row be about? Other rows stay, and so do other targets."""
-    given = plan.Settings(
+    given = Settings(
         daemons=("mine=true {mountpoint}",),
         workloads=("stat-expired", "getattr-storm/fd"),
         trials=2,
     )
-    planned = plan.make(foreign.introduce(given), plan.Ground(Level.RW))
+    planned = schedule.make(foreign.introduce(given), KernelGives(Level.RW))
     mine = [one.series.row for one in planned.trials if one.series.target == "mine"]
     assert mine == ["getattr-storm/fd"] * 2
     assert [item.what for item in planned.skipped] == ["stat-expired on mine"]
@@ -196,10 +200,10 @@ def test_the_listing_requests_of_other_peoples_servers(
 ) -> None:
     """Each by its usual ones, and by its name alone, unless others were asked for."""
     daemons = ("mine=server {mountpoint}", "bindfs", "fuse-overlayfs")
-    settings = foreign.introduce(plan.Settings(daemons=daemons, only=True, modes=modes))
+    settings = foreign.introduce(Settings(daemons=daemons, only=True, modes=modes))
     got = {
         target.name: registry.daemon(target.daemon).mode(target.serving)
-        for target in plan.targets(settings)
+        for target in targets(settings)
     }
     assert got == expected
 
@@ -222,10 +226,10 @@ def test_which_timeouts_a_server_holds(control: TimeoutControl, held: set[tuple[
 def test_why_a_level_is_lower() -> None:
     """It is the kernel's doing, or the server's."""
     example = registry.daemon("passthrough_hp")
-    kernel = plan.Ground(Level.RW, "mainline")
-    assert plan.why_lower(example, Level.RW, kernel) == ""
-    assert "this kernel gives rw: mainline" in plan.why_lower(example, Level.LOOKUP, kernel)
-    higher = plan.why_lower(example, Level.LOOKUP, replace(kernel, level=Level.LOOKUP))
+    kernel = KernelGives(Level.RW, "mainline")
+    assert why_lower(example, Level.RW, kernel) == ""
+    assert "this kernel gives rw: mainline" in why_lower(example, Level.LOOKUP, kernel)
+    higher = why_lower(example, Level.LOOKUP, replace(kernel, level=Level.LOOKUP))
     assert higher == "passthrough_hp passes nothing through above level rw"
 
 

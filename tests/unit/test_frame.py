@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from fakes import WORKLOADS, make_run
 
-from bench.frame import load, newest
 from bench.model import Exit, UserError
+from bench.stats.frame import load, newest
 
 
 def test_one_row_per_sample(tmp_path: Path) -> None:

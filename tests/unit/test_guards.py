@@ -11,12 +11,12 @@ import pandas as pd
 import pytest
 from fakes import make_run
 
-from bench import guards
-from bench.frame import load
-from bench.guards import Flag
 from bench.report.rows import Line, rows
-from bench.stats import paired_ratio, trial_medians
-from bench.verdicts import Finding
+from bench.stats import guards
+from bench.stats.estimates import paired_ratio, trial_medians
+from bench.stats.frame import load
+from bench.stats.guards import Flag
+from bench.stats.verdicts import Finding
 
 
 def frame(trials: np.ndarray, cache: str = "warm") -> pd.DataFrame:

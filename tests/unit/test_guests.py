@@ -12,13 +12,17 @@ from typing import Any
 
 import pytest
 
-from bench import guests, headers, kernel
-from bench.guest import EVENTS
-from bench.listener import Hung, Listener
+from bench.guests import host
+from bench.guests.kernels import parse
+from bench.guests.listener import Hung, Listener
+from bench.guests.protocol import EVENTS
+from bench.guests.session import Guest, GuestRun
+from bench.kernels import images
 from bench.model import Clock, Exit, UserError
-from bench.plan import Settings
-from bench.store import RunDirectory
-from bench.view import View
+from bench.plan.settings import Settings
+from bench.results.store import RunDirectory
+from bench.run import headers
+from bench.run.view import View
 
 FACTS = {
     "targets": [{"name": "native", "kind": "native"}],
@@ -39,23 +43,23 @@ FACTS = {
 )
 def test_kernel_arguments(text: str, expected: tuple[str, str, tuple[str, ...]]) -> None:
     """[LABEL=]IMAGE[,PARAMETER...]; a parameter's own = is no label's."""
-    assert guests.parse(text) == expected
+    assert parse(text) == expected
 
 
 @pytest.mark.parametrize("text", ["", "base=", ",quiet"])
 def test_a_kernel_without_an_image_is_refused(text: str) -> None:
     """One line that says what was wanted."""
     with pytest.raises(UserError, match="IMAGE"):
-        guests.parse(text)
+        parse(text)
 
 
-def a_run(tmp_path: Path) -> tuple[guests.Run, Listener, Path]:
+def a_run(tmp_path: Path) -> tuple[GuestRun, Listener, Path]:
     settings = Settings(kernels=("lab",))
     directory = RunDirectory.create(
         tmp_path / "run", headers.make_header(settings, [], {"targets": [], "kernels": []}, ())
     )
-    guest = guests.Guest("lab", kernel.Image("lab", tmp_path / "bzImage"))
-    run = guests.Run(settings, directory, View(quiet=True), [guest])
+    guest = Guest("lab", images.Image("lab", tmp_path / "bzImage"))
+    run = GuestRun(settings, directory, View(quiet=True), [guest])
     share = tmp_path / "share"
     share.mkdir()
     return run, Listener(run, guest, share), share / EVENTS
@@ -93,9 +97,9 @@ def test_trials_are_written_down_as_they_end(tmp_path: Path) -> None:
 
 def test_every_boot_has_a_folder_of_its_own(tmp_path: Path) -> None:
     """A resumed run must not hear again what the interrupted boot told."""
-    first = guests.fresh_folder(tmp_path, "00-lab")
+    first = host.fresh_folder(tmp_path, "00-lab")
     first.mkdir()
-    assert guests.fresh_folder(tmp_path, "00-lab") != first
+    assert host.fresh_folder(tmp_path, "00-lab") != first
 
 
 def test_half_a_line_waits_for_its_end(tmp_path: Path) -> None:
@@ -132,7 +136,7 @@ def test_a_guest_that_dies_before_its_first_trial_is_no_trials_fault(tmp_path: P
 def test_a_trial_without_an_end_is_hung(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Time counts from its beginning, and only while one is under way."""
     _run, listener, events = a_run(tmp_path)
-    monkeypatch.setattr("bench.listener.TRIAL_TIMEOUT_S", -1.0)
+    monkeypatch.setattr("bench.guests.listener.TRIAL_TIMEOUT_S", -1.0)
     listener.watch()
     put(events, "begin", record=record(1))
     with pytest.raises(Hung, match="no end of the trial"):
@@ -183,18 +187,19 @@ def test_a_mirror_of_ones_own_is_known_in_the_guest(
     """FUSE_BENCH_MIRROR (a sanitizer build, say) means the same there; nothing else is passed on."""
     monkeypatch.setenv("FUSE_BENCH_MIRROR", "/opt/mirror")
     monkeypatch.setenv("FUSE_BENCH_COMMIT", "abc")
-    words = guests.command(tmp_path)
+    words = host.command(tmp_path)
     told = ["FUSE_BENCH_MIRROR=/opt/mirror", "FUSE_BENCH_COMMIT=abc"]
     assert words[:5] == ["env", "PYTHONHASHSEED=0", *told, sys.executable]
     monkeypatch.delenv("FUSE_BENCH_MIRROR")
-    assert guests.command(tmp_path)[2:4] == [told[1], sys.executable]
+    assert host.command(tmp_path)[2:4] == [told[1], sys.executable]
 
 
 LOADED = """
 import subprocess
 import sys
-from bench import guest, plan
-guest.preload(plan.Settings(daemons=(sys.argv[1],), only=True))
+from bench.guests import inside
+from bench.plan.settings import Settings
+inside.preload(Settings(daemons=(sys.argv[1],), only=True))
 print([name for name in ("pyperf", "trio", "pyfuse3", "pandas", "scipy") if name in sys.modules])
 """
 
@@ -218,14 +223,14 @@ def test_boots_on_the_instruction_clock_all_compare_trees(
     """A second boot that does less before its trials finds other memory; in wall time once will do."""
     run, _, _ = a_run(tmp_path)
     run.settings = replace(run.settings, clock=clock.value)
-    assert guests.job(run, run.guests[0], 0)["conformance"]
+    assert host.job(run, run.guests[0], 0)["conformance"]
     run.broken["lab"] = {}
-    assert guests.job(run, run.guests[0], 1)["conformance"] is again
+    assert host.job(run, run.guests[0], 1)["conformance"] is again
 
 
 @pytest.mark.parametrize(
     ("clock", "expected"),
-    [(Clock.WALL, ("quiet",)), (Clock.INSTRUCTIONS, (*guests.ALIKE, "quiet"))],
+    [(Clock.WALL, ("quiet",)), (Clock.INSTRUCTIONS, (*host.ALIKE, "quiet"))],
 )
 def test_parameters_that_make_boots_alike(
     clock: Clock, expected: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -239,8 +244,8 @@ def test_parameters_that_make_boots_alike(
 
     run, listener, events = a_run(tmp_path)
     run.settings = replace(run.settings, clock=clock.value)
-    monkeypatch.setattr("bench.vm.boot", boot)
-    monkeypatch.setattr("bench.guests.ending", lambda _result: "")
+    monkeypatch.setattr("bench.kernels.vm.boot", boot)
+    monkeypatch.setattr("bench.guests.host.ending", lambda _result: "")
     guest = replace(run.guests[0], parameters=("quiet",))
-    assert guests.boot(run, guest, 0, events.parent, listener) == ""
+    assert host.boot(run, guest, 0, events.parent, listener) == ""
     assert seen == [expected]

@@ -1,28 +1,57 @@
-"""Imports point one way, and the runner stays light."""
+"""Imports point one way, packages have an order, and the runner stays light."""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 HEAVY = {"pandas", "matplotlib", "scipy", "numpy", "pyfuse3", "trio", "jinja2"}
-REPORT_ONLY = {
-    "bench.frame",
-    "bench.stats",
-    "bench.intervals",
-    "bench.verdicts",
-    "bench.guards",
-    "bench.equivalence",
-    "bench.report",
-    "bench.selftest.",
-    "bench.comparison",
-}
+HEAVY_PACKAGES = {"stats", "report", "comparison", "selftest"}
+"""The only packages of bench/ that may load what is slow to load."""
+
+FLOORS: tuple[tuple[str, ...], ...] = (
+    ("model",),
+    ("machine", "results", "registry"),
+    ("requests", "probe", "mounts", "kernels"),
+    ("plan",),
+    ("run",),
+    ("guests",),
+    ("measure",),
+    ("regression",),
+    ("commands",),
+    ("__main__",),
+    ("stats",),
+    ("report",),
+    ("comparison", "selftest"),
+)
+"""Bottom-up. An import may stay in its package or go to a lower floor, wherever it stands."""
+REPORT_FLOORS: tuple[tuple[str, ...], ...] = (
+    ("core",),
+    ("studies",),
+    ("text", "charts"),
+    ("page",),
+    ("overlay",),
+)
+"""The same inside bench/report; ``core`` is the files that lie in no part."""
+
+
+def modules(folder: str) -> Iterator[Path]:
+    yield from sorted((ROOT / folder).rglob("*.py"))
+
+
+def dotted(path: Path) -> str:
+    """bench/plan/axes.py as bench.plan.axes; a package by its own name."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+BENCH = {dotted(path): path for path in modules("bench")}
 
 
 def imported(path: Path) -> set[str]:
@@ -36,13 +65,85 @@ def imported(path: Path) -> set[str]:
     return found
 
 
-def of_report(path: Path) -> bool:
-    names = {"frame", "stats", "intervals", "verdicts", "guards", "equivalence"}
-    return path.stem in names or bool({"report", "comparison", "selftest"} & set(path.parts))
+def files_imported(name: str) -> set[str]:
+    """The files of bench/ that a module imports; of a package only what is named of it."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(BENCH[name].read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                found.add(full if full in BENCH else node.module)
+    return (found & set(BENCH)) - {name}
 
 
-def modules(folder: str) -> Iterator[Path]:
-    yield from sorted((ROOT / folder).rglob("*.py"))
+def package(name: str) -> str:
+    """bench.plan.axes is of ``plan``; a file right below bench/ is a package of its own."""
+    return name.split(".")[1] if "." in name else ""
+
+
+def part(name: str) -> str:
+    """bench.report.text.mail is of ``text``, bench.report.rows of ``core``."""
+    words = name.split(".")
+    parts = {one for floor in REPORT_FLOORS for one in floor}
+    return words[2] if len(words) > 2 and words[2] in parts else "core"
+
+
+def floor(floors: tuple[tuple[str, ...], ...], name: str) -> int:
+    """On which floor a package lies; one that nobody placed fails the test."""
+    return next(number for number, names in enumerate(floors) if name in names)
+
+
+def circles(graph: Mapping[str, set[str]]) -> list[list[str]]:
+    """Files that import one another, directly or by way of others (Tarjan's algorithm)."""
+    found: list[list[str]] = []
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+
+    def visit(name: str) -> None:
+        index[name] = low[name] = len(index)
+        stack.append(name)
+        for other in sorted(graph[name]):
+            if other not in index:
+                visit(other)
+                low[name] = min(low[name], low[other])
+            elif other in stack:
+                low[name] = min(low[name], index[other])
+        if low[name] == index[name]:
+            at = stack.index(name)
+            if len(stack) - at > 1:
+                found.append(sorted(stack[at:]))
+            del stack[at:]
+
+    for name in sorted(graph):
+        if name not in index:
+            visit(name)
+    return found
+
+
+def test_no_circle_between_files() -> None:
+    """Imports under TYPE_CHECKING and inside functions count."""
+    assert circles({name: files_imported(name) for name in BENCH}) == []
+
+
+def test_a_circle_is_found() -> None:
+    """One of two files, one of three, and nothing else."""
+    graph = {"a": {"b"}, "b": {"a", "c"}, "c": {"d"}, "d": {"e"}, "e": {"c"}, "f": {"a"}}
+    assert sorted(circles(graph)) == [["a", "b"], ["c", "d", "e"]]
+
+
+@pytest.mark.parametrize("name", [name for name in sorted(BENCH) if name != "bench"])
+def test_imports_go_down_or_stay(name: str) -> None:
+    """From package to package, and inside bench/report from part to part."""
+    for other in files_imported(name) - {"bench"}:
+        ours, theirs = package(name), package(other)
+        if ours != theirs:
+            assert floor(FLOORS, theirs) < floor(FLOORS, ours), f"{name} imports {other}"
+        elif ours == "report" and part(name) != part(other):
+            below, here = floor(REPORT_FLOORS, part(other)), floor(REPORT_FLOORS, part(name))
+            assert below < here, f"{name} imports {other}"
 
 
 @pytest.mark.parametrize("path", list(modules("workloads")), ids=lambda path: path.name)
@@ -58,27 +159,25 @@ def test_daemons_know_only_the_model(path: Path) -> None:
     ours = {
         name for name in imported(path) if name.split(".")[0] in ("bench", "workloads", "report")
     }
-    allowed = ("bench.model", "bench.counters")
-    assert all(name == "bench" or name.startswith(allowed) for name in ours), ours
+    allowed = ("bench.model", "bench.requests.counters")
+    assert all(name in ("bench", "bench.requests") or name.startswith(allowed) for name in ours), (
+        ours
+    )
 
 
-@pytest.mark.parametrize(
-    "path",
-    [p for p in modules("bench") if not of_report(p.relative_to(ROOT))],
-    ids=lambda path: path.name,
-)
-def test_the_runner_imports_nothing_heavy(path: Path) -> None:
-    """Only the report may import pandas, SciPy or a plotting library, and only daemons pyfuse3."""
-    names = imported(path)
-    assert not {name.split(".")[0] for name in names} & HEAVY
-    assert not any(name.startswith(module) for name in names for module in REPORT_ONLY)
+@pytest.mark.parametrize("name", [n for n in sorted(BENCH) if package(n) not in HEAVY_PACKAGES])
+def test_the_runner_imports_nothing_heavy(name: str) -> None:
+    """Only reading packages may import pandas, SciPy or a plotting library, and only daemons pyfuse3."""
+    names = imported(BENCH[name])
+    assert not {one.split(".")[0] for one in names} & HEAVY
+    assert not {package(one) for one in names if one.startswith("bench.")} & HEAVY_PACKAGES
 
 
 def test_a_run_loads_nothing_heavy() -> None:
     """What ``python -m bench run`` imports before it measures has no heavy module in it."""
     code = (
-        "import sys, bench.cli, bench.runner, bench.registry as r; r.daemons(); r.workloads();"
-        "print(*sorted({name.split('.')[0] for name in sys.modules}))"
+        "import sys, bench.commands.main, bench.measure, bench.registry as r; r.daemons(); "
+        "r.workloads(); print(*sorted({name.split('.')[0] for name in sys.modules}))"
     )
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True

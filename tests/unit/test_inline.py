@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.report.figures import INK, Sheet
-from bench.report.inline import inline, share
+from bench.report.charts.figures import INK, Sheet
+from bench.report.charts.inline import inline, share
 
 SVG = """<?xml version="1.0"?>
 <svg xmlns:xlink="http://www.w3.org/1999/xlink" viewBox="0 0 200 144"

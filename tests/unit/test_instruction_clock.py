@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from bench import model, plan, registry, worker
+from bench import model, registry
+from bench.plan.settings import COUNTED_VALUES, GUEST, guest
+from bench.run.steady import ALIGN_NS, BETWEEN_TICKS_NS, SPIN_NS, align, same_loops, used_up
 
 MS = 1_000_000
 
@@ -35,44 +37,44 @@ def test_a_window_begins_half_a_tick_past_a_tick(
     phase_ms: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After an idle time and a busy one, whenever the one before ended."""
-    clock = Clock(7 * worker.ALIGN_NS + phase_ms * MS)
+    clock = Clock(7 * ALIGN_NS + phase_ms * MS)
     monkeypatch.setattr("time.monotonic_ns", clock.monotonic_ns)
     monkeypatch.setattr("time.sleep", clock.sleep)
-    worker.align()
+    align()
     assert len(clock.slept_ns) == 1
-    assert clock.slept_ns[0] >= worker.ALIGN_NS - worker.SPIN_NS - 2 * MS
-    past_ns = clock.now_ns - 9 * worker.ALIGN_NS
-    assert worker.BETWEEN_TICKS_NS <= past_ns < worker.BETWEEN_TICKS_NS + 3 * MS
+    assert clock.slept_ns[0] >= ALIGN_NS - SPIN_NS - 2 * MS
+    past_ns = clock.now_ns - 9 * ALIGN_NS
+    assert BETWEEN_TICKS_NS <= past_ns < BETWEEN_TICKS_NS + 3 * MS
 
 
 @pytest.mark.parametrize("hz", [100, 250, 300, 1000])
 def test_the_grid_is_one_of_whole_ticks(hz: int) -> None:
     """At any CONFIG_HZ; the busy time is two ticks, and a window begins within the first."""
     second = 1_000_000_000
-    assert worker.ALIGN_NS * hz % second == 0
-    assert worker.SPIN_NS * hz >= 2 * second
-    assert worker.BETWEEN_TICKS_NS * hz < second
+    assert ALIGN_NS * hz % second == 0
+    assert SPIN_NS * hz >= 2 * second
+    assert BETWEEN_TICKS_NS * hz < second
 
 
 @pytest.mark.parametrize(("one", "other", "same"), [(110, 112, 128), (17, 18, 16), (1, 1, 1)])
 def test_boots_that_time_a_loop_a_little_apart_do_the_same(one: int, other: int, same: int) -> None:
     """The grid is so coarse that a percent does not matter."""
-    assert worker.same_loops(one) == worker.same_loops(other) == same
+    assert same_loops(one) == same_loops(other) == same
 
 
 def test_loops_come_from_a_coarse_grid() -> None:
     """Powers of two, within a factor of 1.5 of what fills the window."""
     for loops in range(1, 2000):
-        made = worker.same_loops(loops)
+        made = same_loops(loops)
         assert made & (made - 1) == 0
         assert 2 / 3 <= made / loops <= 3 / 2
 
 
 def test_more_windows_are_counted_than_timed_in_a_guest() -> None:
     """Nothing else differs, and in wall time nothing at all."""
-    wall, counted = plan.guest(model.Clock.WALL.value), plan.guest(model.Clock.INSTRUCTIONS.value)
-    assert wall == plan.GUEST
-    assert counted == {**wall, "values": plan.COUNTED_VALUES}
+    wall, counted = guest(model.Clock.WALL.value), guest(model.Clock.INSTRUCTIONS.value)
+    assert wall == GUEST
+    assert counted == {**wall, "values": COUNTED_VALUES}
     assert counted["values"] > wall["values"]
 
 
@@ -90,4 +92,4 @@ def test_a_warm_walk_is_walked_again_on_the_instruction_clock(
 ) -> None:
     """One window has no median; a cold mount is used up all the same."""
     job: Any = SimpleNamespace(clock=clock, context=SimpleNamespace(cache=cache))
-    assert worker.used_up(job, registry.workloads()[name]) is expected
+    assert used_up(job, registry.workloads()[name]) is expected

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from bench.intervals import spread
+from bench.stats.intervals import spread
 
 
 def ar1(autocorrelation: float, rounds: int, replicates: int = 600) -> np.ndarray:

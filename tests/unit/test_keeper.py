@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import serverpid
-from bench.mount import KEEPER
+from bench.mounts import server_pid
+from bench.mounts.mount import KEEPER
 
 ROOT = Path(__file__).parents[2]
 DEADLINE_S = 20.0
@@ -95,7 +95,7 @@ def test_told_to_end_it_leaves_nothing(number: signal.Signals) -> None:
 def test_it_does_not_outlive_its_parent() -> None:
     """SIGKILL of the process that started it: the kernel tells the keeper, which takes all along."""
     script = (
-        "import sys, time; from bench import isolate\n"
+        "import sys, time; from bench.machine import isolate\n"
         "isolate.start(sys.argv[1:], cpus=(), stdout=1, stderr=2); time.sleep(600)"
     )
     argv = [sys.executable, "-c", script, *command(daemon("exec sleep 600"))]
@@ -112,8 +112,8 @@ def test_all_below_a_keeper_can_be_killed() -> None:
     process = keeper(daemon("trap : TERM INT; sleep 600 & sleep 600"))
     assert process.stdout is not None
     pid = int(process.stdout.readline())
-    assert pid in serverpid.tree(process.pid)
-    serverpid.kill_below(process.pid)
+    assert pid in server_pid.tree(process.pid)
+    server_pid.kill_below(process.pid)
     process.communicate(timeout=DEADLINE_S)
     assert process.returncode == -signal.SIGKILL
     assert ends(pid)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import kernel
+from bench.kernels import images
 from bench.model import Exit, UserError
 
 MAKEFILE = """
@@ -42,7 +42,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fake source tree; $COMMAND runs in the middle of its compilation."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("COMMAND", "true")
-    monkeypatch.setattr(kernel, "_check_tools", lambda: None)
+    monkeypatch.setattr(images, "_check_tools", lambda: None)
     source = tmp_path / "source"
     (source / "scripts/kconfig").mkdir(parents=True)
     (source / "Makefile").write_text(MAKEFILE)
@@ -55,9 +55,9 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return source
 
 
-def build(tree: Path, **options: object) -> kernel.Image:
+def build(tree: Path, **options: object) -> images.Image:
     settings: dict[str, object] = {"source": tree, "config": tree.parent / "fragment", **options}
-    return kernel.build("fake", **settings)  # type: ignore[arg-type]
+    return images.build("fake", **settings)  # type: ignore[arg-type]
 
 
 def patches_of(tree: Path, text: str) -> Path:
@@ -80,7 +80,7 @@ def leftovers() -> list[str]:
     """What is in the cache apart from complete entries and logs."""
     return [
         path.name
-        for path in kernel.cache_dir().iterdir()
+        for path in images.cache_dir().iterdir()
         if path.name != "logs" and not (path / "build.json").exists()
     ]
 
@@ -92,9 +92,9 @@ def test_build_is_found_again_by_its_content(tree: Path) -> None:
     stamp = first.path.stat().st_mtime_ns
     assert build(tree) == first
     assert first.path.stat().st_mtime_ns == stamp
-    assert kernel.locate("fake") == first
-    assert kernel.locate(first.key) == first
-    assert kernel.list_images() == [first]
+    assert images.locate("fake") == first
+    assert images.locate(first.key) == first
+    assert images.list_images() == [first]
     assert leftovers() == []
 
 
@@ -103,7 +103,7 @@ def test_another_configuration_is_another_image(tree: Path) -> None:
     (tree.parent / "fragment").write_text("CONFIG_A=y\nCONFIG_C=y\n")
     second = build(tree)
     assert second.key != first.key
-    assert kernel.locate("fake") == second
+    assert images.locate("fake") == second
 
 
 def test_a_changed_tree_is_another_image(tree: Path) -> None:
@@ -146,7 +146,7 @@ def test_first_real_error_of_a_compilation_is_shown(
     with pytest.raises(UserError, match=r"compile: fs/a\.c:7:3: error: no such thing; log: "):
         build(tree)
     assert leftovers() == []
-    assert kernel.list_images() == []
+    assert images.list_images() == []
 
 
 def test_a_disk_that_fills_up_while_compiling_is_the_error(
@@ -160,8 +160,8 @@ def test_a_disk_that_fills_up_while_compiling_is_the_error(
 
 
 def test_a_log_that_cannot_be_written_ends_the_build_with_a_line(tree: Path) -> None:
-    what = kernel.recipe("fake", tree, tree.parent / "fragment", None)
-    log = kernel.cache_dir() / "logs" / f"fake-{kernel.key_of(what)}.log"
+    what = images.recipe("fake", tree, tree.parent / "fragment", None)
+    log = images.cache_dir() / "logs" / f"fake-{images.key_of(what)}.log"
     log.parent.mkdir(parents=True)
     log.symlink_to("/dev/full")
     with pytest.raises(UserError, match=r"cannot build fake: No space left on device: /"):
@@ -192,7 +192,7 @@ def test_option_that_kconfig_drops_is_an_error(tree: Path) -> None:
 
 
 def test_progress_names_the_stages(tree: Path) -> None:
-    seen: list[kernel.Progress] = []
+    seen: list[images.Progress] = []
     build(tree, progress=seen.append)
     assert {progress.stage for progress in seen} >= {"configure", "compile"}
     assert seen[-1].steps == 1
@@ -201,10 +201,10 @@ def test_progress_names_the_stages(tree: Path) -> None:
 def test_interrupt_leaves_no_half_written_entry_and_no_child(tree: Path) -> None:
     mark = str(tree.parent / "running")
     script = (
-        "import sys; from bench import cli, kernel\n"
-        "kernel._check_tools = lambda: None\n"
+        "import sys; from bench.commands import main; from bench.kernels import images\n"
+        "images._check_tools = lambda: None\n"
         "words = ['kernel', 'build', 'fake', '--source', sys.argv[1], '--config', sys.argv[2]]\n"
-        "sys.exit(cli.main(words))\n"
+        "sys.exit(main.main(words))\n"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script, str(tree), str(tree.parent / "fragment")],
@@ -225,7 +225,7 @@ def test_interrupt_leaves_no_half_written_entry_and_no_child(tree: Path) -> None
         not Path(f"/proc/{make}").exists() or "make" not in Path(f"/proc/{make}/comm").read_text()
     )
     assert leftovers() == []
-    assert kernel.list_images() == []
+    assert images.list_images() == []
 
 
 def test_two_who_want_the_same_image_build_it_once(
@@ -236,7 +236,7 @@ def test_two_who_want_the_same_image_build_it_once(
     monkeypatch.setenv("COMMAND", f"echo x >> {count}; while ! test -e {go}; do sleep 0.05; done")
     stages: list[str] = []
 
-    def waits(now: kernel.Progress) -> None:
+    def waits(now: images.Progress) -> None:
         stages.append(now.stage)
         go.touch()
 
@@ -253,15 +253,15 @@ def test_two_who_want_the_same_image_build_it_once(
 def test_unknown_name_says_what_there_is(tree: Path) -> None:
     build(tree)
     with pytest.raises(UserError, match=r"no kernel 'other'.*built: fake.*kernel build other"):
-        kernel.locate("other")
+        images.locate("other")
 
 
 def test_built_tree_is_located_by_its_directory(tree: Path) -> None:
     image = tree / "arch/x86/boot/bzImage"
     image.parent.mkdir(parents=True)
     image.touch()
-    assert kernel.locate(str(tree)).path == image
-    assert kernel.locate(str(image)).path == image
+    assert images.locate(str(tree)).path == image
+    assert images.locate(str(image)).path == image
 
 
 def test_missing_source_and_empty_patch_directory(tree: Path) -> None:
@@ -272,7 +272,7 @@ def test_missing_source_and_empty_patch_directory(tree: Path) -> None:
 
 
 def test_our_patch_series_has_no_trailing_surprises() -> None:
-    patches = kernel.patches_in(kernel.KERNEL_DIR / "patches")
+    patches = images.patches_in(images.KERNEL_DIR / "patches")
     assert [patch.name[:5] for patch in patches] == [
         f"{number:04}-" for number in range(1, len(patches) + 1)
     ]

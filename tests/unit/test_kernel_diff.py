@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from test_cli import refused
 
-from bench import kernel_diff
-from bench.kernel_diff import Comparison, Figure
+from bench.regression import diff
+from bench.regression.diff import Figure, KernelComparison
 
 
 def figure(*instructions: float, level: str = "rw") -> Figure:
@@ -17,10 +17,10 @@ def figure(*instructions: float, level: str = "rw") -> Figure:
     return Figure(dict(enumerate(instructions)), 1.0, level)
 
 
-def compare(old: Figure | None, new: Figure | None, target: str = "plain") -> Comparison:
+def compare(old: Figure | None, new: Figure | None, target: str = "plain") -> KernelComparison:
     given = {("readdir", target, "base"): old, ("readdir", target, "new"): new}
     figures = {key: value for key, value in given.items() if value}
-    (row,) = kernel_diff.compare(figures, "base", "new", 1.0)
+    (row,) = diff.compare(figures, "base", "new", 1.0)
     return row
 
 
@@ -40,7 +40,7 @@ def test_a_regression_is_over_the_threshold_in_every_round(
     """kernel diff exits 1 on these and on no others."""
     row = compare(old, new)
     assert row.regressed is regressed
-    assert kernel_diff.table([row], "base", "new")[-1].endswith(" slower") is regressed
+    assert diff.table([row], "base", "new")[-1].endswith(" slower") is regressed
 
 
 @pytest.mark.parametrize(("old", "new"), [(figure(1), None), (None, figure(1))])
@@ -48,20 +48,20 @@ def test_a_row_one_kernel_lacks_is_said(old: Figure | None, new: Figure | None) 
     """Not compared is not equal."""
     row = compare(old, new)
     assert (row.regressed, row.change) == (False, None)
-    assert "no round with a trial" in kernel_diff.table([row], "base", "new")[-1]
+    assert "no round with a trial" in diff.table([row], "base", "new")[-1]
 
 
 def test_a_kernel_that_passes_more_through_is_told_by_its_level() -> None:
     """Otherwise a reader takes a feature for an optimisation."""
     row = compare(figure(1000), figure(300, level="attach-lookup"))
-    assert kernel_diff.table([row], "base", "new")[-1].strip() == "levels: rw and attach-lookup"
+    assert diff.table([row], "base", "new")[-1].strip() == "levels: rw and attach-lookup"
 
 
 def test_wide_names_keep_the_table_under_80_columns() -> None:
     """Labels are cut, a wide target has a line of its own."""
     target = "passthrough-c:attach-getattr:no-readdir"
     rows = [compare(figure(123456789), figure(234567890), target), compare(None, figure(1), target)]
-    lines = kernel_diff.table(rows, "a-base-of-many-words", "patched-so-much")
+    lines = diff.table(rows, "a-base-of-many-words", "patched-so-much")
     assert max(map(len, lines)) < 80
     assert any(line.strip() == target for line in lines)
 
@@ -81,14 +81,14 @@ def test_trials_of_two_boots_make_one_figure() -> None:
         trial("base", 900.0, round=2, outcome="failed"),
         trial("new", 50.0, requests=None),
     ]  # fmt: skip
-    found = kernel_diff.summarize(records)
+    found = diff.summarize(records)
     assert found["getattr-storm/fd", "plain", "base"] == figure(100.0, 102.0)
     assert found["getattr-storm/fd", "plain", "new"].requests is None
 
 
 def test_the_object_for_programs_says_what_the_table_says(tmp_path: Any) -> None:
     """--json: every row with both figures, and the verdict."""
-    found = kernel_diff.as_object([compare(figure(100), figure(120))], "base", "new", tmp_path)
+    found = diff.as_object([compare(figure(100), figure(120))], "base", "new", tmp_path)
     (row,) = json.loads(json.dumps(found))["rows"]
     assert found["regressed"] is row["regressed"] is True
     assert row["change_percent"] == pytest.approx(20)
@@ -105,7 +105,7 @@ def test_the_object_for_programs_says_what_the_table_says(tmp_path: Any) -> None
 )
 def test_a_kernel_without_a_label_is_called_by_its_part(given: str, taken: str) -> None:
     """Two trees' images are both called bzImage."""
-    assert kernel_diff.labelled(given, "base") == taken
+    assert diff.labelled(given, "base") == taken
 
 
 @pytest.mark.parametrize(

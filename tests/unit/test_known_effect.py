@@ -8,28 +8,30 @@ from pathlib import Path
 
 import pytest
 
-from bench.delayed import BASE_NS, DAEMON, Arm, Repeat, cut, pairs_of, read
 from bench.model import SCHEMA, Opcode
-from bench.selftest.check import Held, Request
-from bench.selftest.known_effect import CHECK, Comparison, analyse, figures, lines
-from bench.stats import Estimate, paired_difference
+from bench.run.delayed import BASE_NS, DAEMON, DelayedTarget, Repeat, cut, pairs_of, read
+from bench.selftest.check import CheckRequest, Held
+from bench.selftest.known_effect import CHECK, EffectComparison, analyse, figures, lines
+from bench.stats.estimates import Estimate, paired_difference
 
 ROUNDS = 8
 NOISE_S = (0.0, 3e-8, -2e-8, 1e-8, -4e-8, 2e-8, -1e-8, 4e-8)
 
 
-def arm(delay_ns: int, found_s: float, took_s: float = 5.0) -> Arm:
+def arm(delay_ns: int, found_s: float, took_s: float = 5.0) -> DelayedTarget:
     """A server 13 us slow and slower by ``found_s``, its rounds a little apart."""
     noise = NOISE_S if delay_ns else (0.0,) * ROUNDS
     seconds = {n: 13e-6 + found_s + noise[n] for n in range(ROUNDS)}
-    return Arm(delay_ns, seconds, dict.fromkeys(range(ROUNDS), took_s), 2.0)
+    return DelayedTarget(delay_ns, seconds, dict.fromkeys(range(ROUNDS), took_s), 2.0)
 
 
 def repeat(found_s: Mapping[int, float]) -> Repeat:
     """A run: the server as it is, the base, and what each D in ns was measured to add to that."""
     base_s = 2e-9 * BASE_NS + 1e-6
     held = {f"{DAEMON}:{ns}": arm(BASE_NS + ns, base_s + s) for ns, s in found_s.items()}
-    base = Arm(BASE_NS, dict.fromkeys(range(ROUNDS), 13e-6 + base_s), arm(0, 0.0).took_s, 2.0)
+    base = DelayedTarget(
+        BASE_NS, dict.fromkeys(range(ROUNDS), 13e-6 + base_s), arm(0, 0.0).took_s, 2.0
+    )
     return {DAEMON: arm(0, 0.0), f"{DAEMON}:base": base} | held
 
 
@@ -67,7 +69,7 @@ def test_an_effect_that_is_not_found_counts_against() -> None:
 
 def test_no_interval_holds_nothing() -> None:
     """Two rounds give none, and that is not a success."""
-    assert not Comparison(1_000, 1e-6, Estimate(1e-6, float("nan"), float("nan"), 2)).holds
+    assert not EffectComparison(1_000, 1e-6, Estimate(1e-6, float("nan"), float("nan"), 2)).holds
     assert not analyse([]).met
 
 
@@ -119,13 +121,13 @@ def test_a_runs_records_become_arms(tmp_path: Path) -> None:
     text = "".join(json.dumps(one) + "\n" for one in (record, failed, delayed, other))
     (tmp_path / "trials.jsonl").write_text(text)
     assert read(tmp_path) == {
-        DAEMON: Arm(0, {0: 2e-6}, {0: 0.75}, 2.0),
-        "slow": Arm(5_000, {0: 2e-6}, {0: 0.75}, 2.0),
+        DAEMON: DelayedTarget(0, {0: 2e-6}, {0: 0.75}, 2.0),
+        "slow": DelayedTarget(5_000, {0: 2e-6}, {0: 0.75}, 2.0),
     }
 
 
 def test_without_a_delayed_run_the_check_is_skipped() -> None:
     """It says what makes one."""
-    result = CHECK.run(Request())
+    result = CHECK.run(CheckRequest())
     assert result.held is Held.SKIPPED
     assert "--effect" in result.lines[0]

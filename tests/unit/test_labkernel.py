@@ -6,15 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from bench import labkernel
+from bench.machine import lab_switch
 from bench.model import Level
 
 
 @pytest.fixture
 def switch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A switch and a command line of the test's own."""
-    monkeypatch.setattr(labkernel, "SWITCH", tmp_path / "iops")
-    monkeypatch.setattr(labkernel, "COMMAND_LINE", tmp_path / "cmdline")
+    monkeypatch.setattr(lab_switch, "SWITCH", tmp_path / "iops")
+    monkeypatch.setattr(lab_switch, "COMMAND_LINE", tmp_path / "cmdline")
     (tmp_path / "iops").write_text("attach-lookup\n")
     return tmp_path / "iops"
 
@@ -36,13 +36,13 @@ def test_a_kernel_booted_as_a_variant_stays_at_or_below_it(
 ) -> None:
     """base=lab,fuse.iops=mainline stands for an unpatched kernel throughout a run."""
     switch.with_name("cmdline").write_text(command_line + "\n")
-    labkernel.select(asked)
-    assert labkernel.variant() == played
+    lab_switch.select(asked)
+    assert lab_switch.variant() == played
 
 
 def test_other_kernels_have_no_switch(switch: Path) -> None:
     """And get none."""
     switch.unlink()
-    labkernel.select(Level.LOOKUP)
-    assert labkernel.variant() == ""
+    lab_switch.select(Level.LOOKUP)
+    assert lab_switch.variant() == ""
     assert not switch.exists()

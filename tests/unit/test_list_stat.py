@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bench import runner
 from bench.model import Cache, Context, Opcode, Shape, Sync
-from bench.plan import Settings
-from bench.worker import check_window
+from bench.plan.needs import wanted_sizes
+from bench.plan.settings import Settings
+from bench.run.worker import check_window
 from workloads import flat, list_stat
 from workloads.tree import PRESETS
 
@@ -122,6 +122,6 @@ def test_a_warm_row_with_long_timeouts_asks_for_no_attribute() -> None:
 def test_directories_are_built_only_when_a_row_lists_them() -> None:
     """A run of other workloads builds none."""
     sizes = (10, 100)
-    assert runner.wanted_sizes(Settings(workloads=("readdir",), entries=sizes)) == ()
-    assert runner.wanted_sizes(Settings(workloads=("list-stat/10",), entries=sizes)) == sizes
+    assert wanted_sizes(Settings(workloads=("readdir",), entries=sizes)) == ()
+    assert wanted_sizes(Settings(workloads=("list-stat/10",), entries=sizes)) == sizes
     assert list_stat.WORKLOAD.shape is Shape.SLICES

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import matrix
-from bench.cli import main
+from bench.commands.main import main
 from bench.model import Exit, UserError
+from bench.plan import matrix
 
 PART = '[[part]]\ndaemons = ["native"]\nworkloads = "readdir"\n'
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import mountinfo
+from bench.machine import mountinfo
 
 TEXT = r"""22 27 0:21 / /proc rw,relatime - proc proc rw
 27 1 254:0 / / rw,relatime - ext4 /dev/vda rw,discard

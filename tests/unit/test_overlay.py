@@ -11,10 +11,10 @@ import pytest
 from fakes import make_run
 
 import report
-from bench.frame import load
 from bench.model import Exit
-from bench.report import overlay
-from bench.report.overlay import Overlay
+from bench.report.overlay import overlay
+from bench.report.overlay.overlay import Overlay
+from bench.stats.frame import load
 
 QUIET = {"noise": 0.0, "troubles": False}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import placement
+from bench.machine import placement
 from bench.model import Placement
 
 SAME, SPLIT, FREE = Placement.SAME, Placement.SPLIT, Placement.FREE

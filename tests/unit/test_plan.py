@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import pytest
 
-from bench import axes, plan, registry
+from bench import registry
 from bench.model import Cache, Clock, Level, Opcode, Timeouts, UserError
-from bench.plan import Settings
+from bench.plan import axes, schedule
+from bench.plan.grid import KernelGives, level_in_force, targets
+from bench.plan.settings import Settings
 
-RW = plan.Ground(Level.RW, "mainline")
+RW = KernelGives(Level.RW, "mainline")
 
 
 def test_same_seed_same_plan() -> None:
     """The order of trials is a function of the recorded seed."""
-    first, again = (plan.make(Settings(seed=7), RW) for _ in range(2))
+    first, again = (schedule.make(Settings(seed=7), RW) for _ in range(2))
     assert first.trials == again.trials
 
 
 def test_another_seed_another_order() -> None:
     """The order of trials differs between seeds."""
-    assert plan.make(Settings(seed=1), RW).trials != plan.make(Settings(seed=2), RW).trials
+    assert schedule.make(Settings(seed=1), RW).trials != schedule.make(Settings(seed=2), RW).trials
 
 
 def test_every_round_holds_every_series_once() -> None:
     """Rounds are complete blocks."""
-    made = plan.make(Settings(trials=3), RW)
+    made = schedule.make(Settings(trials=3), RW)
     rounds = [
         [one.series.label for one in made.trials if one.round == number] for number in range(3)
     ]
@@ -34,7 +36,7 @@ def test_every_round_holds_every_series_once() -> None:
 
 def test_targets_of_a_workload_follow_one_another_with_one_seed() -> None:
     """What is compared is measured side by side, on the same names."""
-    made = plan.make(Settings(trials=1), RW)
+    made = schedule.make(Settings(trials=1), RW)
     width = len(made.targets)
     for start in range(0, len(made.trials), width):
         block = made.trials[start : start + width]
@@ -46,7 +48,7 @@ def test_targets_of_a_workload_follow_one_another_with_one_seed() -> None:
 @pytest.mark.parametrize("clock", list(Clock))
 def test_rounds_do_the_same_on_the_instruction_clock_alone(clock: Clock) -> None:
     """There a second boot checks the first; in wall time rounds differ in order and names."""
-    made = plan.make(Settings(trials=2, clock=clock.value, kernels=("lab",)), RW)
+    made = schedule.make(Settings(trials=2, clock=clock.value, kernels=("lab",)), RW)
     first, second = (
         [(one.series, one.position, one.seed) for one in made.trials if one.round == number]
         for number in range(2)
@@ -56,7 +58,7 @@ def test_rounds_do_the_same_on_the_instruction_clock_alone(clock: Clock) -> None
 
 def test_rounds_follow_one_another() -> None:
     """A round is over before the next begins, and positions count from 0."""
-    made = plan.make(Settings(trials=2), RW)
+    made = schedule.make(Settings(trials=2), RW)
     assert [one.round for one in made.trials] == sorted(one.round for one in made.trials)
     first = [one.position for one in made.trials if one.round == 0]
     assert first == list(range(len(first)))
@@ -64,7 +66,7 @@ def test_rounds_follow_one_another() -> None:
 
 def test_passthrough_brings_its_comparison_along() -> None:
     """A passthrough row without floor and plain server would be unfair."""
-    found = [target.daemon for target in plan.targets(Settings())]
+    found = [target.daemon for target in targets(Settings())]
     assert found == sorted(
         {"passthrough", *registry.daemon("passthrough").companions}, key=registry.target_rank
     )
@@ -73,13 +75,13 @@ def test_passthrough_brings_its_comparison_along() -> None:
 
 def test_only_turns_that_off() -> None:
     """--only measures what was named and nothing else."""
-    assert [target.name for target in plan.targets(Settings(only=True))] == ["passthrough"]
+    assert [target.name for target in targets(Settings(only=True))] == ["passthrough"]
 
 
 def test_unknown_daemon_gets_the_nearest_name() -> None:
     """A slip of the pen costs one line."""
     with pytest.raises(UserError, match="did you mean 'passthrough'"):
-        plan.targets(Settings(daemons=("pasthrough",)))
+        targets(Settings(daemons=("pasthrough",)))
 
 
 @pytest.mark.parametrize("name", ["getattr-strom", "getattr-storm/fdd", "readdirr"])
@@ -91,9 +93,9 @@ def test_unknown_workload_gets_the_nearest_name(name: str) -> None:
 
 def test_a_cache_state_that_cannot_be_had_is_a_skipped_row_with_its_reason() -> None:
     """What was left out is shown, not dropped."""
-    made = plan.make(
+    made = schedule.make(
         Settings(cache="cold-all"),
-        plan.Ground(Level.RW, refusals={Cache.COLD_ALL: "the backing is tmpfs"}),
+        KernelGives(Level.RW, refusals={Cache.COLD_ALL: "the backing is tmpfs"}),
     )
     assert not made.trials
     reasons = {item.what: item.reason for item in made.skipped}
@@ -112,8 +114,8 @@ def test_a_cache_state_that_cannot_be_had_is_a_skipped_row_with_its_reason() -> 
 )
 def test_level_in_force(kernel: Level, asked: Level, expected: Level) -> None:
     """The level is the lowest of what is asked for, given and spoken; plain never passes through."""
-    assert plan.level_in_force(registry.daemon("passthrough"), kernel, asked) is expected
-    assert plan.level_in_force(registry.daemon("plain"), kernel, asked) is Level.NONE
+    assert level_in_force(registry.daemon("passthrough"), kernel, asked) is expected
+    assert level_in_force(registry.daemon("plain"), kernel, asked) is Level.NONE
 
 
 def test_a_users_timeout_wins_except_where_a_workload_is_about_its_own() -> None:
@@ -147,7 +149,7 @@ LEVELS = ("rw", "attach-getattr", "attach-lookup")
 def test_several_levels_are_several_targets() -> None:
     """Each level asked for is a target of its own, with and without readdir where that differs."""
     settings = Settings(levels=LEVELS, readdir=(True, False), only=True)
-    assert [target.name for target in plan.targets(settings)] == [
+    assert [target.name for target in targets(settings)] == [
         "passthrough:rw",
         "passthrough:attach-getattr",
         "passthrough:attach-getattr:no-readdir",
@@ -161,7 +163,7 @@ def test_a_delay_is_one_more_target_of_servers_that_can_hold_requests_back() -> 
     settings = Settings(
         daemons=("native", "overlayfs", "plain-c"), delays=("GETATTR=1.5us",), only=True
     )
-    found = {target.name: target.serving.delay for target in plan.targets(settings)}
+    found = {target.name: target.serving.delay for target in targets(settings)}
     assert found == {
         "native": (),
         "overlayfs": (),
@@ -172,7 +174,7 @@ def test_a_delay_is_one_more_target_of_servers_that_can_hold_requests_back() -> 
 
 def test_of_several_levels_those_the_kernel_lacks_are_left_out_with_the_reason() -> None:
     """A target under the name of a level it does not have would be a lie."""
-    made = plan.make(Settings(levels=LEVELS, only=True), RW)
+    made = schedule.make(Settings(levels=LEVELS, only=True), RW)
     assert {one.series.target for one in made.trials} == {"passthrough:rw"}
     assert [item.what for item in made.skipped] == [
         "passthrough:attach-getattr",
@@ -183,7 +185,7 @@ def test_of_several_levels_those_the_kernel_lacks_are_left_out_with_the_reason()
 
 def test_one_level_alone_is_lowered_to_what_there_is() -> None:
     """The run goes on at the level the kernel gives; its tables say so."""
-    made = plan.make(Settings(only=True), RW)
+    made = schedule.make(Settings(only=True), RW)
     assert {(one.series.level, one.series.asked) for one in made.trials} == {
         (Level.RW, Level.ATTACH_LOOKUP)
     }
@@ -194,7 +196,7 @@ def test_several_kernels_stand_in_the_targets_names() -> None:
     base, patched = (
         {
             one.series.label
-            for one in plan.make(Settings(), plan.Ground(Level.RW, kernel=name)).trials
+            for one in schedule.make(Settings(), KernelGives(Level.RW, kernel=name)).trials
         }
         for name in ("base", "patched")
     )
@@ -204,7 +206,7 @@ def test_several_kernels_stand_in_the_targets_names() -> None:
 
 def test_real_programs_have_no_place_on_the_instruction_clock() -> None:
     """They are read from the host in mid-window, and the clock leaps meanwhile: skipped, with that reason."""
-    made = plan.make(Settings(clock="instructions", trials=1), RW)
+    made = schedule.make(Settings(clock="instructions", trials=1), RW)
     assert not [one for one in made.trials if one.series.workload.startswith("macro-")]
     assert {item.what for item in made.skipped} == {
         "macro-du",

@@ -7,11 +7,14 @@ from pathlib import Path
 import pytest
 from fakes import make_run
 
-from bench import cli, plan, run_cli
-from bench.frame import load
+from bench.commands import main
+from bench.commands.parser import percentage
 from bench.model import Exit, Level
-from bench.plan import Settings
+from bench.plan import schedule
+from bench.plan.grid import KernelGives
+from bench.plan.settings import Settings
 from bench.report import precision
+from bench.stats.frame import load
 
 
 def wide(tmp_path: Path, half_width: float, **knobs: object) -> list[str]:
@@ -41,23 +44,23 @@ def test_identical_rounds_do_not_ask_for_ever(tmp_path: Path) -> None:
 
 def test_a_further_round_is_a_function_of_the_seed() -> None:
     """Beyond the plan, and in the same way."""
-    ground = plan.Ground(Level.RW, "mainline")
+    gives = KernelGives(Level.RW, "mainline")
     settings = Settings(seed=3, trials=2)
-    inside = [one for one in plan.make(settings, ground).trials if one.round == 1]
-    assert plan.one_round(settings, ground, 1) == inside
-    assert {one.round for one in plan.one_round(settings, ground, 7)} == {7}
+    inside = [one for one in schedule.make(settings, gives).trials if one.round == 1]
+    assert schedule.one_round(settings, gives, 1) == inside
+    assert {one.round for one in schedule.one_round(settings, gives, 7)} == {7}
 
 
 @pytest.mark.parametrize(("text", "share"), [("2%", 0.02), ("0.5", 0.005)])
 def test_a_percentage_may_have_its_sign(text: str, share: float) -> None:
     """Both ways are typed."""
-    assert run_cli.percentage(text) == share
+    assert percentage(text) == share
 
 
 @pytest.mark.parametrize("text", ["0", "100%", "-1", "two"])
 def test_no_percentage_is_one_line(text: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Exit 2."""
     with pytest.raises(SystemExit) as stopped:
-        cli.main(["run", "--precision", text])
+        main.main(["run", "--precision", text])
     assert stopped.value.code == Exit.USAGE
     assert "percentage" in capsys.readouterr().err

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import fuseabi, labkernel, probe
+from bench.machine import lab_switch
 from bench.model import Exit, Level, UserError
+from bench.probe import abi, probe
 
 MAINLINE = probe.Observations(
     minor=45,
@@ -41,7 +42,7 @@ SERIES = replace(
     setattr_mask=0,
     getattr_stays={Level.ATTACH_GETATTR: False, Level.ATTACH_LOOKUP: True},
 )
-WITHOUT = replace(MAINLINE, offered=MAINLINE.offered & ~fuseabi.FUSE_PASSTHROUGH, backing=None)
+WITHOUT = replace(MAINLINE, offered=MAINLINE.offered & ~abi.FUSE_PASSTHROUGH, backing=None)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +87,7 @@ def test_decision_table(seen: probe.Observations, level: Level, readdir: bool, w
 
 def test_bit_43_alone_is_not_inode_operations() -> None:
     """Protocol 7.46 offers bit 43 for io_uring buffer pools; only ops_mask tells them apart."""
-    seen = replace(MAINLINE, minor=46, offered=MAINLINE.offered | fuseabi.BIT_43)
+    seen = replace(MAINLINE, minor=46, offered=MAINLINE.offered | abi.BIT_43)
     decision = probe.decide(seen)
     assert decision.level is Level.RW
     assert any("FUSE_HAS_IO_URING_BUFPOOL" in reason for reason in decision.reasons)
@@ -96,7 +97,7 @@ def test_bit_43_alone_is_not_inode_operations() -> None:
 def test_a_lab_kernel_switched_down_says_how_to_switch_it_up() -> None:
     """There the remedy is a module parameter, not another kernel."""
     for seen in (replace(MAINLINE, lab_switch="mainline"), replace(DEMO, lab_switch="x")):
-        assert str(labkernel.SWITCH) in " ".join(probe.decide(seen).reasons)
+        assert str(lab_switch.SWITCH) in " ".join(probe.decide(seen).reasons)
 
 
 def test_success_of_ioctls_without_the_behaviour_is_not_enough() -> None:
@@ -149,53 +150,53 @@ def _init_in(flags: int, flags2: int) -> bytes:
 
 def test_init_request_joins_both_flag_words() -> None:
     """flags is at 12, flags2 at 16 of 64 bytes, and counts only beside FUSE_INIT_EXT."""
-    assert len(_init_in(0, 0)) == fuseabi.INIT_IN.size == 64
-    init = fuseabi.parse_init(_init_in(1 << 30 | 1, 0x20))
+    assert len(_init_in(0, 0)) == abi.INIT_IN.size == 64
+    init = abi.parse_init(_init_in(1 << 30 | 1, 0x20))
     assert (init.minor, init.offered) == (45, 1 << 37 | 1 << 30 | 1)
-    assert fuseabi.parse_init(_init_in(1, 0x20)).offered == 1
+    assert abi.parse_init(_init_in(1, 0x20)).offered == 1
 
 
 def test_init_request_of_an_old_kernel_is_shorter() -> None:
     """Before 7.36 the body ends after flags; less than that is not an INIT."""
-    assert fuseabi.parse_init(struct.pack("<4I", 7, 31, 0, 3)).offered == 3
+    assert abi.parse_init(struct.pack("<4I", 7, 31, 0, 3)).offered == 3
     with pytest.raises(ValueError, match="8 bytes"):
-        fuseabi.parse_init(bytes(8))
+        abi.parse_init(bytes(8))
 
 
 def test_init_reply_layout() -> None:
     """flags at 12, flags2 at 32, max_stack_depth at 36 of 64 bytes."""
-    init = fuseabi.parse_init(_init_in(1 << 30, 0x20))
-    reply = fuseabi.init_reply(init, fuseabi.FUSE_PASSTHROUGH, 1)
+    init = abi.parse_init(_init_in(1 << 30, 0x20))
+    reply = abi.init_reply(init, abi.FUSE_PASSTHROUGH, 1)
     assert len(reply) == 64
-    assert struct.unpack_from("<I", reply, 12)[0] == fuseabi.FUSE_INIT_EXT
+    assert struct.unpack_from("<I", reply, 12)[0] == abi.FUSE_INIT_EXT
     assert struct.unpack_from("<II", reply, 32) == (0x20, 1)
     assert struct.unpack_from("<H", reply, 40)[0] == 0
 
 
 def test_init_reply_never_sets_what_was_not_offered() -> None:
     """The kernel does not mask the reply, so bit 43 must not come from our side alone."""
-    init = fuseabi.parse_init(_init_in(1 << 30, 0x20))
-    reply = fuseabi.init_reply(init, fuseabi.FUSE_PASSTHROUGH | fuseabi.BIT_43, 1)
+    init = abi.parse_init(_init_in(1 << 30, 0x20))
+    reply = abi.init_reply(init, abi.FUSE_PASSTHROUGH | abi.BIT_43, 1)
     assert struct.unpack_from("<I", reply, 32)[0] == 0x20
-    old = fuseabi.parse_init(struct.pack("<4I", 7, 31, 0, 3))
-    plain = fuseabi.init_reply(old, fuseabi.FUSE_PASSTHROUGH, 1)
+    old = abi.parse_init(struct.pack("<4I", 7, 31, 0, 3))
+    plain = abi.init_reply(old, abi.FUSE_PASSTHROUGH, 1)
     assert struct.unpack_from("<II", plain, 32) == (0, 0)
     assert struct.unpack_from("<II", plain, 0) == (7, 31)
 
 
 def test_backing_map_and_open_reply_layout() -> None:
     """fd at 0, flags at 4, ops_mask at 8; fh at 0, open_flags at 8, backing_id at 12."""
-    packed = fuseabi.BACKING_MAP.pack(5, 0, fuseabi.OPS_STATX)
+    packed = abi.BACKING_MAP.pack(5, 0, abi.OPS_STATX)
     assert packed == b"\x05\0\0\0\0\0\0\0" + (1 << 51).to_bytes(8, "little")
-    reply = fuseabi.OPEN_OUT.pack(9, fuseabi.FOPEN_PASSTHROUGH, 3)
+    reply = abi.OPEN_OUT.pack(9, abi.FOPEN_PASSTHROUGH, 3)
     assert struct.unpack_from("<Ii", reply, 8) == (0x80, 3)
 
 
 def test_operation_bits_follow_the_opcodes() -> None:
     """Bit = 1 << (opcode - 1)."""
-    bits = (fuseabi.OPS_GETATTR, fuseabi.OPS_SETATTR, fuseabi.OPS_READDIR, fuseabi.OPS_STATX)
+    bits = (abi.OPS_GETATTR, abi.OPS_SETATTR, abi.OPS_READDIR, abi.OPS_STATX)
     assert bits == tuple(1 << opcode - 1 for opcode in (3, 4, 28, 52))
-    assert fuseabi.OPS_READ_WRITE == 1 << 14 | 1 << 15
+    assert abi.OPS_READ_WRITE == 1 << 14 | 1 << 15
 
 
 def _some_stat() -> os.stat_result:
@@ -205,7 +206,7 @@ def _some_stat() -> os.stat_result:
 def test_getattr_reply_carries_the_id_in_the_spare_field() -> None:
     """104 bytes, dummy at 12, attributes from 16."""
     st = _some_stat()
-    reply = fuseabi.attr_reply(st, st.st_ino, 0, 77)
+    reply = abi.attr_reply(st, st.st_ino, 0, 77)
     assert len(reply) == 104
     assert struct.unpack_from("<I", reply, 12)[0] == 77
     assert struct.unpack_from("<Q", reply, 16)[0] == st.st_ino
@@ -215,8 +216,8 @@ def test_getattr_reply_carries_the_id_in_the_spare_field() -> None:
 def test_lookup_replies_are_128_and_312_bytes() -> None:
     """The long entry has backing_id at 40 and fuse_statx at 56."""
     st = _some_stat()
-    assert len(fuseabi.entry_reply(st, 9, 1, 1)) == 128
-    long_entry = fuseabi.long_entry_reply(st, 9, 1, 2, 77)
+    assert len(abi.entry_reply(st, 9, 1, 1)) == 128
+    long_entry = abi.long_entry_reply(st, 9, 1, 2, 77)
     assert len(long_entry) == 312
     assert struct.unpack_from("<QQQQ", long_entry, 0) == (9, 0, 1, 2)
     assert struct.unpack_from("<i", long_entry, 40)[0] == 77
@@ -225,7 +226,7 @@ def test_lookup_replies_are_128_and_312_bytes() -> None:
 def test_statx_offsets() -> None:
     """The offsets that ABI section 3 gives for struct fuse_statx."""
     st = _some_stat()
-    packed = fuseabi.pack_statx(st)
+    packed = abi.pack_statx(st)
     assert len(packed) == 256
     read = {
         "<I": [(4, st.st_blksize), (16, st.st_nlink), (20, st.st_uid), (24, st.st_gid)],
@@ -242,19 +243,19 @@ def test_statx_offsets() -> None:
 
 def test_directory_entries_are_padded_to_8_bytes() -> None:
     """24 bytes of header, the name, zeros."""
-    entry = fuseabi.dirent(7, 1, stat.S_IFREG >> 12, b"abc")
+    entry = abi.dirent(7, 1, stat.S_IFREG >> 12, b"abc")
     assert len(entry) == 32 and entry.endswith(b"abc\0\0\0\0\0")
 
 
 def test_flags_have_their_uapi_names() -> None:
     """Bits without a settled meaning are printed as bits."""
-    named = fuseabi.flag_names(1 | fuseabi.FUSE_PASSTHROUGH | 1 << 42 | fuseabi.BIT_43)
+    named = abi.flag_names(1 | abi.FUSE_PASSTHROUGH | 1 << 42 | abi.BIT_43)
     assert named == ("FUSE_ASYNC_READ", "FUSE_PASSTHROUGH", "FUSE_REQUEST_TIMEOUT", "bit 43")
     header = _installed_header()
     if header is None:
         pytest.skip("no /usr/include/linux/fuse.h to compare with")
     for name, bit in header.items():
-        assert fuseabi.flag_names(1 << bit)[0] in (name, "FUSE_HANDLE_KILLPRIV_V2")
+        assert abi.flag_names(1 << bit)[0] in (name, "FUSE_HANDLE_KILLPRIV_V2")
 
 
 def _installed_header() -> dict[str, int] | None:

@@ -23,12 +23,12 @@ from additive import (
     write,
 )
 
-from bench.frame import load
-from bench.report import predictions
-from bench.report.predictions import Passthrough, Prediction, Projections
-from bench.report.projection import projections
 from bench.report.rows import rows as report_rows
-from bench.report.sections import sections
+from bench.report.studies import predictions
+from bench.report.studies.predictions import Passthrough, Prediction, Projections
+from bench.report.studies.projection import projections
+from bench.report.text.sections import sections
+from bench.stats.frame import load
 
 EVERYBODY = (NATIVE, OVERLAY, PLAIN, GETATTR, LISTING, LOOKUP)
 

@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from bench import proof, tracing
 from bench.model import Bound, Level, Opcode, Verdict
+from bench.requests import proof, tracepoint
 
 GETATTR, READ, READDIR, LOOKUP = Opcode.GETATTR, Opcode.READ, Opcode.READDIR, Opcode.LOOKUP
 CLAIMS = {
@@ -148,9 +148,9 @@ def test_requests_per_no_operation_is_an_error() -> None:
 
 def test_a_counter_without_source_says_why_and_does_not_count() -> None:
     """No source: every use raises with the reason."""
-    with tracing.RequestCounter(40, sources=()) as counter:
+    with tracepoint.RequestCounter(40, sources=()) as counter:
         assert counter.source == "" and counter.why
-        with pytest.raises(tracing.NotCounted, match="no source"):
+        with pytest.raises(tracepoint.NotCounted, match="no source"):
             counter.start()
 
 
@@ -172,13 +172,13 @@ class _Fake:
 
 def test_a_sum_that_is_not_the_total_is_not_a_count(monkeypatch: pytest.MonkeyPatch) -> None:
     """Opcode 53 exists since protocol 7.45: unnamed requests must not vanish."""
-    monkeypatch.setattr(tracing.RequestCounter, "_perf", lambda _self: _Fake({3: 7, 4: 0}, 7))
-    with tracing.RequestCounter(40, sources=("perf",)) as counter:
+    monkeypatch.setattr(tracepoint.RequestCounter, "_perf", lambda _self: _Fake({3: 7, 4: 0}, 7))
+    with tracepoint.RequestCounter(40, sources=("perf",)) as counter:
         assert counter.read() == {GETATTR: 7}
-    monkeypatch.setattr(tracing.RequestCounter, "_perf", lambda _self: _Fake({3: 7}, 8))
+    monkeypatch.setattr(tracepoint.RequestCounter, "_perf", lambda _self: _Fake({3: 7}, 8))
     with (
-        tracing.RequestCounter(40, sources=("perf",)) as counter,
-        pytest.raises(tracing.NotCounted, match="8 requests in all, 7"),
+        tracepoint.RequestCounter(40, sources=("perf",)) as counter,
+        pytest.raises(tracepoint.NotCounted, match="8 requests in all, 7"),
     ):
         counter.read()
 
@@ -190,14 +190,14 @@ def test_refused_perf_falls_back_and_both_reasons_are_kept(
 
     def refuse(reason: str) -> object:
         def method(_self: object) -> object:
-            raise tracing.NotCounted(reason)
+            raise tracepoint.NotCounted(reason)
 
         return method
 
-    monkeypatch.setattr(tracing.RequestCounter, "_perf", refuse("perf refused"))
-    monkeypatch.setattr(tracing.RequestCounter, "_tracefs", lambda _self: _Fake({}, 0))
-    with tracing.RequestCounter(40) as counter:
+    monkeypatch.setattr(tracepoint.RequestCounter, "_perf", refuse("perf refused"))
+    monkeypatch.setattr(tracepoint.RequestCounter, "_tracefs", lambda _self: _Fake({}, 0))
+    with tracepoint.RequestCounter(40) as counter:
         assert counter.source == "tracefs"
-    monkeypatch.setattr(tracing.RequestCounter, "_tracefs", refuse("no tracefs"))
-    with tracing.RequestCounter(40) as counter:
+    monkeypatch.setattr(tracepoint.RequestCounter, "_tracefs", refuse("no tracefs"))
+    with tracepoint.RequestCounter(40) as counter:
         assert (counter.source, counter.why) == ("", "perf refused; no tracefs")

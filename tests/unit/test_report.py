@@ -11,10 +11,11 @@ from additive import PLAIN, curve, write
 from fakes import LOW_REASON, WORKLOADS, make_run
 
 import report
-from bench.frame import load
 from bench.model import Exit, Opcode
-from bench.report import text, units
+from bench.report import units
 from bench.report.rows import rows
+from bench.report.text import text
+from bench.stats.frame import load
 
 TABLES = ("table.txt", "table.md", "samples.csv", "index.html")
 NAMESPACES = {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
@@ -253,7 +254,7 @@ def test_the_table_has_no_row_too_many(tmp_path: Path) -> None:
 
 def test_no_two_targets_look_alike() -> None:
     """Colour, marker and its filling tell 140 targets apart; without the colour, in print, 20."""
-    from bench.report.panels import style
+    from bench.report.charts.panels import style
 
     assert len({style(number) for number in range(140)}) == 140
     assert len({style(number)[1:3] for number in range(20)}) == 20
@@ -261,7 +262,7 @@ def test_no_two_targets_look_alike() -> None:
 
 def test_no_two_opcodes_look_alike() -> None:
     """Colour and hatch tell the parts of a bar apart, the same in every chart."""
-    from bench.report.charts import opcode_look
+    from bench.report.charts.charts import opcode_look
 
     looks = [opcode_look(opcode.name) for opcode in Opcode]
     assert len({(look["facecolor"], look["hatch"]) for look in looks}) == len(Opcode)

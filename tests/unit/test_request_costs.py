@@ -20,10 +20,10 @@ from additive import (
     write,
 )
 
-from bench.frame import load
-from bench.report.request_costs import Cost, Costs, Name
 from bench.report.rows import Row
 from bench.report.rows import rows as report_rows
+from bench.report.studies.request_costs import Costs, Name, RequestCost
+from bench.stats.frame import load
 
 Measured = Mapping[Target, float]
 GETATTR, LOOKUP = {"GETATTR": 1}, {"LOOKUP": 1}
@@ -56,7 +56,7 @@ def costs_of(
     return Costs(rows, [base], "native", "overlayfs"), rows
 
 
-def us(cost: Cost | None) -> tuple[float, float]:
+def us(cost: RequestCost | None) -> tuple[float, float]:
     """Request and kernel in microseconds of the first round."""
     assert cost is not None
     return cost.request / 1.02e-6, cost.kernel / 1.02e-6

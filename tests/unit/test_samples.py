@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 from fakes import WORKLOADS, make_run
 
-from bench.frame import load
-from bench.report import samples
 from bench.report.rows import rows
+from bench.report.text import samples
+from bench.stats.frame import load
 
 
 def read(path: Path) -> pd.DataFrame:

@@ -12,16 +12,16 @@ import pytest
 from additive import NATIVE, PLAIN, Cell, Target, curve, write
 
 import report
-from bench.cli import parser
-from bench.frame import load
+from bench.commands.main import parser
+from bench.commands.run_settings import settings_from
 from bench.model import Clock, Exit
 from bench.report import units
+from bench.report.page.wanted import command, wanting
 from bench.report.rows import rows
-from bench.report.scaling import ENTRIES, THREADS, Scaling, scalings
-from bench.report.scaling_tables import grid, lines
+from bench.report.studies.scaling import ENTRIES, THREADS, Scaling, scalings
+from bench.report.text.scaling_tables import grid, lines
 from bench.report.units import WIDTH
-from bench.report.wanted import command, wanting
-from bench.run_cli import settings_from
+from bench.stats.frame import load
 
 
 @pytest.fixture(autouse=True)

@@ -11,15 +11,16 @@ import numpy as np
 import pytest
 from fakes import make_run
 
-from bench import plan, selftest_cli
-from bench.cli import main as bench
+from bench.commands import selftest
+from bench.commands.main import main as bench
 from bench.model import TWIN, Exit, UserError
-from bench.noise import FILE, load_noise_floor
+from bench.plan.grid import targets
 from bench.selftest import coverage, no_flip, outside, same_target, simulate
 from bench.selftest.__main__ import checks, main
-from bench.selftest.check import Held, Request
+from bench.selftest.check import CheckRequest, Held
+from bench.stats.noise_floor import FILE, load_noise_floor
 
-QUICK = Request(quick=True)
+QUICK = CheckRequest(quick=True)
 
 
 def twins(parent: Path, **knobs: object) -> Path:
@@ -84,7 +85,7 @@ def test_twins_are_compared_by_blocks_of_rounds(tmp_path: Path) -> None:
     path = twins(tmp_path)
     tables = same_target.tables_of(path)
     assert [len(table) for table in tables] == [16, 16, 16]
-    result = same_target.run(Request(recorded=(path,)))
+    result = same_target.run(CheckRequest(recorded=(path,)))
     assert result.held is Held.YES
     assert result.figures["comparisons"] == 48
     assert len(result.figures["noise"]) == 8
@@ -98,7 +99,7 @@ def test_a_target_that_differs_from_itself_is_caught(tmp_path: Path) -> None:
         if trial["target"].endswith(TWIN):
             trial["values"] = [1.1 * value for value in trial["values"]]
     (path / "trials.jsonl").write_text("".join(json.dumps(trial) + "\n" for trial in lines))
-    assert same_target.run(Request(recorded=(path,))).held is Held.NO
+    assert same_target.run(CheckRequest(recorded=(path,))).held is Held.NO
 
 
 def test_a_recorded_run_is_compared_with_itself(tmp_path: Path) -> None:
@@ -115,7 +116,7 @@ def test_too_few_rounds_are_skipped_with_the_number(
     tmp_path: Path, knobs: dict[str, object]
 ) -> None:
     """One round, nine, or no sample at all: nothing is claimed."""
-    result = same_target.run(Request(recorded=(make_run(tmp_path, **knobs),)))
+    result = same_target.run(CheckRequest(recorded=(make_run(tmp_path, **knobs),)))
     assert result.held is Held.SKIPPED
     assert "too few rounds" in result.lines[0]
 
@@ -127,8 +128,8 @@ def test_two_runs_that_agree_do_not_flip(tmp_path: Path) -> None:
     other = make_run(tmp_path / "3", effect=2.0, rows=16, troubles=False, seed=3)
     for run in (first, again, other):
         engaged(run)
-    assert no_flip.run(Request(pair=(first, again))).held is Held.YES
-    flipped = no_flip.run(Request(pair=(first, other)))
+    assert no_flip.run(CheckRequest(pair=(first, again))).held is Held.YES
+    flipped = no_flip.run(CheckRequest(pair=(first, other)))
     assert flipped.held is Held.NO
     assert ["getattr-storm--path--warm--t1--same", "passthrough", "plain"] in flipped.figures[
         "flipped"
@@ -213,8 +214,8 @@ def test_options_of_the_fresh_run_need_one(capsys: pytest.CaptureFixture[str]) -
 def test_the_fresh_run_has_every_target_under_two_names() -> None:
     """Its plan pairs each with its twin in every round; programs are left out."""
     arguments = selftest_cli_arguments("--aa", "--rounds", "7")
-    settings = selftest_cli.settings(arguments)
-    names = [target.name for target in plan.targets(settings)]
+    settings = selftest.settings(arguments)
+    names = [target.name for target in targets(settings)]
     assert names == [
         name + end for name in ("native", "overlayfs", "plain-c") for end in ("", TWIN)
     ]
@@ -225,7 +226,7 @@ def test_the_fresh_run_has_every_target_under_two_names() -> None:
 def selftest_cli_arguments(*asked: str) -> argparse.Namespace:
     """Arguments as the command line gives them."""
     parser = argparse.ArgumentParser()
-    selftest_cli.add_options(parser)
+    selftest.add_options(parser)
     return parser.parse_args(asked)
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import counters
 from bench.model import Level, Opcode, UserError
+from bench.requests import counters
 from daemons._shim import LIBRARY
 
 EXT, PASSTHROUGH, INO, WRITEBACK = 1 << 30, 1 << 37, 1 << 43, 1 << 16

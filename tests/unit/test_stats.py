@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from fakes import make_run
 
-from bench.frame import load
-from bench.stats import Estimate, centre, paired_ratio, percentiles, trial_medians
+from bench.stats.estimates import Estimate, centre, paired_ratio, percentiles, trial_medians
+from bench.stats.frame import load
 
 
 def ratio_of(path: Path, target: str = "passthrough", baseline: str = "plain") -> Estimate:

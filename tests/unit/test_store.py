@@ -9,7 +9,7 @@ import pyperf
 import pytest
 
 from bench.model import UserError
-from bench.store import RunDirectory, find_run, write_atomically
+from bench.results.store import RunDirectory, find_run, write_atomically
 
 
 def make(path: Path, started: str = "2026-01-01T00:00:00+00:00") -> RunDirectory:

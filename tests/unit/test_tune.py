@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import knobs, tune
-from bench.knobs import Knob
+from bench.machine import knobs, tune
+from bench.machine.knobs import Knob
 
 
 @pytest.fixture

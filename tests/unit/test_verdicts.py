@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from bench.stats import Estimate, geometric_mean, paired_ratio, unpaired_ratio
-from bench.verdicts import Finding, Judgement, holm, judge_table, more_rounds, sign_flip
+from bench.stats.estimates import Estimate, geometric_mean, paired_ratio, unpaired_ratio
+from bench.stats.verdicts import Finding, Judgement, holm, judge_table, more_rounds, sign_flip
 
 
 def ratio(effect: float, rounds: int, *, noise: float = 0.01, seed: int = 3) -> Estimate:

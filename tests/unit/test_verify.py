@@ -13,12 +13,14 @@ import pytest
 from edits import Json, about, changed, slower
 from fakes import make_run
 
-from bench import bundle, environment, verify_cli
-from bench.cli import main
+from bench.commands import verify
+from bench.commands.main import main
 from bench.comparison.__main__ import main as analyse
+from bench.machine import environment
 from bench.model import Exit, UserError
-from bench.plan import Settings
-from bench.store import RunDirectory
+from bench.plan.settings import Settings
+from bench.results import bundle
+from bench.results.store import RunDirectory
 from workloads import tree
 
 CONFIRMED, CONTRADICTED, CANNOT_TELL = 0, 1, 3
@@ -192,7 +194,7 @@ def header(**settings: Any) -> Json:
 def test_their_settings_are_run_again() -> None:
     """All of them, seed included; rounds, backing, knobs and images are this machine's to choose."""
     theirs = header(tree="tiny", seed=42, kernels=("base=old", "lab"), trials=5, tune=True)
-    ours = verify_cli.settings_like(
+    ours = verify.settings_like(
         theirs, asked(kernel=["base=new/bzImage"], backing="/mnt", trials=20)
     )
     expected = Settings(
@@ -200,15 +202,15 @@ def test_their_settings_are_run_again() -> None:
     )
     assert ours == expected
     as_they_are = Settings.from_json({**theirs["settings"], "tune": False})
-    assert verify_cli.settings_like(theirs, asked()) == as_they_are
+    assert verify.settings_like(theirs, asked()) == as_they_are
 
 
 def test_a_bundle_does_not_choose_a_directory_of_this_machine() -> None:
     """Where their tree lay is said; where ours is to lie is asked."""
     theirs = header(tree="tiny", backing="/mnt/theirs") | {"backing": {"filesystem": "ext4"}}
     with pytest.raises(UserError, match=r"/mnt/theirs \(ext4\): name a directory of yours"):
-        verify_cli.settings_like(theirs, asked())
-    assert verify_cli.settings_like(theirs, asked(backing="/mnt/ours")).backing == "/mnt/ours"
+        verify.settings_like(theirs, asked())
+    assert verify.settings_like(theirs, asked(backing="/mnt/ours")).backing == "/mnt/ours"
 
 
 def test_a_run_that_cannot_be_had_here_is_refused() -> None:
@@ -216,13 +218,13 @@ def test_a_run_that_cannot_be_had_here_is_refused() -> None:
     other = header(tree="tiny")
     other["tree"]["hash"] = "cd34"
     with pytest.raises(UserError, match="tree tiny is cd34 there"):
-        verify_cli.settings_like(other, asked())
+        verify.settings_like(other, asked())
     with pytest.raises(UserError, match="no such kernel; it has lab"):
-        verify_cli.settings_like(header(kernels=("lab",)), asked(kernel=["base=x"]))
+        verify.settings_like(header(kernels=("lab",)), asked(kernel=["base=x"]))
     with pytest.raises(UserError, match="does not know: colour"):
-        verify_cli.settings_like({"settings": {"colour": 1}, "tree": {}}, asked())
+        verify.settings_like({"settings": {"colour": 1}, "tree": {}}, asked())
     with pytest.raises(UserError, match="no settings or no tree"):
-        verify_cli.settings_like({"tree": {}}, asked())
+        verify.settings_like({"tree": {}}, asked())
 
 
 def test_another_kernel_is_said_before_anything_is_measured(
@@ -230,12 +232,12 @@ def test_another_kernel_is_said_before_anything_is_measured(
 ) -> None:
     """Of this machine its release and CPU, of guests the image."""
     theirs = {"environment": {"kernel_release": "0.1", "cpu_model": environment.cpu_model()}}
-    said = verify_cli.other_here(theirs, Settings())
+    said = verify.other_here(theirs, Settings())
     assert said == [f"kernel: 0.1 there, {os.uname().release} here"]
     (tmp_path / "bzImage").touch()
     kernels = {"kernels": [{"label": "lab", "image": "b3e1"}]}
     settings = Settings(kernels=(f"lab={tmp_path / 'bzImage'}",))
-    assert verify_cli.other_here(kernels, settings) == ["kernel lab: b3e1 there, bzImage here"]
+    assert verify.other_here(kernels, settings) == ["kernel lab: b3e1 there, bzImage here"]
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     with pytest.raises(UserError, match="no kernel 'lab'"):
-        verify_cli.other_here(kernels, Settings(kernels=("lab",)))
+        verify.other_here(kernels, Settings(kernels=("lab",)))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from bench import view
 from bench.model import Clock
+from bench.run import view
 
 
 def record(target: str, *values: float, **changes: Any) -> dict[str, Any]:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import console, vm
-from bench.kernel import Image
+from bench.kernels import console, vm
+from bench.kernels.images import Image
 from bench.model import Exit, UserError
 
 PANIC = """\

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bench import kernel, vm
+from bench.kernels import images, vm
 
 HERE = Path(__file__).resolve().parent
 
@@ -35,10 +35,10 @@ class Boot:
 
 
 @functools.cache
-def lab_image() -> kernel.Image:
+def lab_image() -> images.Image:
     """The lab kernel, built if need be; $LAB_KERNEL names another image."""
     chosen = os.environ.get("LAB_KERNEL")
-    return kernel.locate(chosen) if chosen else kernel.build()
+    return images.locate(chosen) if chosen else images.build()
 
 
 def read_results(path: Path, boot: Boot) -> None:
@@ -52,7 +52,7 @@ def read_results(path: Path, boot: Boot) -> None:
             boot.header = entry
 
 
-def run_variant(variant: str, share: Path, image: kernel.Image | None = None) -> Boot:
+def run_variant(variant: str, share: Path, image: images.Image | None = None) -> Boot:
     """Run the guest tests of a variant in one boot, with the files in `share`."""
     for name in ("guest.py", "server.py"):
         shutil.copy(HERE / name, share)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from bench import cli, vm
+from bench.commands import main
+from bench.kernels import vm
 
 if __name__ == "__main__":
     vm.BOOT_TIMEOUT_S = 5.0
-    sys.exit(cli.main(sys.argv[1:]))
+    sys.exit(main.main(sys.argv[1:]))

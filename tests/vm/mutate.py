@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.kernel import Image
+from bench.kernels.images import Image
 from tests.vm.conftest import Boot, run_variant
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bench import kernel_diff
 from bench.model import Exit
+from bench.regression import diff
 
 from .conftest import lab_image
 from .running import bench, qemus_sharing, trials
@@ -74,7 +74,7 @@ def test_a_disk_beneath_the_mounts_can_be_made_cold(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("parameter", "code"),
-    [("", Exit.MEASURED), (",fuse.iops=mainline", kernel_diff.SLOWER)],
+    [("", Exit.MEASURED), (",fuse.iops=mainline", diff.SLOWER)],
 )
 def test_kernel_diff_is_a_verdict(tmp_path: Path, parameter: str, code: int) -> None:
     """A kernel beside itself: 0; one that passes nothing through beside one that does: 1."""

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import bisect
-from bench import bisect_cli as bisect_command
-from bench.bisect import Verdict
+from bench.commands import bisect as bisect_command
+from bench.regression import bisect
+from bench.regression.bisect import StepVerdict
 
 from .conftest import lab_image
 
@@ -20,15 +20,17 @@ pytestmark = pytest.mark.vm
 
 
 @pytest.mark.parametrize(
-    ("parameter", "verdict"), [("", Verdict.GOOD), (",init_on_alloc=1", Verdict.BAD)]
+    ("parameter", "verdict"), [("", StepVerdict.GOOD), (",init_on_alloc=1", StepVerdict.BAD)]
 )
-def test_a_kernel_that_does_more_is_bad(tmp_path: Path, parameter: str, verdict: Verdict) -> None:
+def test_a_kernel_that_does_more_is_bad(
+    tmp_path: Path, parameter: str, verdict: StepVerdict
+) -> None:
     """The same image is good; told to clear what it allocates, it clears 4 KiB for every path.
 
     Not ``fuse.iops``: the runner turns that switch itself, to what each mount is to see.
     """
     image = str(lab_image().path)
-    job = bisect.Job(
+    job = bisect.StepJob(
         tree="",
         output=str(tmp_path),
         daemon="native",

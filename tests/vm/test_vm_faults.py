@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench import console, kernel, vm
+from bench.kernels import console, images, vm
 from bench.model import UserError
 
 from .conftest import lab_image
@@ -17,11 +17,11 @@ pytestmark = pytest.mark.vm
 
 
 @pytest.fixture
-def image() -> kernel.Image:
+def image() -> images.Image:
     return lab_image()
 
 
-def test_command_runs_and_its_exit_code_comes_back(image: kernel.Image, tmp_path: Path) -> None:
+def test_command_runs_and_its_exit_code_comes_back(image: images.Image, tmp_path: Path) -> None:
     command = ["sh", "-c", "uname -r > release; echo out; exit 7"]
     result = vm.boot(image, command, share=tmp_path, accelerator=vm.TCG)
     assert (result.outcome, result.exit_code) == (console.EXITED, 7)
@@ -31,7 +31,7 @@ def test_command_runs_and_its_exit_code_comes_back(image: kernel.Image, tmp_path
     assert not qemus_sharing(tmp_path)
 
 
-def test_panic_on_purpose_is_told_by_its_first_line(image: kernel.Image, tmp_path: Path) -> None:
+def test_panic_on_purpose_is_told_by_its_first_line(image: images.Image, tmp_path: Path) -> None:
     command = ["sh", "-c", "echo kept > before; echo c > /proc/sysrq-trigger; sleep 60"]
     result = vm.boot(image, command, share=tmp_path, accelerator=vm.TCG)
     assert result.outcome == console.PANICKED
@@ -40,7 +40,7 @@ def test_panic_on_purpose_is_told_by_its_first_line(image: kernel.Image, tmp_pat
     assert not qemus_sharing(tmp_path)
 
 
-def test_hang_is_killed_when_its_time_is_over(image: kernel.Image, tmp_path: Path) -> None:
+def test_hang_is_killed_when_its_time_is_over(image: images.Image, tmp_path: Path) -> None:
     result = vm.boot(image, ["sleep", "1000"], share=tmp_path, accelerator=vm.TCG, timeout_s=25.0)
     assert result.outcome == console.HUNG
     assert result.reason.startswith("no end after 25 s")
@@ -48,7 +48,7 @@ def test_hang_is_killed_when_its_time_is_over(image: kernel.Image, tmp_path: Pat
     assert not qemus_sharing(tmp_path)
 
 
-def test_kernel_that_never_reaches_user_space(image: kernel.Image, tmp_path: Path) -> None:
+def test_kernel_that_never_reaches_user_space(image: images.Image, tmp_path: Path) -> None:
     result = vm.boot(
         image,
         ["true"],
@@ -66,7 +66,7 @@ def test_file_that_is_no_kernel(tmp_path: Path) -> None:
     path = tmp_path / "bzImage"
     path.write_bytes(b"no kernel" * 1000)
     result = vm.boot(
-        kernel.locate(str(path)),
+        images.locate(str(path)),
         ["true"],
         share=tmp_path,
         accelerator=vm.TCG,
@@ -78,7 +78,7 @@ def test_file_that_is_no_kernel(tmp_path: Path) -> None:
 
 
 def test_interrupted_boot_leaves_no_qemu(
-    image: kernel.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    image: images.Image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begin = time.monotonic()
 
@@ -93,7 +93,7 @@ def test_interrupted_boot_leaves_no_qemu(
     assert not qemus_sharing(tmp_path)
 
 
-def test_instruction_clock_agrees_between_two_boots(image: kernel.Image, tmp_path: Path) -> None:
+def test_instruction_clock_agrees_between_two_boots(image: images.Image, tmp_path: Path) -> None:
     loop = (
         "import os,time\n"
         "def run(n):\n"
@@ -119,6 +119,6 @@ def test_instruction_clock_agrees_between_two_boots(image: kernel.Image, tmp_pat
     assert abs(took[0] - took[1]) / took[0] < 0.01, took
 
 
-def test_instruction_clock_wants_one_cpu(image: kernel.Image, tmp_path: Path) -> None:
+def test_instruction_clock_wants_one_cpu(image: images.Image, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="one CPU"):
         vm.boot(image, ["true"], share=tmp_path, clock=vm.INSTRUCTIONS, cpus=2)

@@ -1,0 +1,39 @@
+"""``python -m bench clean``: remove what a killed run left."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bench.commands.parser import Parser
+from bench.model import Exit
+from bench.results.store import RESULTS
+
+
+def add_clean(commands: argparse._SubParsersAction[Parser]) -> None:
+    """``bench clean``."""
+    command = commands.add_parser(
+        "clean",
+        help="unmount and remove what a killed run left",
+        description="Kill processes of runs whose runner is gone, unmount what they mounted, "
+        "remove half-written files. Finished results and complete trees stay (but see --trees).",
+    )
+    command.add_argument("--dry-run", action="store_true", help="say what would be done")
+    command.add_argument(
+        "--trees", action="store_true", help="remove the generated trees of the default backing too"
+    )
+    command.add_argument(
+        "--backing", type=Path, metavar="DIR", help="backing directory to look at (default: as run)"
+    )
+    command.set_defaults(command=command_clean)
+
+
+def command_clean(arguments: argparse.Namespace, _argv: list[str]) -> int:
+    """Remove what a killed run left."""
+    from bench.mounts import backing
+    from bench.run import cleanup
+
+    directory = arguments.backing or backing.default_directory()
+    for line in cleanup.clean(RESULTS, directory, dry_run=arguments.dry_run, trees=arguments.trees):
+        print(line)
+    return Exit.MEASURED

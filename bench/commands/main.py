@@ -1,0 +1,65 @@
+"""The command line: finds the command, turns signals and errors into exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from typing import NoReturn
+
+from bench.commands import bisect, compare, kernel, selftest, verify
+from bench.commands.clean import add_clean
+from bench.commands.list import add_list
+from bench.commands.parser import Parser
+from bench.commands.probe import add_probe
+from bench.commands.run import CODES, RUN_EXAMPLES, add_run
+from bench.commands.show import add_show
+from bench.model import Exit, UserError
+
+
+def main(argv: list[str]) -> int:
+    """Run one command; returns its exit code (bench.model.Exit)."""
+    arguments = parser().parse_args(argv)
+    # Told to end, or left by its terminal, a run ends as it does on Ctrl-C: in order.
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, interrupt)
+    try:
+        return int(arguments.command(arguments, argv))
+    except UserError as error:
+        print(f"bench: {error}", file=sys.stderr)
+        return error.code
+    except KeyboardInterrupt:
+        print("bench: interrupted", file=sys.stderr)
+        return Exit.INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output (head, a pager) has gone. Python would complain once more at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+
+
+def interrupt(_number: int, _frame: object) -> NoReturn:
+    """Signal handler: as Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def parser() -> Parser:
+    """The whole command line."""
+    top = Parser(
+        prog="bench",
+        description="Measure metadata operations over plain FUSE, FUSE passthrough and native.",
+        epilog=RUN_EXAMPLES + "\n" + CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
+    add_run(commands)
+    add_list(commands)
+    add_probe(commands)
+    add_show(commands)
+    add_clean(commands)
+    kernel.add(commands)
+    selftest.add(commands)
+    compare.add(commands)
+    verify.add(commands)
+    bisect.add(commands)
+    return top

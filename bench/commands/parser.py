@@ -1,0 +1,95 @@
+"""The parser every command shares, and readers of single arguments."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import math
+import sys
+from typing import TYPE_CHECKING, NoReturn
+
+from bench.model import Exit
+
+if TYPE_CHECKING:
+    pass
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one lower-case line and name the nearest option."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what was wrong and exit with Exit.USAGE."""
+        print(f"{self.prog}: {message}{self._nearest(message)} (see --help)", file=sys.stderr)
+        sys.exit(Exit.USAGE)
+
+    def _nearest(self, message: str) -> str:
+        prefix, _, word = message.partition("unrecognized arguments: ")
+        if prefix or not word:
+            return ""
+        close = difflib.get_close_matches(word.split()[0].partition("=")[0], self.options(), n=1)
+        return f"; did you mean {close[0]}?" if close else ""
+
+    def options(self) -> list[str]:
+        """Every option of this command and of those below it."""
+        known: list[str] = []
+        for action in self._actions:
+            known += action.option_strings
+            if isinstance(action, argparse._SubParsersAction):
+                known += [
+                    option for command in action.choices.values() for option in command.options()
+                ]
+        return known
+
+
+def percent(text: str) -> float:
+    """``2%`` or ``2`` as 2, 0 or more."""
+    try:
+        number = float(text.removesuffix("%"))
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage, 0 or more")
+    return number
+
+
+def positive(text: str) -> int:
+    """A whole number above 0."""
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
+    return number
+
+
+def seconds(text: str) -> float:
+    """A time in seconds, 0 or more."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds, 0 or more")
+    return number
+
+
+def percentage(text: str) -> float:
+    """``2%`` or ``2`` as 0.02, above 0."""
+    try:
+        number = float(text.removesuffix("%")) / 100
+    except ValueError:
+        number = 0.0
+    if not 0 < number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a percentage above 0 and below 100")
+    return number
+
+
+def counts(text: str) -> tuple[int, ...]:
+    """``1,2,4`` as numbers."""
+    return tuple(dict.fromkeys(positive(part) for part in text.split(",")))
+
+
+def counts_or_0(text: str) -> tuple[int, ...]:
+    """``0,1,2`` as numbers."""
+    return tuple(dict.fromkeys(0 if part == "0" else positive(part) for part in text.split(",")))

@@ -1,0 +1,331 @@
+"""``python -m bench run``: its words turned into settings, the run, its report."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.commands.parser import counts, counts_or_0, percentage, positive, seconds
+from bench.commands.readers import report
+from bench.commands.run_settings import refuse, settings_from
+from bench.kernels import disk
+from bench.model import Cache, Clock, Exit, Level, Placement, ReaddirMode, Sync, UserError
+from bench.results.store import RESULTS
+
+if TYPE_CHECKING:
+    from bench.commands.parser import Parser
+
+
+SWITCH = ("on", "off", "both")
+RUN_EXAMPLES = """examples:
+  python -m bench run --daemon passthrough
+      the main comparison: native, overlayfs, plain-c, plain and passthrough, every workload
+  python -m bench run --daemon passthrough --quick
+      the same in a minute: tiny tree, two rounds, no macro-*; for trying things, not for posting
+  python -m bench run --daemon plain --workload readdir --workload getattr-storm/fd --trials 20
+  python -m bench run --daemon passthrough --tree medium --backing /mnt/ext4 --cache cold-all
+  python -m bench run --daemon passthrough-c --readdir-mode readdirplus,readdir,auto \
+          --timeouts own,1,forever --workload walk-du --workload getattr-storm/path
+  python -m bench run --matrix patch-posting --dry-run
+      what to run before posting: first how much it is, then without --dry-run
+  python -m bench run --daemon passthrough --kernel lab --clock instructions
+      on the lab kernel, in a virtual machine, counting instructions (see: kernel build)
+  python -m bench run --daemon bindfs --daemon mine='./server -f {backing} {mountpoint}'
+      a packaged server, and one of your own; braces also: {attr_timeout} {entry_timeout}
+  python -m bench run --daemon plain-c --workload getattr-storm --attribution
+      where the time of each op goes: requests, server, queue and switch, client's kernel
+  python -m bench run --kernel base=old/bzImage --kernel patched=new/bzImage
+  python -m bench run --kernel lab --backing-fs ext4 --cache cold-all
+      on ext4 on a virtio disk, the guest's caches dropped before every mount
+  python -m bench run --daemon passthrough-c --tune --precision 2% --max-time 1800
+  python -m bench run --resume results/local/20260101-120000
+"""
+CODES = """exit codes:
+  0 measured   1 bug   2 usage   3 nothing could be measured here (reasons printed)
+  4 measured, but a trial failed or a proof did not hold   130 interrupted
+"""
+
+
+def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
+    """``bench run``."""
+    command = commands.add_parser(
+        "run",
+        help="measure, and write a report",
+        description="Measure workloads on targets, side by side, and write a report.",
+        epilog=RUN_EXAMPLES + "\n" + CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    what = command.add_argument_group("what to measure")
+    what.add_argument(
+        "--daemon",
+        action="append",
+        metavar="NAME",
+        help="target to measure, or NAME[:LEVEL]='COMMAND {backing} {mountpoint}' for a server of "
+        "your own; repeatable (default: passthrough)",
+    )
+    what.add_argument(
+        "--libfuse-examples",
+        metavar="DIR",
+        help="where passthrough_ll and passthrough_hp were built (default: on PATH)",
+    )
+    what.add_argument(
+        "--only",
+        action="store_true",
+        help="without the targets a daemon brings along for comparison",
+    )
+    what.add_argument(
+        "--workload",
+        action="append",
+        metavar="NAME",
+        help="workload, or workload/variant; repeatable (default: all)",
+    )
+    what.add_argument(
+        "--level",
+        action="append",
+        choices=[level.value for level in Level],
+        help="highest passthrough level to use; repeated, each is a target (default: attach-lookup)",
+    )
+    what.add_argument(
+        "--readdir",
+        choices=SWITCH,
+        help="readdir passthrough, without it, or both (default: on)",
+    )
+    what.add_argument(
+        "--matrix",
+        metavar="NAME",
+        help="a matrix of `list`, or a TOML file: says all of this group and of the axes",
+    )
+    add_axes(command)
+    where = command.add_argument_group("on what")
+    where.add_argument(
+        "--tree",
+        metavar="SPEC",
+        help="tiny, small, medium, large, huge, or depth=3,branching=10,... (default: small)",
+    )
+    where.add_argument(
+        "--backing", metavar="DIR", help="directory beneath the mounts (default: a tmpfs)"
+    )
+    where.add_argument(
+        "--cache",
+        choices=[cache.value for cache in Cache],
+        help="cache state (default: each workload's own)",
+    )
+    where.add_argument(
+        "--kernel",
+        action="append",
+        metavar="[LABEL=]IMAGE[,PARAMETER]",
+        help="boot this kernel in a virtual machine and measure there (a name from `kernel list`, "
+        "or a bzImage); repeatable: kernels alternate boot by boot",
+    )
+    where.add_argument(
+        "--backing-fs",
+        choices=disk.CHOICES,
+        help="file system beneath a guest's mounts, any but tmpfs on a virtio disk (default: tmpfs)",
+    )
+    where.add_argument("--memory", type=positive, metavar="MIB", help="of a guest (default: 2048)")
+    how = command.add_argument_group("how")
+    how.add_argument(
+        "--clock",
+        choices=[clock.value for clock in Clock],
+        help="wall time, or executed instructions of a guest (default: wall)",
+    )
+    how.add_argument(
+        "--trials",
+        type=positive,
+        metavar="N",
+        help="rounds; every series gets one fresh mount in each (default: 5)",
+    )
+    how.add_argument(
+        "--values", type=positive, metavar="N", help="timed windows per trial (default: 5)"
+    )
+    how.add_argument(
+        "--placement",
+        choices=[mode.value for mode in Placement],
+        help="CPUs of client and daemon (default: same)",
+    )
+    how.add_argument(
+        "--attr-timeout",
+        type=seconds,
+        metavar="S",
+        help="attribute timeout of every mount (default: each workload's, mostly 0)",
+    )
+    how.add_argument(
+        "--entry-timeout",
+        type=seconds,
+        metavar="S",
+        help="entry timeout of every mount (default: each workload's, mostly 0)",
+    )
+    how.add_argument(
+        "--nocache",
+        action="store_true",
+        help="both timeouts 0 for every workload, the 2025 demo's setting",
+    )
+    how.add_argument(
+        "--sync",
+        choices=[sync.value for sync in Sync],
+        help="AT_STATX_SYNC_* flag of statx (default: as-stat)",
+    )
+    how.add_argument(
+        "--histogram",
+        action="store_true",
+        help="record the latency of each op in a pass of its own",
+    )
+    how.add_argument(
+        "--cost",
+        action="store_true",
+        help="the cost sheet too: memory, descriptors, backing ids and CPU time per inode "
+        "(--tree medium: of 100 000 inodes)",
+    )
+    how.add_argument(
+        "--precision",
+        type=percentage,
+        metavar="PERCENT",
+        help="add rounds until every ratio's interval is +- this narrow, e.g. 2%%",
+    )
+    how.add_argument(
+        "--max-time",
+        type=seconds,
+        metavar="S",
+        help="with --precision: add no round after this long (default: 3600)",
+    )
+    how.add_argument(
+        "--tune",
+        action="store_true",
+        help="set the machine's knobs for the run and put them back (see: probe --tune)",
+    )
+    how.add_argument(
+        "--attribution",
+        action="store_true",
+        help="find where each op's time goes, in a pass of its own: server, queue, client's kernel",
+    )
+    how.add_argument(
+        "--delay",
+        action="append",
+        metavar="OPCODE=TIME",
+        help="one more target for each of our servers, which holds these requests back so long "
+        "(GETATTR=5us): a known cost, to see whether it is found; repeatable",
+    )
+    how.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        help="seed of order and names (default: drawn and recorded)",
+    )
+    how.add_argument(
+        "--quick",
+        action="store_true",
+        help="tiny tree, few and short trials, no real programs (macro-*) unless named: a minute, "
+        "not a result to post",
+    )
+    result = command.add_argument_group("results")
+    result.add_argument(
+        "--output", type=Path, metavar="DIR", help="run directory (default: results/local/<time>)"
+    )
+    result.add_argument("--resume", metavar="RUN", help="finish an interrupted run")
+    result.add_argument("--no-report", action="store_true", help="leave report.py to be run later")
+    result.add_argument(
+        "--json", action="store_true", help="every trial's record on stdout, one JSON object a line"
+    )
+    result.add_argument("--quiet", action="store_true", help="no progress, no news")
+    result.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say what would be measured, how long it takes and what is left out; measure nothing",
+    )
+    command.set_defaults(command=command_run)
+
+
+def add_axes(command: Parser) -> None:
+    """What can be multiplied; every combination is measured, or skipped with its reason."""
+    axes = command.add_argument_group(
+        "axes", "of each, several values make several targets or rows, all in one run"
+    )
+    axes.add_argument(
+        "--readdir-mode",
+        action="extend",
+        type=readdir_modes,
+        metavar="MODE[,MODE]",
+        help="readdirplus, readdir or auto: listing requests of the server (default: readdirplus)",
+    )
+    axes.add_argument(
+        "--server-threads",
+        type=counts_or_0,
+        metavar="N[,N]",
+        help="threads the server answers with, 0: one per CPU it has (default: 0)",
+    )
+    axes.add_argument(
+        "--clone-fd", choices=SWITCH, help="a /dev/fuse descriptor for each of them (default: off)"
+    )
+    axes.add_argument(
+        "--timeouts",
+        action="extend",
+        type=timeout_pairs,
+        metavar="T[,T]",
+        help="cache timeouts: own (each workload's), seconds, forever, or ATTR/ENTRY (default: own)",
+    )
+    axes.add_argument(
+        "--threads",
+        type=counts,
+        metavar="N[,N]",
+        help="client threads of storms (default: 1)",
+    )
+    axes.add_argument(
+        "--entries",
+        type=counts,
+        metavar="N[,N]",
+        help="entries of a directory, of workloads that are about its size (default: 1000)",
+    )
+
+
+def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
+    """Measure, then report; the exit code is the worse of the two."""
+    from bench.measure import resume, start
+    from bench.results.store import RunDirectory, find_run
+    from bench.run.view import View
+
+    view = View(quiet=arguments.quiet, as_json=arguments.json)
+    command = ["python", "-m", "bench", *argv]
+    if arguments.resume:
+        refuse_with_resume(arguments)
+        result = resume(RunDirectory.open(find_run(arguments.resume, RESULTS)), view)
+    elif arguments.dry_run:
+        from bench.plan import dry_run
+
+        return dry_run.show(settings_from(arguments), as_json=arguments.json)
+    else:
+        result = start(settings_from(arguments), arguments.output, command, view)
+    code = result.exit
+    if code is not Exit.NOTHING and not arguments.no_report:
+        reported = report(result.run.path, "--print", quiet_stdout=arguments.json)
+        code = code or Exit(reported)
+    if not arguments.quiet:
+        view.say(f"run: {result.run.path}")
+    return code
+
+
+def refuse_with_resume(arguments: argparse.Namespace) -> None:
+    """A resumed run keeps its settings; raises UserError for options that would change them."""
+    free = {"command", "resume", "no_report", "json", "quiet"}
+    others = [name for name in vars(arguments) if name not in free]
+    refuse(arguments, others, "--resume keeps the run's own settings")
+
+
+def readdir_modes(text: str) -> tuple[str, ...]:
+    """``readdir,auto``; each the value of a ReaddirMode."""
+    modes = text.split(",")
+    for mode in modes:
+        if mode not in list(ReaddirMode):
+            known = ", ".join(ReaddirMode)
+            raise argparse.ArgumentTypeError(f"unknown mode {mode!r}: there is {known}")
+    return tuple(modes)
+
+
+def timeout_pairs(text: str) -> tuple[str, ...]:
+    """``own,0,1/60,forever``, checked."""
+    from bench.plan import matrix
+
+    try:
+        return tuple(matrix.timeouts(part) for part in text.split(","))
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

@@ -1,0 +1,1 @@
+"""The machine: namespaces, mount table, system calls, CPUs, knobs, disturbance."""

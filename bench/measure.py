@@ -1,0 +1,53 @@
+"""Starts and resumes runs, on this machine's kernel or in guests: the one place that chooses between them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.plan import foreign, schedule
+from bench.plan.schedule import refuse_empty
+from bench.plan.settings import Settings
+from bench.results.store import RunDirectory
+from bench.run import headers
+from bench.run.local import go, not_done
+from bench.run.phases import Timer
+from bench.run.prepare import prepared
+from bench.run.trials import RunResult
+
+if TYPE_CHECKING:
+    from bench.run.view import View
+
+
+def start(settings: Settings, output: Path | None, argv: list[str], view: View) -> RunResult:
+    """Make a new run; raises UserError when nothing can be measured."""
+    if settings.kernels:
+        from bench.guests import host
+
+        return host.start(settings, output or headers.default_output(), argv, view)
+    clock = Timer()
+    with prepared(settings, view, clock) as (bench, gives):
+        planned = schedule.make(settings, gives)
+        refuse_empty(planned)
+        for item in planned.skipped:
+            view.say(f"skipped {item.what}: {item.reason}")
+        header = headers.make_header(settings, argv, headers.facts(bench, planned), planned.skipped)
+        run = RunDirectory.create(output or headers.default_output(), header)
+        return go(run, gives, planned, bench, view, clock)
+
+
+def resume(run: RunDirectory, view: View) -> RunResult:
+    """Finish a run: do the trials of its plan that have no line yet."""
+    header = run.header()
+    settings = foreign.introduce(Settings.from_json(header["settings"]))
+    if settings.kernels:
+        from bench.guests import host
+
+        return host.resume(run, settings, view)
+    clock = Timer()
+    with prepared(settings, view, clock) as (bench, gives):
+        planned = schedule.make(settings, gives)
+        headers.refuse_other_machine(header, headers.facts(bench, planned))
+        left = len(not_done(planned.trials, run))
+        view.say(f"resuming {run.path.name}: {left} of {len(planned.trials)} trials to do")
+        return go(run, gives, planned, bench, view, clock)

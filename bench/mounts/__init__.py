@@ -1,0 +1,1 @@
+"""A daemon's mount, who serves it, and the backing directory beneath."""

@@ -1,0 +1,1 @@
+"""What a run will measure, and in which order: pure functions of settings and seed."""

@@ -1,0 +1,117 @@
+"""What a run would be: its targets, rows and trials, about how long it takes, what is left out."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench import registry
+from bench.model import Exit, Level, Series, Shape
+from bench.mounts import backing
+from bench.plan import schedule
+from bench.plan.grid import KernelGives
+from bench.plan.schedule import Plan
+from bench.plan.settings import Settings
+from bench.probe import probe
+from workloads import tree
+
+WIDTH = 78
+WORKER_S = 0.1
+"""What a trial takes apart from its mount and its windows. This and the numbers below are of one
+quiet virtual machine of two CPUs: good for deciding whether to wait, and for nothing else."""
+MOUNT_S = {"native": 0.0, "kernel": 0.01, "c": 0.04, "python": 0.14}
+ENTRY_S = {"native": 5e-6, "kernel": 7e-6, "c": 10e-6, "python": 20e-6}
+"""One entry of a walk, or of what a real program walks."""
+EMULATED, BOOT_S = 15.0, 40.0
+"""How much longer it takes in an emulated guest, and its boot."""
+
+
+def show(settings: Settings, *, as_json: bool) -> int:
+    """Print the plan of a run; always Exit.MEASURED, as nothing is tried. Raises UserError."""
+    planned = schedule.make(settings, gives(settings))
+    found = facts(settings, planned)
+    print(json.dumps(found, indent=1) if as_json else "\n".join(lines(found)))
+    return Exit.MEASURED
+
+
+def gives(settings: Settings) -> KernelGives:
+    """What this kernel gives; guests are only known when they boot: every level, every cache."""
+    if settings.kernels:
+        return KernelGives(Level.LOOKUP)
+    ability = probe.probe()
+    directory = Path(settings.backing) if settings.backing else backing.default_directory()
+    entry = backing.check_directory(directory)
+    filled = backing.Backing(directory, tree.parse_tree(settings.tree), entry.fstype, "")
+    return KernelGives(ability.level, "; ".join(ability.reasons), filled.cache_refusals())
+
+
+def facts(settings: Settings, planned: Plan) -> dict[str, Any]:
+    """The plan as one object: counts over all kernels of the run."""
+    kernels = max(1, len(settings.kernels))
+    series = {one.series.label: one.series for one in planned.trials}
+    seconds = kernels * sum(_seconds(one.series, settings) for one in planned.trials)
+    if settings.kernels:
+        seconds = seconds * EMULATED + BOOT_S * kernels * settings.trials
+    return {
+        "matrix": settings.matrix,
+        "kernels": list(settings.kernels),
+        "targets": [target.name for target in planned.targets],
+        "rows": len({one.comparison for one in series.values()}),
+        "workloads": list(dict.fromkeys(sorted(one.row for one in series.values()))),
+        "series": len(series) * kernels,
+        "trials": len(planned.trials) * kernels,
+        "rounds": settings.trials,
+        "minutes": round(seconds / 60, 1),
+        "skipped": [asdict(item) for item in planned.skipped],
+    }
+
+
+def _seconds(series: Series, settings: Settings) -> float:
+    """A guess at one trial."""
+    workload = registry.workloads()[series.workload]
+    daemon = registry.daemon(series.daemon)
+    kind = "native" if daemon.argv is None else "kernel"
+    if daemon.is_fuse:
+        kind = "python" if daemon.python else "c"
+    base = WORKER_S + MOUNT_S[kind]
+    if workload.shape is Shape.ONCE:
+        files = tree.parse_tree(settings.tree).file_count
+        # Counted on one mount, timed on another.
+        return (base + files * ENTRY_S[kind]) * (2 if daemon.is_fuse else 1)
+    return base + (settings.values + 2) * settings.window_s
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """For a person, under 80 columns."""
+    say = [("matrix", found["matrix"])] if found["matrix"] else []
+    say += [("kernel", text) for text in found["kernels"]]
+    say += [
+        ("targets", f"{len(found['targets'])}: {', '.join(found['targets'])}"),
+        ("rows", f"{found['rows']}, of {', '.join(found['workloads'])}"),
+        ("series", str(found["series"])),
+        ("trials", f"{found['trials']} in {found['rounds']} rounds"),
+        ("time", f"about {found['minutes']:g} minutes, and the report"),
+    ]
+    say += [("skipped", text) for text in _by_reason(found["skipped"])]
+    if found["kernels"]:
+        say.append(("note", "levels and cache states are those a guest has when it boots"))
+    return [line for name, text in say for line in _wrapped(name, text)]
+
+
+def _by_reason(skipped: Iterable[dict[str, str]]) -> list[str]:
+    """Each reason once, after what it keeps out."""
+    reasons: dict[str, list[str]] = {}
+    for item in skipped:
+        reasons.setdefault(item["reason"], []).append(item["what"])
+    return [f"{', '.join(names)}: {reason}" for reason, names in reasons.items()]
+
+
+def _wrapped(name: str, text: str) -> Iterable[str]:
+    indent = " " * 10
+    return textwrap.wrap(
+        f"{name:<10}{text}", WIDTH, subsequent_indent=indent, break_on_hyphens=False
+    )

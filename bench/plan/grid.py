@@ -1,0 +1,115 @@
+"""Targets and rows of every part of a run, and what the kernel at hand leaves of them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bench import registry
+from bench.model import (
+    Cache,
+    Daemon,
+    Level,
+    Target,
+)
+from bench.plan import axes
+from bench.plan.axes import PlannedRow, Skipped
+from bench.plan.settings import Settings
+
+
+def targets(settings: Settings) -> list[Target]:
+    """Every daemon asked for and, unless ``only``, those it brings along, at every level and in
+    every way asked for. In table order.
+    """
+    named, _skipped = axes.targets(settings.each())
+    return axes.union(named)
+
+
+def level_in_force(daemon: Daemon, kernel: Level, asked: Level) -> Level:
+    """The highest level that the daemon speaks, the kernel gives and the run asked for."""
+    possible = [level for level in daemon.levels if level.rank <= min(kernel.rank, asked.rank)]
+    return max(possible, key=lambda level: level.rank, default=Level.NONE)
+
+
+@dataclass(frozen=True)
+class KernelGives:
+    """What a plan stands on: the kernel's level, why it is no higher, and the caches to be had.
+
+    ``refusals`` names cache states that cannot be had here, and why. ``kernel`` is the label of a
+    guest's kernel where a run has several, and becomes part of the targets' names.
+    """
+
+    level: Level
+    why: str = ""
+    refusals: Mapping[Cache, str] = field(default_factory=dict)
+    kernel: str = ""
+
+
+Grid = tuple[Settings, Sequence[PlannedRow], Sequence[Target]]
+
+
+def table(settings: Settings, gives: KernelGives) -> tuple[list[Grid], list[Target], list[Skipped]]:
+    """Rows and targets of every part, all targets that this kernel gives, and what is left out."""
+    parts = settings.each()
+    named, skipped = axes.targets(parts)
+    every = axes.union(named)
+    given = [
+        target
+        for target in every
+        if _startable(target, gives, skipped) and _given(target, every, gives, skipped)
+    ]
+    grids: list[Grid] = [
+        (part, axes.rows(part, gives.refusals, skipped), [one for one in own if one in given])
+        for part, own in zip(parts, named, strict=True)
+    ]
+    for _, rows, own in grids:
+        skipped += [
+            Skipped(f"{row.workload.name} on {display_name(target, gives)}", axes.NOT_HELD)
+            for row, target in itertools.product(rows, own)
+            if not axes.held(row, target)
+        ]
+    return grids, given, skipped
+
+
+def _startable(target: Target, gives: KernelGives, skipped: list[Skipped]) -> bool:
+    reason = registry.daemon(target.daemon).missing()
+    if reason:
+        skipped.append(Skipped(display_name(target, gives), reason))
+    return not reason
+
+
+def together(grids: Sequence[Grid], number: int) -> dict[PlannedRow, list[Target]]:
+    """The rows of a round, each with the targets that any part measures it on."""
+    cells: dict[PlannedRow, list[Target]] = {}
+    for part, rows, chosen in grids:
+        if number < part.trials:
+            for row in rows:
+                able = [target for target in chosen if axes.held(row, target)]
+                cells[row] = axes.union([cells.get(row, []), able])
+    return cells
+
+
+def _given(
+    target: Target, every: Sequence[Target], gives: KernelGives, skipped: list[Skipped]
+) -> bool:
+    reason = why_lower(registry.daemon(target.daemon), target.asked, gives)
+    alone = len({one.asked for one in every if one.daemon == target.daemon}) == 1
+    if not reason or alone:
+        return True
+    skipped.append(Skipped(display_name(target, gives), reason))
+    return False
+
+
+def why_lower(daemon: Daemon, asked: Level, gives: KernelGives) -> str:
+    """Why a daemon works at a lower level than was asked for; empty when it does not."""
+    if level_in_force(daemon, gives.level, asked) is asked:
+        return ""
+    if asked.rank > gives.level.rank:
+        return f"this kernel gives {gives.level}: {gives.why}"
+    return f"{daemon.name} passes nothing through above level {daemon.levels[-1]}"
+
+
+def display_name(target: Target, gives: KernelGives) -> str:
+    """A target's name in tables and files."""
+    return f"{target.name}@{gives.kernel}" if gives.kernel else target.name

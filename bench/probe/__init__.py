@@ -1,0 +1,1 @@
+"""What a kernel passes through, found by trying."""

@@ -1,0 +1,205 @@
+"""Two kernels side by side on the instruction clock: a verdict a CI job can act on."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.guests import host
+from bench.guests.kernels import parse
+from bench.model import Clock, Exit, Outcome
+from bench.plan.settings import Settings, guest
+from bench.run import headers
+from bench.run.view import View
+
+SLOWER = 1
+"""Exit code for a regression, as comparison tools have it."""
+_TARGET_COLUMNS = 18
+_NAME_COLUMNS = 10
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be compared: two kernels as --kernel names them, a server, workloads."""
+
+    base: str
+    patched: str
+    daemon: str
+    only: bool
+    workloads: tuple[str, ...]
+    trials: int
+    """Boots of each kernel: what only one of several shows is no regression."""
+    threshold: float
+    """Percent more instructions per operation that count as a regression."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One workload on one target of one kernel: instructions and requests per operation."""
+
+    by_round: Mapping[int, float]
+    """Instructions: the median of each boot's windows."""
+    requests: float | None
+    level: str
+
+    @property
+    def instructions(self) -> float:
+        """The median of the boots."""
+        return statistics.median(self.by_round.values())
+
+    @property
+    def spread(self) -> float:
+        """Relative distance between the boots."""
+        return (max(self.by_round.values()) - min(self.by_round.values())) / self.instructions
+
+
+@dataclass(frozen=True)
+class KernelComparison:
+    """A workload on a target, on both kernels; ``old`` or ``new`` is None without a trial that is ok."""
+
+    row: str
+    target: str
+    old: Figure | None
+    new: Figure | None
+    threshold: float
+
+    @property
+    def changes(self) -> list[float]:
+        """Percent by which the instructions rose, in every round that both kernels did."""
+        if self.old is None or self.new is None:
+            return []
+        old, new = self.old.by_round, self.new.by_round
+        return [100 * (new[number] / old[number] - 1) for number in sorted(old.keys() & new.keys())]
+
+    @property
+    def change(self) -> float | None:
+        """The median of ``changes``; None where there is none."""
+        return statistics.median(self.changes) if self.changes else None
+
+    @property
+    def regressed(self) -> bool:
+        """Whether it rose by more than the threshold in every round."""
+        return min(self.changes, default=0.0) > self.threshold
+
+
+def settings_of(wish: Wish) -> Settings:
+    """Boots of each kernel in turn, on the instruction clock."""
+    return Settings(
+        daemons=(wish.daemon,),
+        only=wish.only,
+        workloads=wish.workloads,
+        **guest(Clock.INSTRUCTIONS.value),
+        trials=wish.trials,
+        kernels=(labelled(wish.base, "base"), labelled(wish.patched, "patched")),
+        clock=Clock.INSTRUCTIONS.value,
+    )
+
+
+def run(wish: Wish, output: Path | None, argv: list[str], *, as_json: bool = False) -> int:
+    """Measure both kernels and print the comparison; SLOWER when a row regressed."""
+    settings = settings_of(wish)
+    result = host.start(settings, output or headers.default_output(), argv, View())
+    if result.exit in (Exit.INTERRUPTED, Exit.NOTHING):
+        return result.exit
+    base, patched = (parse(text)[0] for text in settings.kernels)
+    rows = compare(summarize(result.run.trials()), base, patched, wish.threshold)
+    if as_json:
+        print(json.dumps(as_object(rows, base, patched, result.run.path), indent=1))
+    else:
+        print("\n".join([*table(rows, base, patched), "", f"run: {result.run.path}"]))
+    return SLOWER if any(row.regressed for row in rows) else result.exit
+
+
+def labelled(kernel: str, label: str) -> str:
+    """A kernel as --kernel takes it, called ``label`` unless it has one: two bzImages are alike."""
+    return kernel if "=" in kernel.partition(",")[0] else f"{label}={kernel}"
+
+
+def summarize(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], Figure]:
+    """(row, target without kernel, kernel) -> figure, over the trials that are ok."""
+    grouped: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    for record in records:
+        if record["outcome"] == Outcome.OK:
+            row = record["workload"] + (f"/{record['variant']}" if record["variant"] else "")
+            target = record["target"].partition("@")[0]
+            grouped.setdefault((row, target, record["kernel"]), []).append(record)
+    return {key: _figure(trials) for key, trials in grouped.items()}
+
+
+def _figure(trials: list[Mapping[str, Any]]) -> Figure:
+    by_round = {trial["round"]: statistics.median(trial["values"]) for trial in trials}
+    counted = trials[-1]["requests"]
+    requests = None
+    if counted and counted["kernel"] is not None:
+        requests = sum(counted["kernel"].values()) / counted["ops"]
+    return Figure(by_round, requests, trials[-1]["level"])
+
+
+def compare(
+    figures: Mapping[tuple[str, str, str], Figure], base: str, patched: str, threshold: float
+) -> list[KernelComparison]:
+    """Every row and target that either kernel has, side by side."""
+    return [
+        KernelComparison(
+            row,
+            target,
+            figures.get((row, target, base)),
+            figures.get((row, target, patched)),
+            threshold,
+        )
+        for row, target in sorted({key[:2] for key in figures})
+    ]
+
+
+def table(rows: Sequence[KernelComparison], base: str, patched: str) -> list[str]:
+    """Lines of at most 79 columns: a heading for every workload, a line for every target."""
+    lines = ["instructions and requests per op, median of the boots", ""]
+    names = f"{base[:_NAME_COLUMNS]:>10} {patched[:_NAME_COLUMNS]:>10}"
+    lines.append(f"{'':<{_TARGET_COLUMNS + 2}} {names} {'change':>9} {'req/op':>12}")
+    heading = ""
+    for one in rows:
+        if one.row != heading:
+            lines.append(one.row)
+            heading = one.row
+        lines += _lines(one)
+    return lines
+
+
+def _lines(one: KernelComparison) -> Iterator[str]:
+    target = f"  {one.target:<{_TARGET_COLUMNS}}"
+    if len(one.target) > _TARGET_COLUMNS:
+        yield f"  {one.target}"
+        target = " " * (_TARGET_COLUMNS + 2)
+    if one.old is None or one.new is None or one.change is None:
+        yield f"{target} {'no round with a trial that is ok on both':>44}"
+        return
+    requests = f"{_requests(one.old)}/{_requests(one.new)}"
+    yield (
+        f"{target} {one.old.instructions:>10.0f} {one.new.instructions:>10.0f} "
+        f"{one.change:>+8.2f}% {requests:>12}{' slower' if one.regressed else ''}"
+    )
+    if one.old.level != one.new.level:
+        yield f"{'':<{_TARGET_COLUMNS + 2}} levels: {one.old.level} and {one.new.level}"
+
+
+def _requests(figure: Figure) -> str:
+    return "-" if figure.requests is None else f"{figure.requests:.2f}"
+
+
+def as_object(
+    rows: Sequence[KernelComparison], base: str, patched: str, run: Path
+) -> dict[str, Any]:
+    """The comparison for programs."""
+    return {
+        "base": base,
+        "patched": patched,
+        "run": str(run),
+        "regressed": any(row.regressed for row in rows),
+        "rows": [
+            asdict(row) | {"change_percent": row.change, "regressed": row.regressed} for row in rows
+        ],
+    }

@@ -1,0 +1,1 @@
+"""Charts, and the processes that draw them."""

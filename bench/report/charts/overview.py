@@ -1,0 +1,121 @@
+"""The chart on one page: every row and target of a run, as a ratio to one baseline."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from bench.report import units, words
+from bench.report.charts.figures import GRID, MUTED, Sheet, legend_grid
+from bench.report.charts.panels import AXIS_IN, absent, beside, log_ticks, style
+from bench.report.rows import Line, Row
+from bench.stats.estimates import Estimate
+
+WIDTH_IN = 7.4
+MARKER_IN = 0.1
+"""Height of one marker; a row is as high as its markers and one more."""
+MOST_IN = 13.0
+"""Of rows on one sheet: what is higher cannot be read on a page of paper."""
+
+
+def overviews(rows: Sequence[Row], baseline: str, footer: Sequence[str]) -> list[Sheet]:
+    """All rows from top to bottom, on as many sheets as it takes to be printed; at least one."""
+    total = MARKER_IN * sum(_height(row, baseline) for row in rows)
+    count = max(math.ceil(total / MOST_IN), 1)
+    parts: list[list[Row]] = [[] for _ in range(count)]
+    used = 0.0
+    for row in rows:
+        parts[min(int(used / total * count), count - 1)].append(row)
+        used += MARKER_IN * _height(row, baseline)
+    title = f"{units.quantity().noun} per operation, as a ratio to {words.against(baseline)}"
+    return [
+        _sheet(
+            f"{title}, {number} of {count}" if count > 1 else title, part, rows, baseline, footer
+        )
+        for number, part in enumerate(parts, 1)
+    ]
+
+
+def _sheet(
+    title: str, rows: Sequence[Row], every: Sequence[Row], baseline: str, footer: Sequence[str]
+) -> Sheet:
+    """A marker with its interval for each target but the baseline; axis and legend are of every row."""
+    known = {line.number: line for row in every for line in _shown(row, baseline)}
+    shown = [line for _, line in sorted(known.items())]
+    _, legend = legend_grid([line.target.name for line in shown], WIDTH_IN)
+    ends = list(itertools.accumulate((_height(row, baseline) for row in rows), initial=0))
+    body = MARKER_IN * max(ends[-1], 2) + legend + AXIS_IN
+    sheet = Sheet(title, footer, WIDTH_IN, body)
+    labels = [_label(row) for row in rows]
+    longest = max((len(part) for label in labels for part in label.split("\n")), default=0)
+    axes = sheet.panel(left=0.25 + 0.071 * longest, top=legend, right=1.0, bottom=AXIS_IN)
+    axes.set_ylim(max(ends[-1], 2), 0)
+    axes.set_yticks([(top + end) / 2 for top, end in itertools.pairwise(ends)], labels)
+    ratio_axis(axes, _ratios(every, baseline), baseline)
+    for place, (row, top) in enumerate(zip(rows, ends, strict=False)):
+        if place % 2:
+            axes.axhspan(top, ends[place + 1], color=GRID, alpha=0.35, linewidth=0)
+        _row(axes, top, row, baseline)
+    beside(axes, -1.0, f"/ {baseline}", size=7.0)
+    sheet.legend([_key(line) for line in shown])
+    return sheet
+
+
+def _height(row: Row, baseline: str) -> int:
+    """Of a row, in markers."""
+    return len(_shown(row, baseline)) + 1
+
+
+def _shown(row: Row, baseline: str) -> list[Line]:
+    """The lines that have a ratio to the baseline."""
+    return [line for line in row.lines if line.target.base != baseline]
+
+
+def _key(line: Line) -> Line2D:
+    return Line2D([], [], **style(line.number).point, label=line.target.name)
+
+
+def _label(row: Row) -> str:
+    """In two lines: side by side, name and state would take half of a phone's width."""
+    return f"{row.name}\n({row.state})"
+
+
+def _ratios(rows: Sequence[Row], baseline: str) -> list[Estimate]:
+    ratios = [line.ratios.get(baseline) for row in rows for line in row.lines]
+    return [ratio for ratio in ratios if ratio is not None and ratio.known]
+
+
+def ratio_axis(axes: Axes, known: Sequence[Estimate], baseline: str) -> None:
+    """A log axis with room for all of these ratios, and a dashed line at 1."""
+    ends = [1.0, *(ratio.value for ratio in known)]
+    ends += [end for ratio in known if ratio.has_interval for end in (ratio.low, ratio.high)]
+    low, high = min(ends) / 1.25, max(ends) * 1.25
+    axes.set_xscale("log")
+    log_ticks(axes, low, high)
+    axes.axvline(1.0, color=MUTED, linewidth=1.1, linestyle=(0, (4, 2)))
+    axes.set_xlabel(
+        f"{units.ratio_of(baseline)} (log axis; < 1, to the left, is {units.quantity().below}); "
+        f"bar: {units.quantity().interval}",
+        fontsize=8,
+        loc="right",
+    )
+
+
+def _row(axes: Axes, top: float, row: Row, baseline: str) -> None:
+    for y, line in enumerate(_shown(row, baseline), 1):
+        ratio = line.ratios[baseline]
+        look = style(line.number)
+        if ratio.has_interval:
+            ends = [ratio.low, ratio.high]
+            axes.plot(
+                ends, [top + y] * 2, "-", color=look.colour, linewidth=2.2, solid_capstyle="butt"
+            )
+        if ratio.known:
+            axes.plot([ratio.value], [top + y], **look.point, linestyle="none", markersize=5)
+        said = units.ratio(ratio.value) if ratio.known else absent(line)
+        if not line.target.native:
+            beside(axes, top + y, said, size=7.0)

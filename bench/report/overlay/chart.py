@@ -1,0 +1,104 @@
+"""Several runs over one another as a chart and a page: a dot and interval for each run and target."""
+
+from __future__ import annotations
+
+import math
+
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
+
+from bench.report import units, words
+from bench.report.charts.figures import GRID, Sheet, legend_grid
+from bench.report.charts.inline import share
+from bench.report.charts.overview import ratio_axis
+from bench.report.charts.panels import AXIS_IN, style
+from bench.report.overlay.overlay import Overlay, SharedRow
+from bench.report.page.page import render
+from bench.report.text.cells import Cell, Grid, ratio_value
+from bench.stats.estimates import Estimate
+
+WIDTH_IN = 7.4
+MARKER_IN, HEAD_IN = 0.13, 0.2
+
+
+def chart(made: Overlay) -> Sheet:
+    """Rows from top to bottom, under each its targets, and for each of them a marker per source."""
+    names = [source.name for source in made.sources]
+    _, legend = legend_grid(names, WIDTH_IN)
+    each = max(MARKER_IN * len(names), HEAD_IN)
+    slots: list[SharedRow | str] = []
+    for one in made.shared:
+        head = f"{one.row.name} ({one.row.state})"
+        slots += [one] if head in slots else [head, one]
+    body = each * len(slots) + legend + AXIS_IN
+    footer = [f"{source.name}: {source.said}; tree {source.tree}" for source in made.sources]
+    sheet = Sheet(made.title, [*footer, *made.apart], WIDTH_IN, body)
+    axes = sheet.panel(left=2.9, top=legend, right=0.25, bottom=AXIS_IN)
+    axes.set_ylim(len(slots) - 0.5, -0.5)
+    axes.set_yticks(range(len(slots)), [_label(slot) for slot in slots])
+    ratio_axis(
+        axes, [ratio for one in made.shared for ratio in _ratios(one, made.baseline)], made.baseline
+    )
+    for place, slot in enumerate(slots):
+        if isinstance(slot, str):
+            axes.axhspan(place - 0.5, place + 0.5, color=GRID, alpha=0.35, linewidth=0)
+        else:
+            _target(axes, place, slot, made.baseline)
+    sheet.legend([_key(number, name) for number, name in enumerate(names)])
+    return sheet
+
+
+def _label(slot: SharedRow | str) -> str:
+    return slot if isinstance(slot, str) else slot.target
+
+
+def _key(number: int, name: str) -> Line2D:
+    return Line2D([], [], **style(number).point, label=name)
+
+
+def _ratios(one: SharedRow, baseline: str) -> list[Estimate]:
+    found = [line.ratios[baseline] for line in one.lines if line and baseline in line.ratios]
+    return [ratio for ratio in found if ratio.known]
+
+
+def _target(axes: Axes, place: int, one: SharedRow, baseline: str) -> None:
+    for number, line in enumerate(one.lines):
+        ratio = line.ratios.get(baseline) if line else None
+        if ratio is None or not ratio.known:
+            continue
+        look = style(number)
+        y = place + (number - (len(one.lines) - 1) / 2) * 0.8 / max(len(one.lines), 2)
+        if ratio.has_interval:
+            axes.plot([ratio.low, ratio.high], [y, y], "-", color=look.colour, linewidth=2.2)
+        axes.plot([ratio.value], [y], **look.point, linestyle="none", markersize=5)
+
+
+def page(made: Overlay, drawn: str) -> str:
+    """overlay.html: the chart and the table, self-contained."""
+    shared = share({"overlay": drawn})
+    return render(
+        "overlay.html.j2",
+        shared,
+        made=made,
+        chart=Markup(shared.charts["overlay"]),
+        quantity=units.quantity(),
+        grid=Grid(
+            "Rows in common",
+            ["row", "target", *(source.name for source in made.sources)],
+            [_cells(one, made.baseline) for one in made.shared],
+        ),
+    )
+
+
+def _cells(one: SharedRow, baseline: str) -> list[Cell]:
+    return [
+        Cell(f"{one.row.name} ({one.row.state})"),
+        Cell(one.target),
+        *(
+            Cell(words.ratio_cell(line, baseline), ratio_value(line, baseline))
+            if line
+            else Cell("not measured", math.nan)
+            for line in one.lines
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""What rows say together: break-even, projections, scaling."""

@@ -1,0 +1,128 @@
+"""list-stat by setting: cost per listed entry against the fraction that is then stat'ed.
+
+READDIRPLUS brings every entry's attributes along; a passed-through listing costs less and brings none, so
+that each entry stat'ed costs a LOOKUP. Where the two meet is bench.report.studies.crossing's to find.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bench.model import Outcome, Verdict
+from bench.report import units
+from bench.report.rows import interval
+from bench.report.traits import Traits, ways
+from bench.stats.estimates import Estimate, centre, paired_ratio, trial_medians
+from bench.stats.frame import Run, records
+
+WORKLOAD = "list-stat"
+Rounds = Mapping[int, float]
+
+
+@dataclass(frozen=True, order=True)
+class Setting:
+    """What a curve was measured under; sizes and timeouts sort as numbers."""
+
+    cache: str
+    attr_timeout: float
+    entry_timeout: float
+    entries: int
+    placement: str
+
+    @property
+    def said(self) -> str:
+        """``cold-fuse, 1,000 entries, timeouts 3600 s/3600 s``."""
+        return f"{self.cache}, {self.entries:,} entries, {self.timeouts}"
+
+    @property
+    def timeouts(self) -> str:
+        """Attribute and entry timeout in words."""
+        return f"timeouts {units.seconds(self.attr_timeout)}/{units.seconds(self.entry_timeout)}"
+
+    @property
+    def key(self) -> str:
+        """Good for a file name."""
+        timeouts = f"to{self.attr_timeout:g}-{self.entry_timeout:g}"
+        return f"{self.cache}-{timeouts}-n{self.entries}-{self.placement}"
+
+
+@dataclass(frozen=True)
+class Study:
+    """All list-stat rows of one setting: trial medians by target, fraction and round."""
+
+    setting: Setting
+    traits: Mapping[str, Traits]
+    curves: dict[str, dict[float, Rounds]] = field(default_factory=dict)
+    engaged: set[str] = field(default_factory=set)
+    """Targets that a row says were engaged."""
+
+    @property
+    def fractions(self) -> list[float]:
+        """Every fraction that was measured."""
+        return sorted({fraction for curve in self.curves.values() for fraction in curve})
+
+    def cost(self, target: str, fraction: float) -> Estimate:
+        """Cost per listed entry."""
+        return interval(centre(list(self.curves.get(target, {}).get(fraction, {}).values())))
+
+    def ratio(self, over: str, under: str, fraction: float) -> Estimate:
+        """One target's cost by another's, paired by round."""
+        pair = (self.curves.get(name, {}).get(fraction, {}) for name in (over, under))
+        return interval(paired_ratio(*pair))
+
+    @property
+    def challengers(self) -> list[Traits]:
+        """Targets whose listings were passed through, as the counts bear out."""
+        return [way for name, way in self.traits.items() if way.listing and name in self.engaged]
+
+    @property
+    def shown(self) -> list[str]:
+        """Measured targets, but not twice those whose listings are passed through whatever the mode."""
+        usual = {(way.daemon, way.kernel, way.level) for way in self.challengers if way.usual}
+        return [
+            name
+            for name, way in self.traits.items()
+            if name in self.curves
+            and (way.usual or not way.listing or (way.daemon, way.kernel, way.level) not in usual)
+        ]
+
+    @property
+    def opponents(self) -> list[Traits]:
+        """Targets whose server answers READDIRPLUS."""
+        return [way for name, way in self.traits.items() if way.bulk and name in self.curves]
+
+
+def studies(run: Run) -> list[Study]:
+    """One for each setting in which list-stat was measured, in order of size."""
+    medians = trial_medians(run.samples[run.samples["workload"] == WORKLOAD])
+    named, found = ways(run), dict[Setting, Study]()
+    for trial in records(run.trials[run.trials["workload"] == WORKLOAD]):
+        target = str(trial["target"])
+        share = str(trial["variant"])
+        if target not in named or trial["outcome"] != Outcome.OK or not share.isdigit():
+            continue
+        setting = Setting(
+            str(trial["cache"]), float(trial["attr_timeout"]), float(trial["entry_timeout"]),
+            int(trial["entries"]), str(trial["placement"]),
+        )  # fmt: skip
+        study = found.setdefault(setting, Study(setting, named))
+        rounds = medians.get((str(trial["group"]), target))
+        if rounds:
+            study.curves.setdefault(target, {})[int(share) / 100] = rounds
+        if trial["verdict"] == Verdict.ENGAGED:
+            study.engaged.add(target)
+    return [found[setting] for setting in sorted(found)]
+
+
+def preferred(chosen: Sequence[Traits]) -> Traits | None:
+    """The one to speak of first: the highest level, in the usual way of listing, of the server in C."""
+    return max(
+        chosen,
+        key=lambda way: (
+            way.level.rank,
+            way.usual,
+            way.daemon.endswith("-c"),
+        ),
+        default=None,
+    )

@@ -1,0 +1,1 @@
+"""Tables, mail blocks and Markdown."""

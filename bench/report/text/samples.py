@@ -1,0 +1,72 @@
+"""samples.csv: one line per sample, headed by what the run was; missing trials have a line, too.
+
+Lines that open with ``#`` are the heading: ``pandas.read_csv(path, comment="#")`` skips them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Iterator, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from bench.model import Outcome
+from bench.report import about
+from bench.report.rows import Row
+from bench.stats.frame import SAMPLE_COLUMNS, Run
+
+OWN = ("window", "seconds", "ns")
+"""Columns in which the samples of a trial differ; in all others they are alike."""
+BEFORE = [column for column in SAMPLE_COLUMNS if column not in OWN]
+AFTER = ["outcome", "reason", "kernel", "tree"]
+END = "\x1e\n"
+"""Ends a line while it is put together; the newline in it has fields with one quoted."""
+
+
+def lines(run: Run, rows: Sequence[Row]) -> Iterator[str]:
+    """The whole file, a trial's lines at a time: those of a million samples take 250 MB."""
+    for fact in about.facts(run, rows):
+        yield f"# {fact.name}: {' '.join(fact.text.split())}\n"
+    yield ",".join([*BEFORE, *OWN, *AFTER]) + "\n"
+    seconds = _seconds(run)
+    trials = _trials(run, seconds)
+    # What a trial's samples have in common is put into words once.
+    alike = zip(trials["trial"], _words(trials[BEFORE]), _words(trials[AFTER]), strict=True)
+    for trial, before, after in alike:
+        own = _own(seconds[trial]) if trial in seconds else [",,"]
+        yield "".join([f"{before},{numbers},{after}\n" for numbers in own])
+
+
+def _seconds(run: Run) -> dict[int, NDArray[np.float64]]:
+    """The samples by trial; those of one stand together in the frame."""
+    trials, starts = np.unique(run.samples["trial"].to_numpy(), return_index=True)
+    parts = np.split(run.samples["seconds"].to_numpy(dtype=np.float64), starts[1:])
+    return dict(zip(trials.tolist(), parts, strict=False))
+
+
+def _trials(run: Run, measured: Collection[int]) -> pd.DataFrame:
+    """What there is a line of: trials with samples, and those that failed, were skipped or replaced."""
+    has = run.trials["trial"].isin(list(measured))
+    gap = (run.trials["outcome"] != Outcome.OK) | run.trials["superseded"]
+    told = run.trials.assign(
+        run=run.name,
+        reason=run.trials["reason"].where(~has, ""),
+        kernel=about.kernel(run),
+        tree=about.tree(run),
+    )[has | gap]
+    for column in ("kernel", "tree", "op", "reason"):
+        # A reader that skips comments ends a line at any "#", quoted or not.
+        told[column] = told[column].astype(str).str.replace("#", "no. ")
+    return told
+
+
+def _words(frame: pd.DataFrame) -> list[str]:
+    return frame.to_csv(index=False, header=False, lineterminator=END).split(END)[:-1]
+
+
+def _own(seconds: NDArray[np.float64]) -> Iterator[str]:
+    """Window, seconds and nanoseconds of a trial's samples; empty for what was no time."""
+    for window, value in enumerate(seconds.tolist()):
+        yield f"{window},," if math.isnan(value) else f"{window},{value!r},{value * 1e9!r}"

@@ -1,0 +1,175 @@
+"""Writes and reads a run's directory; the schema is in results/README.md.
+
+Every finished trial is on disk before the next begins: one fsync'ed line in trials.jsonl, and its
+values added to the pyperf file of its series.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bench.model import SCHEMA, UserError
+
+if TYPE_CHECKING:
+    pass
+
+
+RESULTS = Path("results")
+Record = dict[str, Any]
+
+
+class RunDirectory:
+    """One run on disk. ``path`` holds run.json, trials.jsonl, series/ and logs/."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.trials_path = path / "trials.jsonl"
+        self.costs_path = path / "costs.jsonl"
+
+    @classmethod
+    def create(cls, path: Path, header: Mapping[str, Any]) -> RunDirectory:
+        """Make the directory and write run.json; raises UserError if it holds a run already."""
+        run = cls(path)
+        if (path / "run.json").exists():
+            raise UserError(f"{path} holds a run already: choose another --output or --resume it")
+        try:
+            for folder in (path, path / "series", path / "logs"):
+                folder.mkdir(parents=True, exist_ok=True)
+            run.write_header({"schema": SCHEMA, "run": path.name, **header})
+            run.trials_path.touch()
+        except OSError as error:
+            raise UserError(f"cannot write {path}: {error.strerror}") from None
+        return run
+
+    @classmethod
+    def open(cls, path: Path) -> RunDirectory:
+        """An existing run; raises UserError for a missing one or an unknown schema."""
+        run = cls(path)
+        schema = run.header().get("schema")
+        if schema != SCHEMA:
+            raise UserError(f"{path}/run.json has schema {schema!r}; this version reads {SCHEMA}")
+        return run
+
+    def header(self) -> Record:
+        """run.json; raises UserError when it is missing or not JSON."""
+        file = self.path / "run.json"
+        try:
+            header = json.loads(file.read_text())
+        except FileNotFoundError:
+            raise UserError(f"{self.path} is not a run: no run.json in it") from None
+        except (ValueError, OSError) as error:
+            raise UserError(f"{file} cannot be read: {error}") from None
+        if not isinstance(header, dict):
+            raise UserError(f"{file} cannot be read: not a JSON object")
+        return header
+
+    def write_header(self, header: Mapping[str, Any]) -> None:
+        """Replace run.json in one step."""
+        write_atomically(self.path / "run.json", json.dumps(header, indent=1) + "\n")
+
+    def update_header(self, **changes: Any) -> None:
+        """Set keys of run.json."""
+        self.write_header({**self.header(), **changes})
+
+    def append_trial(self, record: Mapping[str, Any]) -> None:
+        """Add one line to trials.jsonl and wait until it is on disk.
+
+        A line that an earlier crash cut short is closed first, so that it spoils nothing but itself.
+        """
+        _append(self.trials_path, record)
+
+    def append_cost(self, record: Mapping[str, Any]) -> None:
+        """Add one target's line to costs.jsonl, as append_trial does."""
+        _append(self.costs_path, record)
+
+    def trials(self) -> Iterator[Record]:
+        """Whole lines of trials.jsonl; lines that are not JSON objects are passed over."""
+        return _records(self.trials_path)
+
+    def costs(self) -> Iterator[Record]:
+        """The same of costs.jsonl."""
+        return _records(self.costs_path)
+
+    def add_pyperf_run(self, label: str, benchmark_json: str) -> None:
+        """Add the one run of a worker's pyperf benchmark to the file of its series."""
+        import pyperf
+
+        file = self.path / "series" / f"{label}.json"
+        suite = pyperf.BenchmarkSuite.loads(benchmark_json)
+        (benchmark,) = suite.get_benchmarks()
+        if file.exists():
+            known = pyperf.Benchmark.load(str(file))
+            for run in benchmark.get_runs():
+                known.add_run(run)
+            benchmark = known
+        part = file.with_suffix(".part")
+        benchmark.dump(str(part), replace=True)
+        part.replace(file)
+
+    def log(self, name: str) -> Path:
+        """Path of a log file of one trial."""
+        return self.path / "logs" / f"{name}.log"
+
+
+def _append(path: Path, record: Mapping[str, Any]) -> None:
+    line = json.dumps(record, separators=(",", ":")) + "\n"
+    descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+    try:
+        size = os.fstat(descriptor).st_size
+        if size and os.pread(descriptor, 1, size - 1) != b"\n":
+            line = "\n" + line
+        os.write(descriptor, line.encode())
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _records(path: Path) -> Iterator[Record]:
+    try:
+        text = path.read_text()
+    except FileNotFoundError:
+        return
+    for line in text.splitlines():
+        try:
+            record = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(record, dict):
+            yield record
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a file so that a crash leaves the old one or the new one, never half of it."""
+    part = path.with_name(path.name + ".part")
+    with part.open("w") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def find_run(name: str | None, root: Path) -> Path:
+    """The run called ``name`` (a path, or a name under ``root``), or the newest under ``root``.
+
+    Raises UserError when there is none.
+    """
+    if name is not None:
+        for candidate in (Path(name), root / name, root / "local" / name):
+            if (candidate / "run.json").exists():
+                return candidate
+        raise UserError(f"no run at {name!r}: give a directory that holds a run.json")
+    runs = sorted(root.glob("*/*/run.json"), key=_started)
+    if not runs:
+        raise UserError(f"no run under {root}/: make one with python -m bench run")
+    return runs[-1].parent
+
+
+def _started(header: Path) -> str:
+    try:
+        return str(json.loads(header.read_text()).get("started", ""))
+    except (OSError, ValueError, AttributeError):
+        return ""

@@ -1,0 +1,98 @@
+"""A trial's verdict: its counts held against claims and expectations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from bench import registry
+from bench.model import (
+    Bound,
+    Cache,
+    Daemon,
+    DaemonOptions,
+    Level,
+    Opcode,
+    Outcome,
+    Trial,
+)
+from bench.mounts.mount import TrialError
+from bench.plan.schedule import options
+from bench.requests import proof
+from bench.run.bench import Bench
+from bench.run.record import timeouts_held
+
+
+def judge(bench: Bench, trial: Trial, record: dict[str, Any]) -> None:
+    """Set the verdict; a claim that does not hold, or a cold that was not cold, fails the trial."""
+    series = trial.series
+    daemon = registry.daemon(series.daemon)
+    workload = registry.workloads()[series.workload]
+    requests, plain = record["requests"], record["expected"]
+    if requests is None:
+        record["expected"] = None
+        return
+    if daemon.foreign or not timeouts_held(series):
+        plain = {}  # of a server that is not known, or answers for longer than it was told
+    counts = _best_counts(requests)
+    claims = claims_by_level(daemon, options(series), series.cache)
+    if workload.introduces and series.cache is not Cache.WARM:
+        claims = {level: claimed - {Opcode.LOOKUP} for level, claimed in claims.items()}
+    verdict, reason, failed = proof.verdict(
+        subject=workload.subject,
+        claims=claims,
+        counts=counts,
+        level=series.level,
+        asked=series.asked,
+        available=bench.ability.level,
+        why="; ".join(bench.ability.reasons),
+        plain={Opcode[name]: Bound(*bounds) for name, bounds in plain.items()},
+    )
+    expected = {
+        name: _expected(Opcode[name], bounds, claims[series.level], series.level)
+        for name, bounds in plain.items()
+    }
+    record |= {"verdict": verdict.value, "verdict_reason": reason, "expected": expected}
+    trouble = reason if failed else ""
+    if requests["agree"] is False:
+        trouble = f"kernel and server counts differ: {requests['why']}"
+    elif series.cache is not Cache.WARM and not trouble:
+        trouble = _not_cold(record, counts)
+    if trouble:
+        record |= {"outcome": Outcome.FAILED.value, "reason": trouble}
+
+
+def _expected(
+    opcode: Opcode, plain: list[float], claimed: frozenset[Opcode], level: Level
+) -> list[float]:
+    """Bounds on a plain server, as far as the level leaves them standing."""
+    if opcode in claimed:
+        return [0, 0]
+    # Without readdir passthrough some lookups stay in the kernel and some introduce: no lower bound.
+    return [0, plain[1]] if level is Level.LOOKUP else plain
+
+
+def claims_by_level(
+    daemon: Daemon, chosen: DaemonOptions, cache: Cache
+) -> dict[Level, frozenset[Opcode]]:
+    """What a daemon claims at every level it speaks, at otherwise the same options."""
+    return {level: daemon.claims(replace(chosen, level=level), cache) for level in daemon.levels}
+
+
+def _best_counts(requests: Mapping[str, Any]) -> dict[Opcode, int]:
+    """The kernel's counts, or the server's where there is no tracepoint."""
+    raw = requests["kernel"] if requests["kernel"] is not None else requests["server"]
+    if raw is None:
+        raise TrialError(f"requests cannot be counted here: {requests['why']}")
+    return {Opcode[name]: number for name, number in raw.items()}
+
+
+def _not_cold(record: Mapping[str, Any], counts: Mapping[Opcode, int]) -> str:
+    """A cold window must have sent what a first contact sends: the lower bounds expected."""
+    ops = record["requests"]["ops"]
+    for name, (low, _high) in record["expected"].items():
+        actual = counts.get(Opcode[name], 0) / ops
+        if actual < low * 0.999:
+            return f"was not cold: {actual:.3g} {name} per {record['unit']}, at least {low:.3g} expected"
+    return ""

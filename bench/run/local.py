@@ -1,0 +1,58 @@
+"""A whole run: probe, tree, plan, conformance, trials round by round, and what is written down."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bench.model import Trial
+from bench.plan.grid import KernelGives
+from bench.plan.schedule import Plan
+from bench.results.store import RunDirectory
+from bench.run import headers
+from bench.run.bench import Bench
+from bench.run.checks import check_targets, sheet
+from bench.run.phases import Timer
+from bench.run.trials import RunResult, Work, until_precise
+
+if TYPE_CHECKING:
+    from bench.run.view import View
+
+
+def not_done(trials: tuple[Trial, ...], run: RunDirectory) -> tuple[Trial, ...]:
+    """The trials that have no line in trials.jsonl."""
+    done = {(record["series"], record["round"]) for record in run.trials()}
+    return tuple(one for one in trials if (one.series.label, one.round) not in done)
+
+
+def go(
+    run: RunDirectory,
+    gives: KernelGives,
+    planned: Plan,
+    bench: Bench,
+    view: View,
+    clock: Timer,
+) -> RunResult:
+    """Conformance, then every trial that has no line yet; the directory is right after each of them.
+
+    Then what was disturbed, once more, and more rounds until the precision asked for is reached.
+    """
+    bench.logs = run.path / "logs"
+    work = Work(run, bench, view, clock)
+    interrupted = False
+    try:
+        with clock("conformance"):
+            work.broken = check_targets(planned, bench, view)
+        if bench.settings.cost:
+            with clock("cost"):
+                sheet(run, planned, bench, view, work.broken)
+        work.all(not_done(planned.trials, run))
+        work.again(planned.trials)
+        if bench.settings.precision is not None:
+            until_precise(bench.settings, run, view, partial(work.another, gives))
+    except KeyboardInterrupt:
+        interrupted = True
+        view.warn(f"interrupted; finish it with: python -m bench run --resume {run.path}")
+    finished = None if interrupted else headers.now()
+    run.update_header(finished=finished, phases=clock.summary())
+    return RunResult(run, work.counts, interrupted)

@@ -1,0 +1,84 @@
+"""A trial's record before anything was measured."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from bench import registry
+from bench.model import (
+    Outcome,
+    Series,
+    Trial,
+    Verdict,
+)
+from bench.run.bench import Bench
+
+AS_ASKED, THE_SERVERS_OWN = "as asked", "the server's own"
+"""Whose timeouts held during a trial."""
+
+
+def skipped(bench: Bench, trial: Trial, reason: str) -> dict[str, Any]:
+    """The record of a trial that could not be tried."""
+    return header(bench, trial) | {"outcome": Outcome.SKIPPED.value, "reason": reason}
+
+
+def header(bench: Bench, trial: Trial) -> dict[str, Any]:
+    """A trial's record before anything was done."""
+    series = trial.series
+    workload = registry.workloads()[series.workload]
+    daemon = registry.daemon(series.daemon)
+    cpus = bench.cpus_for(series.threads)
+    return {
+        "series": series.label,
+        "target": series.target,
+        "daemon": series.daemon,
+        "kernel": series.kernel,
+        "workload": series.workload,
+        "variant": series.variant,
+        "cache": series.cache.value,
+        "threads": series.threads,
+        "placement": series.placement.value,
+        "level": series.level.value,
+        "readdir": series.readdir,
+        "readdir_mode": daemon.mode(series.serving),
+        "server_threads": series.serving.threads,
+        "clone_fd": series.serving.clone_fd,
+        "delay_ns": {opcode.name: ns for opcode, ns in series.serving.delay},
+        "entries": series.entries,
+        "clock": bench.settings.clock,
+        "attr_timeout": series.attr_timeout,
+        "entry_timeout": series.entry_timeout,
+        "timeouts": AS_ASKED if timeouts_held(series) else THE_SERVERS_OWN,
+        "round": trial.round,
+        "position": trial.position,
+        "seed": trial.seed,
+        "attempt": trial.attempt,
+        "started": datetime.now(UTC).astimezone().isoformat(timespec="milliseconds"),
+        "outcome": Outcome.OK.value,
+        "reason": "",
+        "op": workload.op,
+        "unit": workload.unit,
+        "loops": 0,
+        "ops_per_loop": 0,
+        "values": [],
+        "empty_loop_ns": None,
+        "requests": None,
+        "expected": None,
+        "verdict": Verdict.BASELINE.value,
+        "verdict_reason": "",
+        "histogram": None,
+        "attribution": None,
+        "cache_how": "",
+        "cpus": {"client": sorted(cpus.client), "daemon": sorted(cpus.daemon)},
+        "server": None,
+        "noise": None,
+        "disturbed": "",
+        "phases": {},
+    }
+
+
+def timeouts_held(series: Series) -> bool:
+    """Whether the server gives the timeouts the series names, or its own."""
+    control = registry.daemon(series.daemon).timeouts
+    return control.holds(series.attr_timeout, series.entry_timeout)

@@ -1,0 +1,189 @@
+"""One trial from mount to unmount, turned into the one record that is written down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from bench import registry
+from bench.machine import disturbance, isolate, placement
+from bench.model import (
+    Cache,
+    Clock,
+    Context,
+    Daemon,
+    DaemonOptions,
+    Outcome,
+    Shape,
+    Sync,
+    Trial,
+)
+from bench.mounts.mount import Mount, ServerEnd, TrialError
+from bench.plan.schedule import options
+from bench.run import conformance
+from bench.run.bench import Bench
+from bench.run.job import Job
+from bench.run.judge import judge
+from bench.run.phases import Phases
+from bench.run.record import header
+from bench.run.workers import run_worker
+
+SPOT_CHECKS = 16
+"""Entries compared with the backing after every trial's last window."""
+
+
+def run(bench: Bench, trial: Trial) -> tuple[dict[str, Any], str]:
+    """Do one trial; returns its record and the pyperf JSON of its values ("" when there are none).
+
+    What goes wrong becomes a failed record; only KeyboardInterrupt and bugs pass through.
+    """
+    phases = Phases()
+    record = header(bench, trial)
+    pyperf_json = ""
+    try:
+        answer, pyperf_json, server = _measure(bench, trial, phases)
+        record |= answer | {"server": server}
+        judge(bench, trial, record)
+    except (TrialError, OSError) as error:
+        record |= {"outcome": Outcome.FAILED.value, "reason": str(error)}
+    if record["outcome"] != Outcome.OK:
+        pyperf_json = ""
+    record["phases"] = {name: round(taken, 4) for name, taken in phases.seconds.items()}
+    return record, pyperf_json
+
+
+def _measure(
+    bench: Bench, trial: Trial, phases: Phases
+) -> tuple[dict[str, Any], str, dict[str, Any] | None]:
+    """Count and time: on one mount, or on two where a window uses a mount up."""
+    workload = registry.workloads()[trial.series.workload]
+    daemon = registry.daemon(trial.series.daemon)
+    if workload.shape is not Shape.ONCE:
+        return _on_mount(bench, trial, phases, count=True, measure=True)
+    counted: dict[str, Any] = {}
+    if daemon.is_fuse:
+        counted, _, _ = _on_mount(bench, trial, phases, count=True, measure=False)
+    answer, pyperf_json, server = _on_mount(bench, trial, phases, count=False, measure=True)
+    return counted | answer, pyperf_json, server
+
+
+def _on_mount(
+    bench: Bench, trial: Trial, phases: Phases, *, count: bool, measure: bool
+) -> tuple[dict[str, Any], str, dict[str, Any] | None]:
+    series = trial.series
+    daemon = registry.daemon(series.daemon)
+    log = bench.logs / f"{trial.round:02}-{series.label}.log"
+    cpus = bench.cpus_for(series.threads)
+    watched = {*cpus.client, *cpus.daemon}
+    with phases("cache"):
+        how = make_cache_state(bench, series.cache)
+    mountpoint = isolate.runtime() / series.target
+    mount = Mount(daemon, bench.backing, mountpoint, _options(trial, daemon))
+    mount.start, mount.patience = bench.start_daemon, bench.patience
+    try:
+        with phases("mount"):
+            mount.up(cpus.daemon, log, bench.tick)
+        before = look(bench, mount, watched)
+        with phases("worker"):
+            answer, pyperf_json = run_worker(
+                bench, _job(bench, trial, mount, count, measure), log, mount
+            )
+        if before is not None and (after := look(bench, mount, watched)) is not None:
+            seen = disturbance.between(before, after, len(watched) or os.cpu_count() or 1)
+            answer |= {"noise": seen, "disturbed": disturbance.causes(seen)}
+        for name, seconds in answer.pop("phases", {}).items():
+            phases.seconds[name] = phases.seconds.get(name, 0.0) + seconds
+            phases.seconds["worker"] -= seconds
+        with phases("check"):
+            _spot_check(bench, trial, mount)
+        with phases("unmount"):
+            end = mount.down()
+    except BaseException:
+        mount.destroy()
+        raise
+    finally:
+        if mount.options.counters is not None:
+            mount.options.counters.unlink(missing_ok=True)
+        bench.settle()
+    return answer | {"cache_how": how}, pyperf_json, _server_record(end)
+
+
+def _options(trial: Trial, daemon: Daemon) -> DaemonOptions:
+    chosen = options(trial.series)
+    if not daemon.has_counters:
+        return chosen
+    return replace(chosen, counters=isolate.runtime() / f"{trial.series.target}.counters")
+
+
+def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -> Job:
+    series, settings = trial.series, bench.settings
+    context = Context(
+        root=mount.root,
+        tree=bench.tree,
+        variant=series.variant,
+        cache=series.cache,
+        threads=series.threads,
+        seed=trial.seed,
+        sync=Sync(settings.sync),
+        attr_timeout=series.attr_timeout,
+        entry_timeout=series.entry_timeout,
+        names=settings.names,
+        entries=series.entries,
+        windows=settings.values + 1 + settings.attribution,
+        histogram=settings.histogram,
+    )
+    return Job(
+        workload=series.workload,
+        label=series.label,
+        context=context,
+        connection=mount.connection if mount.connection >= 0 else None,
+        counters=mount.options.counters,
+        count=count,
+        measure=measure,
+        attribution=settings.attribution and measure,
+        values=settings.values,
+        window_s=settings.window_s,
+        clock=Clock(settings.clock),
+        pipe=-1,
+        result=-1,
+    )
+
+
+def look(bench: Bench, mount: Mount, watched: Collection[int]) -> disturbance.Reading | None:
+    """What else goes on; None on the instruction clock, which nothing else can disturb."""
+    if bench.settings.clock == Clock.INSTRUCTIONS:
+        return None
+    return disturbance.take(watched, mount.server or None)
+
+
+def make_cache_state(bench: Bench, cache: Cache) -> str:
+    """Bring the caches beneath the mount into the state asked for; says in words how."""
+    if cache is Cache.COLD_ALL:
+        os.sync()
+        Path("/proc/sys/vm/drop_caches").write_text("3")
+        return "fresh mount after sync and drop_caches=3"
+    bench.warm_backing()
+    if cache is Cache.COLD_FUSE:
+        return "fresh mount, backing walked before"
+    return "every name visited on this mount before counting and timing"
+
+
+def _spot_check(bench: Bench, trial: Trial, mount: Mount) -> None:
+    if mount.process is None:
+        return
+    with placement.pinned(bench.cpus.daemon):
+        found = conformance.spot_check(
+            bench.backing,
+            mount.root,
+            bench.paths(SPOT_CHECKS, trial.seed),
+            exempt=mount.daemon.exempt,
+        )
+    if found.differences:
+        raise TrialError(f"wrong answer after the last window: {found.differences[0]}")
+
+
+def _server_record(end: ServerEnd | None) -> dict[str, Any] | None:
+    return None if end is None else {"exit": end.exit, "rss_kib": end.rss_kib, "cpu_s": end.cpu_s}

@@ -1,0 +1,93 @@
+"""The runner's side of a worker: started or forked, waited for, and its answer read."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any
+
+from bench.machine import isolate
+from bench.mounts.mount import Mount, TrialError, describe_exit
+from bench.run.bench import Bench
+from bench.run.job import Job
+from bench.run.worker import serve
+
+
+def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[str, Any], str]:
+    """Start the worker pinned as planned and wait for its answer, watching the daemon meanwhile.
+
+    Raises TrialError when the worker reports an error, dies, or hangs, or the daemon dies.
+    """
+    result_read, result_write = os.pipe()
+    pipe_read, pipe_write = os.pipe()
+    job = replace(job, pipe=pipe_write, result=result_write)
+    with log.open("ab") as stderr:
+        process = bench.start_worker(job, bench.cpus_for(job.context.threads).client, stderr)
+    os.close(result_write)
+    os.close(pipe_write)
+    with os.fdopen(result_read, "rb") as result, os.fdopen(pipe_read, "rb") as pipe:
+        try:
+            texts = drain([result, pipe], bench, mount)
+        except BaseException:
+            process.kill()
+            mount.silence()  # or a worker in the middle of a request would not end
+            process.wait()
+            raise
+    if (status := process.wait()) != 0:
+        raise TrialError(f"the worker {describe_exit(status)}; see {log.name}")
+    answer = json.loads(texts[0] or b"{}")
+    if "error" in answer:
+        mount.check_alive()
+        raise TrialError(answer["error"])
+    return answer, texts[1].decode()
+
+
+def spawn_worker(job: Job, cpus: Collection[int], stderr: IO[bytes]) -> isolate.Child:
+    """A worker as a new Python process."""
+    process = isolate.start(
+        [sys.executable, "-m", "bench.run.worker"],
+        cpus=cpus,
+        stdin=subprocess.PIPE,
+        stdout=stderr,
+        stderr=stderr,
+        pass_fds=(job.pipe, job.result),
+    )
+    assert process.stdin is not None
+    process.stdin.write(job.to_json().encode())
+    process.stdin.close()
+    return process
+
+
+def fork_worker(job: Job, cpus: Collection[int], stderr: IO[bytes]) -> isolate.Child:
+    """A worker as a child of this process: the same work, without starting Python again."""
+    return isolate.fork(lambda: serve(job), cpus=cpus, stderr=stderr)
+
+
+def drain(pipes: list[Any], bench: Bench, mount: Mount) -> list[bytes]:
+    """Read all pipes to their end; raises TrialError if it takes too long or the daemon dies."""
+    import selectors
+
+    texts = [b""] * len(pipes)
+    deadline = time.monotonic() + bench.trial_timeout_s
+    with selectors.DefaultSelector() as selector:
+        for number, pipe in enumerate(pipes):
+            selector.register(pipe, selectors.EVENT_READ, number)
+        while selector.get_map():
+            for key, _ in selector.select(timeout=0.25):
+                chunk = os.read(key.fd, 1 << 20)
+                texts[key.data] += chunk
+                if not chunk:
+                    selector.unregister(key.fileobj)
+            bench.tick()
+            mount.check_alive()
+            if time.monotonic() > deadline:
+                raise TrialError(
+                    f"{mount.daemon.name} did not answer for {bench.trial_timeout_s:.0f} s: killed"
+                )
+    return texts

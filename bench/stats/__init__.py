@@ -1,0 +1,1 @@
+"""Runs read into frames; estimates, intervals, guards and verdicts over them."""
