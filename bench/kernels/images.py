@@ -21,12 +21,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bench.machine import suite
 from bench.model import UserError
 
 LAB = "lab"
 LAB_DEBUG = "lab-debug"
 LAB_SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
-KERNEL_DIR = Path(__file__).resolve().parents[2] / "kernel"
+KERNEL_DIR = suite.folder("kernel")
 BASE_CONFIG = "tinyconfig"
 GONE_S = 5.0
 """Longer than the end of a killed process takes; zombies nobody waits for are not waited for either."""
