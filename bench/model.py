@@ -357,8 +357,6 @@ class Context:
     """Entries of the directories a ``sized`` workload lists; 0 for every other."""
     windows: int
     """How many windows the worker will ask for on this mount, the counted one included."""
-    order: str = ""
-    """Of workloads that list and stat: ``alternate`` or ``after``; empty for every other."""
     buffer: int = 32768
     """Bytes of one getdents64 call."""
     backing: Path | None = None
@@ -485,17 +483,20 @@ class Workload:
     group: Group = Group.ATTRIBUTES
     usual: tuple[str, ...] | None = None
     """Variants that a run measures which names no workload; None: all of them."""
-    fixtures: tuple[Fixture, ...] = ()
-    """What it needs in the backing."""
+    fixtures: Callable[[str], tuple[Fixture, ...]] = lambda _variant: ()
+    """What a variant needs in the backing."""
     lacks: Callable[[Context], str] = lambda _context: ""
     """Why there is no such row at these settings, empty where there is. The context's root is not
     there: nothing may be looked at."""
     threaded: bool | None = None
     """Whether the number of client threads is an axis of it; None: where its shape is REPEAT."""
-    orders: Callable[[str], tuple[Order, ...]] = lambda _variant: ()
-    """When a variant can have entries stat'ed; none: it does not list and stat."""
+    order: Callable[[str], Order | None] = lambda _variant: None
+    """When a variant has what it lists stat'ed; None: it does not list and stat."""
     changes: bool = False
     """Whether it changes anything: a target that is read-only cannot have it."""
+    fresh: bool = False
+    """Whether it looks at inodes that it has just made: what attaches an inode at its first GETATTR
+    has that one arrive, in a warm window too."""
     about: str = ""
     """Which requests it makes on a plain server and which passthrough takes them away, in a line."""
     sized: bool = False

@@ -87,16 +87,24 @@ class Listings(Driven):
     """Windows that list ``directories`` of ``entries`` entries each; an operation is one entry.
 
     ``windows`` is how many there are where each needs directories of its own (None: any number).
+    ``share`` per cent of the entries are stat'ed, which is checked.
     """
 
-    def __init__(self, driver: Driver, directories: int, entries: int, windows: int | None) -> None:
+    def __init__(
+        self, driver: Driver, directories: int, entries: int, windows: int | None, share: int = 0
+    ) -> None:
         super().__init__(driver, directories * entries)
-        self._directories = directories
+        self._directories, self._share = directories, share
         self.most_windows = windows
 
     def window(self, loops: int, *, sampled: bool = False) -> Window:
-        """The next directories."""
+        """The next directories; raises RuntimeError where another share of them was stat'ed."""
         result = self._driver.run(loops * self._directories, histogram=sampled)
+        wanted = result.entries * self._share / 100
+        if abs(result.stats - wanted) > max(1, self._directories * loops):
+            raise RuntimeError(
+                f"stat'ed {result.stats} of {result.entries} entries, not {wanted:g}"
+            )
         return Window(result.entries, result.ns, result.histogram)
 
 

@@ -30,6 +30,12 @@ TARGET = "../some/where/else"
 WORK = Fixture(FOLDER, lambda _folder: None)
 """An empty directory to change things in."""
 
+
+def fixtures(_variant: str) -> tuple[Fixture, ...]:
+    """What every change needs in the backing."""
+    return (WORK,)
+
+
 Look = Callable[[os.stat_result], bool]
 
 

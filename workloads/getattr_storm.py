@@ -35,4 +35,6 @@ WORKLOAD = Workload(
     subject=frozenset({Opcode.GETATTR, Opcode.STATX}),
     variants=("path", "at", "fd"),
     expect=expect,
+    lacks=_layout.lacks_files,
+    about="LOOKUP and GETATTR at timeouts of 0; attach-getattr takes GETATTR, lookup LOOKUP",
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from bench.model import Body, Cache, Context, Opcode, Shape, Timeouts, Window, Workload
+from bench.model import Body, Cache, Context, Group, Opcode, Shape, Timeouts, Window, Workload
 from workloads import _layout
 from workloads._bodies import Pairs, Ready, as_window
 from workloads._native.opdriver import Driver
@@ -24,7 +24,13 @@ def prepare(context: Context) -> Body:
 def listing(context: Context, leaves: list[int]) -> Ready:
     """Open, getdents64 to the end, close, for every directory; an operation is one entry."""
     paths = _layout.directory_paths(context, leaves)
-    driver = Driver("scan", context.root, paths, expected=_layout.spec(context).files_per_dir)
+    driver = Driver(
+        "scan",
+        context.root,
+        paths,
+        expected=_layout.spec(context).files_per_dir,
+        buffer=context.buffer,
+    )
     return Ready(driver, lambda result: Window(result.entries, result.ns))
 
 
@@ -45,4 +51,7 @@ WORKLOAD = Workload(
     shape=Shape.SLICES,
     caches=(Cache.COLD_FUSE, Cache.COLD_ALL),
     timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    group=Group.LISTINGS,
+    lacks=_layout.lacks_cold_directories,
+    about="LOOKUP of each name after READDIR, none after READDIRPLUS; lookup takes it",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.model import Opcode, Shape, Timeouts, Workload
+from bench.model import Group, Opcode, Shape, Timeouts, Workload
 from workloads import walk_find
 from workloads._bodies import Program
 
@@ -17,4 +17,6 @@ WORKLOAD = Workload(
     caches=walk_find.COLD_FIRST,
     timeouts=Timeouts(attr=3600.0, entry=3600.0),
     needs=("du",),
+    group=Group.PROGRAMS,
+    about="READDIRPLUS, GETATTR; attach levels take both",
 )

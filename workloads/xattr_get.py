@@ -50,6 +50,6 @@ WORKLOAD = Workload(
     expect=expect,
     group=Group.XATTRS,
     usual=("acl",),
-    fixtures=(_xattrs.FIXTURE,),
+    fixtures=lambda _variant: (_xattrs.FIXTURE,),
     about="GETXATTR; no posted series takes it",
 )

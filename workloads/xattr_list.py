@@ -34,6 +34,6 @@ WORKLOAD = Workload(
     expect=expect,
     group=Group.XATTRS,
     usual=(),
-    fixtures=(_xattrs.FIXTURE,),
+    fixtures=lambda _variant: (_xattrs.FIXTURE,),
     about="LISTXATTR; no posted series takes it",
 )

@@ -10,7 +10,7 @@ from typing import Any
 
 from bench import registry
 from bench.machine import suite
-from bench.model import Cache, Clock, Level, Placement, ReaddirMode, UserError
+from bench.model import Cache, Clock, Level, Order, Placement, ReaddirMode, UserError, XattrWay
 from bench.plan.timeouts import OWN, parse_timeouts
 from workloads import tree
 
@@ -164,6 +164,8 @@ AXES: Mapping[str, Reader] = {
     "timeouts": _several(timeouts),
     "threads": _several(_number),
     "entries": _several(_number),
+    "orders": _several(_one_of(Order)),
+    "xattrs": _several(_one_of(XattrWay)),
     "cache": _one_of(Cache),
     "trials": _number,
 }

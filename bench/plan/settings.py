@@ -14,6 +14,7 @@ from bench.model import (
     ReaddirMode,
     Sync,
     UserError,
+    XattrWay,
 )
 from bench.plan.timeouts import OWN
 
@@ -60,6 +61,14 @@ class Settings:
     threads: tuple[int, ...] = (1,)
     entries: tuple[int, ...] = (1000,)
     """Directory sizes of workloads that have them as an axis."""
+    orders: tuple[str, ...] = ()
+    """Of workloads that list and stat, in which orders; none: in all that they are named in."""
+    buffer: int = 32768
+    """Bytes of one getdents64 call; 32 KiB is what glibc asks for."""
+    xattrs: tuple[str, ...] = (XattrWay.ANSWER.value,)
+    """What servers of ours do with requests about extended attributes."""
+    rate: float = 0.0
+    """Operations per second of one more window of every storm, an open loop; 0: none."""
     modes: tuple[str, ...] = (ReaddirMode.READDIRPLUS.value,)
     """Listing requests of servers that can be run with several."""
     server_threads: tuple[int, ...] = (0,)

@@ -79,6 +79,7 @@ def target_record(target: Target, planned: Plan, bench: Bench) -> dict[str, Any]
         "readdir_mode": daemon.mode(series.serving),
         "server_threads": series.serving.threads,
         "clone_fd": series.serving.clone_fd,
+        "xattr": series.serving.xattr.value,
     }
 
 

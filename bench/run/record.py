@@ -44,6 +44,7 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "readdir_mode": daemon.mode(series.serving),
         "server_threads": series.serving.threads,
         "clone_fd": series.serving.clone_fd,
+        "xattr": series.serving.xattr.value,
         "delay_ns": {opcode.name: ns for opcode, ns in series.serving.delay},
         "entries": series.entries,
         "clock": bench.settings.clock,

@@ -22,6 +22,7 @@ from bench.model import (
     Trial,
 )
 from bench.mounts.mount import Mount, ServerEnd, TrialError
+from bench.plan.axes import windows
 from bench.plan.schedule import options
 from bench.run import conformance
 from bench.run.bench import Bench
@@ -132,7 +133,10 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         entry_timeout=series.entry_timeout,
         names=settings.names,
         entries=series.entries,
-        windows=settings.values + 1 + settings.attribution,
+        windows=windows(settings),
+        buffer=settings.buffer,
+        backing=None if registry.daemon(series.daemon).copies_up else bench.backing,
+        xattr=series.serving.xattr.value,
         histogram=settings.histogram,
     )
     return Job(

@@ -33,6 +33,7 @@ TRIAL_DEFAULTS: Mapping[str, Any] = {
     "server_threads": 0,
     "clone_fd": False,
     "entries": 0,
+    "xattr": "answer",
     "attr_timeout": math.nan,
     "entry_timeout": math.nan,
     "timeouts": "as asked",
