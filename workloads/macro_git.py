@@ -5,7 +5,9 @@ Of 1 000 files, and of 100 000: git stats every file of its index, whatever it l
 
 from __future__ import annotations
 
-from bench.model import Body, Context, Fixture, Group, Opcode, Shape, Timeouts, Workload
+from collections.abc import Mapping
+
+from bench.model import Body, Bound, Context, Fixture, Group, Opcode, Shape, Timeouts, Workload
 from workloads import _git, walk_find
 from workloads._bodies import Program
 
@@ -28,6 +30,12 @@ def prepare(context: Context) -> Body:
     return Program(argv, GIT_ENVIRONMENT)
 
 
+def expect(context: Context) -> Mapping[Opcode, Bound]:
+    """Every directory of the work tree is listed, and a few of git's own."""
+    folders = 1000 if context.variant == LARGE else 20
+    return {Opcode.OPENDIR: Bound(folders + 1, folders + 10)}
+
+
 WORKLOAD = Workload(
     name="macro-git",
     summary="git status of 1 000 files, or of 100 000",
@@ -45,4 +53,5 @@ WORKLOAD = Workload(
     usual=("",),
     fixtures=lambda variant: (LARGE_REPOSITORY if variant == LARGE else SMALL_REPOSITORY,),
     about="LOOKUP or GETATTR of every file of the index; lookup, attach levels take them",
+    expect=expect,
 )

@@ -184,14 +184,14 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         metavar="BYTES",
         help="of one getdents64 call (default: 32768, what glibc asks for)",
     )
-    result.add_argument(
+    how.add_argument(
         "--rate",
         type=seconds,
         metavar="OPS",
         help="one more window of every storm, in which an op begins when it is due, so many a "
         "second; latencies count from then",
     )
-    result.add_argument(
+    how.add_argument(
         "--histogram",
         action="store_true",
         help="record the latency of each op in a pass of its own",
