@@ -15,6 +15,7 @@ is still valid when it is asked for.
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -148,7 +149,8 @@ def spread(total: int, percentage: int, seed: int) -> list[int]:
     """
     chance = random.Random(seed)
     count = max(round(total * percentage / 100), 1 if percentage else 0)
-    return [int((number + chance.random()) * total / count) for number in range(count)]
+    ends = [number * total // count for number in range(count + 1)] if count else []
+    return [begin + int(chance.random() * (end - begin)) for begin, end in itertools.pairwise(ends)]
 
 
 def expect(context: Context) -> Mapping[Opcode, Bound]:

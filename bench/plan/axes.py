@@ -148,7 +148,7 @@ def _name(target: Target, with_level: bool) -> str:
 
 
 NOT_HELD = "the row is about timeouts, and the server gives its own"
-READ_ONLY = "the row changes things, and the target is read-only"
+READ_ONLY = "is read-only: it has none of the rows that change something"
 
 
 def why_not(row: PlannedRow, target: Target) -> str:

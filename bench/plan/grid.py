@@ -71,11 +71,16 @@ def table(settings: Settings, gives: KernelGives) -> tuple[list[Grid], list[Targ
     ]
     for _, rows, own in grids:
         skipped += [
-            Skipped(f"{row.workload.name} on {display_name(target, gives)}", reason)
+            _left_out(row, display_name(target, gives), reason)
             for row, target in itertools.product(rows, own)
             if (reason := axes.why_not(row, target))
         ]
     return grids, given, skipped
+
+
+def _left_out(row: PlannedRow, name: str, reason: str) -> Skipped:
+    """Told once of a target that is read-only, whatever the rows are; else of each row."""
+    return Skipped(name if reason == axes.READ_ONLY else f"{row.workload.name} on {name}", reason)
 
 
 def _startable(target: Target, gives: KernelGives, skipped: list[Skipped]) -> bool:
