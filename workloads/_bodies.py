@@ -28,6 +28,11 @@ class Plain:
     def before(self) -> None:
         """Nothing ahead of a window."""
 
+    def paced(self, loops: int, rate: float) -> Window | None:
+        """No single operations that could be begun when they are due."""
+        del loops, rate
+        return None
+
     def empty_loop_ns(self) -> float | None:
         """No loop worth naming."""
         return None
@@ -50,6 +55,10 @@ class Driven(Plain):
     def window(self, loops: int, *, sampled: bool = False) -> Window:
         """The next visits, going round for ever unless the driver was told to visit each once."""
         return as_window(self._driver.run(loops * self.ops_per_loop, histogram=sampled))
+
+    def paced(self, loops: int, rate: float) -> Window | None:
+        """The next visits, each begun when it is due."""
+        return as_window(self._driver.run(loops * self.ops_per_loop, rate=rate))
 
     def empty_loop_ns(self) -> float | None:
         """The driver's own cost."""

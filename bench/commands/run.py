@@ -229,7 +229,8 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         action="append",
         metavar="OPCODE=TIME",
         help="one more target for each of our servers, which holds these requests back so long "
-        "(GETATTR=5us): a known cost, to see whether it is found; repeatable",
+        "(GETATTR=5us, or several: LOOKUP=1ms+GETATTR=1ms): a known cost, to see whether it is "
+        "found; repeatable",
     )
     how.add_argument(
         "--seed",

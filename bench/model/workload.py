@@ -41,6 +41,8 @@ class Context:
     """What the target should show after a change; None where changes do not reach the backing."""
     xattr: str = XattrWay.ANSWER.value
     """What the server does with requests about extended attributes."""
+    rate: float = 0.0
+    """Operations per second of one more window, an open loop; 0: none."""
     histogram: bool = False
     """Whether windows are to record per-op latency (a pass of its own, never the timed one)."""
 
@@ -88,6 +90,9 @@ class Body(Protocol):
         ``sampled`` records the latency of every operation, which costs clock readings: such a
         window is never a timed one. Shape SLICES and ONCE: ``loops`` is 1, ``sampled`` False.
         """
+
+    def paced(self, loops: int, rate: float) -> Window | None:
+        """As ``window``, an operation beginning when it is due, ``rate`` a second; None: cannot."""
 
     def empty_loop_ns(self) -> float | None:
         """What the loop costs per operation with the operation left out; None: no such loop."""

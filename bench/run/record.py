@@ -64,6 +64,7 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "verdict": Verdict.BASELINE.value,
         "verdict_reason": "",
         "histogram": None,
+        "open_loop": None,
         "attribution": None,
         "cache_how": "",
         "cpus": {"client": sorted(cpus.client), "daemon": sorted(cpus.daemon)},

@@ -127,6 +127,7 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         buffer=settings.buffer,
         backing=None if registry.daemon(series.daemon).copies_up else bench.backing,
         xattr=series.serving.xattr.value,
+        rate=settings.rate,
         histogram=settings.histogram,
     )
     return Job(

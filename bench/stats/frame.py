@@ -55,6 +55,7 @@ TRIAL_DEFAULTS: Mapping[str, Any] = {
     "verdict": "",
     "verdict_reason": "",
     "histogram": None,
+    "open_loop": None,
     "attribution": None,
     "cache_how": "",
 }
