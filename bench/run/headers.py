@@ -38,6 +38,11 @@ def facts(bench: Bench, planned: Plan) -> dict[str, Any]:
         "cpu_dma_latency": bench.latency,
         "knobs": knobs.as_json(knobs.states()),
         "tuned": bench.tuned,
+        "programs": environment.program_versions(
+            program
+            for series in {one.series.workload for one in planned.trials}
+            for program in registry.workloads()[series].needs
+        ),
         "placement": bench.cpus.as_json()
         | {"threads": {str(n): cpus.as_json() for n, cpus in bench.crowds.items()}},
     }
