@@ -25,7 +25,16 @@ from bench.report import attribution, units
 from bench.report.overlay import overlay
 from bench.report.rows import Row, rows
 from bench.report.studies.scaling import scalings
-from bench.report.text import mail, markdown, open_loop, samples, scaling_tables, tables, text
+from bench.report.text import (
+    mail,
+    markdown,
+    open_loop,
+    profiles,
+    samples,
+    scaling_tables,
+    tables,
+    text,
+)
 from bench.stats.frame import Run, load, newest
 
 FORMATS = ("text", "md", "csv", "svg", "png", "html")
@@ -128,6 +137,8 @@ def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Seque
         write(output / "scaling.txt", "\n".join(said))
     if "text" in formats and (said := open_loop.lines(run)):
         write(output / "open_loop.txt", "\n".join(said))
+    if "text" in formats and (said := profiles.lines(run, measured)):
+        write(output / "profiles.txt", "\n".join(said))
     if "csv" in formats:
         write_lines(output / "samples.csv", samples.lines(run, measured))
         for name, content in tables.tables(run, measured).items():

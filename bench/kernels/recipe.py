@@ -100,7 +100,7 @@ def _compiler() -> str:
 
 
 def _patch_sha256(path: Path) -> str:
-    """Of what a patch does: another commit message is the same kernel."""
+    """A hash of what a patch does: another commit message is the same kernel."""
     text = path.read_bytes()
     return hashlib.sha256(text[max(text.find(b"\ndiff --git "), 0) :]).hexdigest()
 

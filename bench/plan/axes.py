@@ -59,7 +59,7 @@ class PlannedRow:
     cache: Cache
     timeouts: Timeouts
     threads: int
-    """Of the client."""
+    """Threads of the client."""
     entries: int
     """Directory size; 0: no axis of the workload."""
 
@@ -233,7 +233,7 @@ def _context(row: PlannedRow, settings: Settings) -> Context:
 
 def windows(settings: Settings) -> int:
     """How many windows a worker asks for on one mount, the counted one included."""
-    return settings.values + 1 + settings.attribution
+    return settings.values + 1 + settings.attribution + settings.profile
 
 
 def _refusal(

@@ -66,6 +66,7 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "histogram": None,
         "open_loop": None,
         "attribution": None,
+        "profile": None,
         "cache_how": "",
         "cpus": {"client": sorted(cpus.client), "daemon": sorted(cpus.daemon)},
         "server": None,

@@ -57,6 +57,7 @@ TRIAL_DEFAULTS: Mapping[str, Any] = {
     "histogram": None,
     "open_loop": None,
     "attribution": None,
+    "profile": None,
     "cache_how": "",
 }
 """What a trial line is read as where a key is missing or null; the schema has the meanings."""

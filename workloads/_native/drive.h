@@ -11,6 +11,7 @@
 
 #include "clock.h"
 #include "histogram.h"
+#include "mark.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -93,6 +94,7 @@ INLINE void drive(struct lane *lane, struct thread_group *group, visit_op *op, u
 	uint64_t left = lane->quota, clock;
 	lane->start_ns = clock = now_ns();
 	lane->due_ns += clock;
+	MARK(MARK_BEGIN);
 	while (left && !thread_group_stopped(group)) {
 		uint64_t ahead = (uint64_t)(lane->end - lane->at);
 		uint64_t count = left < ahead ? left : ahead;
@@ -107,6 +109,7 @@ INLINE void drive(struct lane *lane, struct thread_group *group, visit_op *op, u
 		if (done != count)
 			break;
 	}
+	MARK(MARK_END);
 	lane->end_ns = now_ns();
 	lane->done = lane->quota - left;
 }
