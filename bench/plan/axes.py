@@ -227,11 +227,11 @@ def _context(row: PlannedRow, settings: Settings) -> Context:
         entry_timeout=row.timeouts.entry,
         names=settings.names,
         entries=row.entries,
-        windows=windows(settings),
+        windows=windows_of_a_mount(settings),
     )
 
 
-def windows(settings: Settings) -> int:
+def windows_of_a_mount(settings: Settings) -> int:
     """How many windows a worker asks for on one mount, the counted one included."""
     return settings.values + 1 + settings.attribution + settings.profile
 

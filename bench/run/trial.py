@@ -135,7 +135,7 @@ def _job(bench: Bench, trial: Trial, mount: Mount, windows: Windows) -> Job:
         entry_timeout=series.entry_timeout,
         names=settings.names,
         entries=series.entries,
-        windows=windows(settings),
+        windows=windows_of_a_mount(settings),
         buffer=settings.buffer,
         backing=None if registry.daemon(series.daemon).copies_up else bench.backing,
         xattr=series.serving.xattr.value,
