@@ -12,6 +12,7 @@ from bench import registry
 from bench.machine import disturbance, isolate, placement
 from bench.model import Cache, Clock, Context, Daemon, DaemonOptions, Outcome, Shape, Sync, Trial
 from bench.mounts.mount import Mount, ServerEnd, TrialError
+from bench.plan.axes import windows_of_a_mount
 from bench.plan.schedule import options
 from bench.profile import inside
 from bench.run import conformance
