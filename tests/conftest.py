@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 OUTCOMES: dict[str, Counter[str]] = {"mount": Counter(), "vm": Counter()}
-SHARE_BOOTS = ("test_lab_kernel.py", "test_levels.py")
+SHARE_BOOTS = ("test_lab_kernel.py", "test_levels.py", "test_campaigns.py")
 """Files of tests/vm whose tests look at what was booted once for all of them."""
 DIFFERENTIAL: list[str] = []
 """What tests/mount/test_differential.py did, one line a target."""
