@@ -14,7 +14,7 @@ from bench.model import Fixture, Lacking
 SOURCES, HEADERS, INCLUDED = 200, 300, 30
 """C files, header files, and how many of these each C file includes."""
 FILES = SOURCES + HEADERS + 1
-"""Of the project, the makefile included."""
+"""Files of the project, the makefile included."""
 PACKAGES, MODULES = 30, 100
 """Python packages, and modules in each; one module of every ten is imported."""
 IMPORT_EVERY = 10

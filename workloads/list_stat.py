@@ -45,7 +45,7 @@ LS_ASKS = 2
 """Extended attributes that ls asks for of every entry."""
 VARIANTS = (*PERCENTAGES, *(ALTERNATE + one for one in PERCENTAGES), LS)
 USUAL = ("0", "100", "alternate-0", "alternate-10", "alternate-50", "alternate-100", LS)
-"""Of a usual run: both ends of both orders, and between them what ls does."""
+"""Variants of a usual run: both ends of both orders, and between them what ls does."""
 FEWEST_ENTRIES = 100
 """Entries of a window at least: one per cent of fewer would be none."""
 WARM_PASSES = 5

@@ -54,7 +54,7 @@ class Settings:
     entries: tuple[int, ...] = (1000,)
     """Directory sizes of workloads that have them as an axis."""
     orders: tuple[str, ...] = ()
-    """Of workloads that list and stat, in which orders; none: in all that they are named in."""
+    """When workloads that list and stat do so; none: in all orders that they are named in."""
     buffer: int = 32768
     """Bytes of one getdents64 call; 32 KiB is what glibc asks for."""
     xattrs: tuple[str, ...] = (XattrWay.ANSWER.value,)
