@@ -268,3 +268,23 @@ def test_a_rate_must_be_one(root: Path) -> None:
         for rate in (-1.0, 1e9, float("nan")):
             with pytest.raises(ValueError, match="rate"):
                 driver.run(1, rate=rate)
+
+
+@pytest.mark.parametrize("told", [{}, {"histogram": True}, {"rate": 50_000.0}])
+def test_many_threads_on_few_cpus_come_to_an_end(told: dict[str, Any], root: Path) -> None:
+    """64 of them, each on files of its own, and all on one."""
+    fill(root)
+    for items in (names(), ["a/n0"] * 64):
+        with Driver("statx-at", root, items, threads=64) as driver:
+            assert driver.run(6400, **told).ops == 6400
+            assert driver.cursors() != []
+
+
+def test_threads_have_descriptors_of_their_own_and_close_them(root: Path) -> None:
+    """One directory, four threads: three more descriptors, gone with the driver."""
+    fill(root)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    with Driver("create", root, names("b"), threads=4, once=True) as driver:
+        assert len(list(Path("/proc/self/fd").iterdir())) == before + 2 + 3
+        driver.run(PRIME)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
