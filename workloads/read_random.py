@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.model import Body, Bound, Cache, Context, Group, Opcode, Shape, Timeouts, Workload
+from bench.model import Body, Bound, Cache, Context, Group, Level, Opcode, Shape, Timeouts, Workload
 from workloads import tree
 from workloads._bodies import Driven
 from workloads._native.opdriver import Driver
@@ -42,4 +42,5 @@ WORKLOAD = Workload(
     timeouts=Timeouts(attr=3600.0, entry=3600.0),
     group=Group.FILES,
     about="READ; rw takes it",
+    touched_from=Level.RW,
 )
