@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.model import Body, Bound, Context, Group, Opcode, Timeouts, Workload
+from bench.model import Body, Bound, Context, Group, Level, Opcode, Timeouts, Workload
 from workloads import _expect, _layout
 from workloads._bodies import CHUNK, Driven
 from workloads._native.opdriver import Driver
@@ -90,4 +90,5 @@ WORKLOAD = Workload(
     usual=(),
     lacks=lacks,
     about="GETATTR, OPEN or listings from several threads at once; levels take them as elsewhere",
+    touched_from=Level.RW,
 )

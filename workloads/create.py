@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.model import Bound, Context, Group, Opcode, Shape, Workload
+from bench.model import Bound, Context, Group, Level, Opcode, Shape, Workload
 from workloads import _changes
 from workloads._changes import Asked, Change, Changes
 
@@ -41,4 +41,5 @@ WORKLOAD = Workload(
     threaded=True,
     changes=True,
     about="LOOKUP (in vain), CREATE, FLUSH, RELEASE; GETATTR of the directory goes at attach levels",
+    touched_from=Level.RW,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.model import Bound, Context, Group, Opcode, Shape, Workload
+from bench.model import Bound, Context, Group, Level, Opcode, Shape, Workload
 from workloads import _changes
 from workloads._changes import Asked, Change, Changes
 
@@ -45,4 +45,5 @@ WORKLOAD = Workload(
     threaded=True,
     changes=True,
     about="as create, and GETXATTR (security.capability) and WRITE; rw takes the WRITE",
+    touched_from=Level.RW,
 )

@@ -6,10 +6,22 @@ no request or one LOOKUP each. The kernel's adaptive mode sends READDIRPLUS for 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
-from bench.model import Body, Cache, Context, Group, Opcode, Shape, Timeouts, Window, Workload
-from workloads import _layout
+from bench.model import (
+    Body,
+    Bound,
+    Cache,
+    Context,
+    Group,
+    Opcode,
+    Shape,
+    Timeouts,
+    Window,
+    Workload,
+)
+from workloads import _expect, _layout
 from workloads._bodies import Pairs, Ready, as_window
 from workloads._native.opdriver import Driver
 
@@ -41,12 +53,23 @@ def stats(context: Context, leaves: list[int]) -> Ready:
     return Ready(driver, as_window)
 
 
+def expect(context: Context) -> Mapping[Opcode, Bound]:
+    """At most one LOOKUP for each name, none where the listing brought it and nothing runs out."""
+    if min(context.attr_timeout, context.entry_timeout) >= _expect.FOREVER_S:
+        return {Opcode.LOOKUP: Bound(0, 1), Opcode.GETATTR: Bound(0, 1)}
+    return {
+        Opcode.LOOKUP: Bound(0, _expect.REPEATED_PREFIX),
+        Opcode.GETATTR: Bound(0, 2 * _expect.REPEATED_PREFIX),
+    }
+
+
 WORKLOAD = Workload(
     name="ls-then-stat",
     summary="statx of every file of a directory just listed for the first time",
     op="statx of a file after a listing",
     unit="op",
     prepare=prepare,
+    expect=expect,
     subject=frozenset({Opcode.GETATTR, Opcode.LOOKUP}),
     shape=Shape.SLICES,
     caches=(Cache.COLD_FUSE, Cache.COLD_ALL),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.model import Body, Bound, Context, Group, Opcode, Shape, Timeouts, Workload
+from bench.model import Body, Bound, Context, Group, Level, Opcode, Shape, Timeouts, Workload
 from workloads import _changes, _project, walk_find
 from workloads._programs import Restored
 
@@ -42,4 +42,5 @@ WORKLOAD = Workload(
     changes=True,
     about="READDIRPLUS, OPEN, READ, CREATE, WRITE, SETATTR; attach levels take listings and SETATTR",
     expect=expect,
+    touched_from=Level.RW,
 )

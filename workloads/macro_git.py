@@ -7,7 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.model import Body, Bound, Context, Fixture, Group, Opcode, Shape, Timeouts, Workload
+from bench.model import (
+    Body,
+    Bound,
+    Context,
+    Fixture,
+    Group,
+    Level,
+    Opcode,
+    Shape,
+    Timeouts,
+    Workload,
+)
 from workloads import _git, walk_find
 from workloads._bodies import Program
 
@@ -54,4 +65,5 @@ WORKLOAD = Workload(
     fixtures=lambda variant: (LARGE_REPOSITORY if variant == LARGE else SMALL_REPOSITORY,),
     about="LOOKUP or GETATTR of every file of the index; lookup, attach levels take them",
     expect=expect,
+    touched_from=Level.RW,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
-from bench.model import Body, Bound, Context, Group, Opcode, Shape, Timeouts, Workload
+from bench.model import Body, Bound, Context, Group, Level, Opcode, Shape, Timeouts, Workload
 from workloads import _project, walk_find
 from workloads._bodies import Program
 
@@ -40,4 +40,5 @@ WORKLOAD = Workload(
     fixtures=lambda _variant: (_project.MODULES_TREE,),
     about="LOOKUP, GETATTR, OPENDIR, OPEN and READ of each module; attach levels, lookup and rw take some",
     expect=expect,
+    touched_from=Level.RW,
 )

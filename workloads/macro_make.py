@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from bench.model import Body, Bound, Context, Group, Opcode, Shape, Timeouts, Workload
+from bench.model import Body, Bound, Context, Group, Level, Opcode, Shape, Timeouts, Workload
 from workloads import _project, walk_find
 from workloads._bodies import Program
 from workloads._programs import Restored
@@ -58,4 +58,5 @@ WORKLOAD = Workload(
     changes=True,
     about="LOOKUP of every header and source, OPEN, READ, CREATE, WRITE; lookup and rw take some",
     expect=expect,
+    touched_from=Level.RW,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.model import Body, Bound, Context, Group, Opcode, Shape, Timeouts, Workload
+from bench.model import Body, Bound, Context, Group, Level, Opcode, Shape, Timeouts, Workload
 from workloads import _project, walk_find
 from workloads._bodies import Program
 
@@ -37,4 +37,5 @@ WORKLOAD = Workload(
     fixtures=lambda _variant: (_project.PROJECT,),
     about="READDIRPLUS, OPEN, READ, RELEASE; attach-getattr takes listings, rw READ",
     expect=expect,
+    touched_from=Level.RW,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.model import Body, Bound, Context, Group, Opcode, Timeouts, Workload
+from bench.model import Body, Bound, Context, Group, Level, Opcode, Timeouts, Workload
 from workloads import _layout
 from workloads._bodies import storm
 
@@ -24,4 +24,5 @@ WORKLOAD = Workload(
     group=Group.FILES,
     lacks=_layout.lacks_files,
     about="OPEN, FLUSH, RELEASE; no level takes them, rw makes OPEN dearer",
+    touched_from=Level.RW,
 )

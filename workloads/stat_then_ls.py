@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from bench.model import Body, Cache, Context, Group, Opcode, Shape, Timeouts, Workload
-from workloads import _layout
+from workloads import _layout, readdir
 from workloads._bodies import Pairs
 from workloads.ls_then_stat import listing, stats
 
@@ -23,6 +23,7 @@ WORKLOAD = Workload(
     op="one entry of a listing after stats",
     unit="entry",
     prepare=prepare,
+    expect=readdir.expect,
     subject=frozenset({Opcode.READDIR, Opcode.READDIRPLUS}),
     shape=Shape.SLICES,
     caches=(Cache.COLD_FUSE, Cache.COLD_ALL),

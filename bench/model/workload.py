@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from bench.model.words import Cache, Group, Opcode, Order, Sync, XattrWay
+from bench.model.words import Cache, Group, Level, Opcode, Order, Sync, XattrWay
 
 
 @dataclass(frozen=True)
@@ -140,9 +140,10 @@ class Workload:
 
     ``op`` says in words what one operation is, ``unit`` names it in the singular (op, entry, run).
     ``subject`` holds the opcodes passthrough could take away from it: the row is *engaged* when
-    the daemon claims one of them and none arrives. ``expect(context)`` gives bounds on
-    requests per operation for a **plain** server mounted with default_permissions, by opcode;
-    what is not named is not checked. ``variants`` are ways of doing the same thing, each its own series.
+    the daemon claims one of them, its twin without passthrough gets it, and it does not.
+    ``expect(context)`` gives bounds on requests per operation for a **plain** server mounted with
+    default_permissions, by opcode; what is not named is not checked. ``variants`` are ways of doing
+    the same thing, each its own series.
     """
 
     name: str
@@ -184,3 +185,9 @@ class Workload:
     """Which requests it makes on a plain server and which passthrough takes them away, in a line."""
     sized: bool = False
     """Whether directory size is an axis of it: it lists flat directories made for each size."""
+    of_files: Mapping[Opcode, float] = field(default_factory=dict, hash=False)
+    """Requests of one operation that are about regular files, of opcodes also asked about the
+    directories above them; a server that attaches files alone takes these away, and no others."""
+    touched_from: Level = Level.ATTACH_GETATTR
+    """The lowest level whose code its system calls pass through. Below it the row is a control:
+    nothing in it may differ."""

@@ -113,6 +113,7 @@ def curve(
     return [
         Cell(
             target, "list-stat", (start + slope * percentage / 100) * 1e-6,
+            {} if engaged or target.kind != "fuse" else {"READDIRPLUS": 0.02},
             variant=f"{order}{percentage}", cache="cold-fuse", entries=entries, engaged=engaged,
         )
         for percentage in (0, 1, 10, 50, 100)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bench import registry
-from bench.model import Group, Level, Order, XattrWay
+from bench.model import Group, Level, Order, Timeouts, Workload, XattrWay
 from bench.plan import axes, schedule
 from bench.plan.grid import KernelGives
 from bench.plan.settings import Settings
@@ -35,6 +35,21 @@ def test_every_workload_says_what_it_is_about(name: str) -> None:
     workload = registry.workloads()[name]
     assert workload.summary and workload.about and workload.group in Group
     assert set(workload.usual or ()) <= set(workload.variants)
+
+
+@pytest.mark.parametrize("row", registry.every_row(), ids=lambda row: registry.row_name(*row))
+def test_every_row_expects_requests_in_every_cache_state(row: tuple[Workload, str]) -> None:
+    """A row without expectation proves less; bounds are bounds."""
+    workload, variant = row
+    for cache in workload.caches:
+        timeouts = workload.timeouts or Timeouts(0.0, 0.0)
+        planned_row = axes.PlannedRow(
+            workload, variant, cache, timeouts, 1, 100 if workload.sized else 0
+        )
+        context = axes._context(planned_row, Settings(tree="tiny"))
+        expected = workload.expect(context)
+        assert expected
+        assert all(0 <= bound.low <= bound.high for bound in expected.values())
 
 
 def test_a_run_without_workloads_has_the_usual_rows() -> None:
