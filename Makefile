@@ -9,20 +9,24 @@ SUDO   := $(if $(filter 0,$(shell id -u)),,sudo)
 APT_PACKAGES := gcc git libc6-dev libfuse3-dev fuse3 pkg-config python3 python3-dev python3-venv
 # Other people's servers, which the tests serve from too; a run does without.
 SERVER_PACKAGES := bindfs fuse-overlayfs
+# A compiler that brings a fuzzer.
+FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
 # To build and boot the lab kernel; its tests need them, a run on this machine's kernel does not.
 LAB_PACKAGES := bc bison btrfs-progs cpio e2fsprogs flex kmod libelf-dev libssl-dev \
     linux-source-6.12 patch qemu-system-x86 xfsprogs xz-utils
 
-SOURCES := pyproject.toml setup.py constraints.txt $(wildcard */_native/*.[ch])
-C_SOURCES := $(wildcard */_native/*.[ch])
+NATIVE := $(wildcard */_native/*.[ch] bench/*/_native/*.[ch])
+SOURCES := pyproject.toml setup.py constraints.txt $(NATIVE)
+C_SOURCES := $(NATIVE) $(wildcard tests/fuzz/*.c)
 
-.PHONY: run test sanitize sanitize-address lint format types setup apt lab servers bytecode clean
+.PHONY: run test fuzz sanitize sanitize-address lint format types setup apt lab servers bytecode clean
 .DEFAULT_GOAL := help
 
 help:
 	@echo "make run    measure passthrough and what it is compared with on the default tree, write a report"
 	@echo "make test   lint, types, and all tests (mount tests need root and /dev/fuse)"
 	@echo "make sanitize  the tests of the native parts, built with ASan and UBSan, then of the mirror with TSan"
+	@echo "make fuzz   coverage-guided fuzzing of every C parser, a few minutes (ARGS=RUNS=10000000: hours)"
 	@echo "make clean  remove what was built; results and trees stay"
 
 run: setup
@@ -42,7 +46,7 @@ MIRROR_TESTS := $(wildcard tests/mount/test_posix_*.py tests/mount/test_server_*
 comma := ,
 define sanitized
 	rm -rf $(SANITIZED) && mkdir -p $(SANITIZED)
-	cp -r setup.py pyproject.toml $(wildcard README.md) LICENSE report.py bench daemons workloads $(SANITIZED)
+	cp -r setup.py pyproject.toml $(wildcard README.md) LICENSE report.py bench daemons workloads matrices kernel $(SANITIZED)
 	FUSE_BENCH_CFLAGS="-fsanitize=$(1) -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1" \
 	    $(BIN)/python -m pip wheel -q --no-deps -w $(SANITIZED) $(SANITIZED)
 	cd $(SANITIZED) && $(CURDIR)/$(BIN)/python -m zipfile -e *.whl wheel
@@ -65,6 +69,11 @@ sanitize-address: setup
 
 sanitize: sanitize-address
 	$(call sanitized,thread)
+
+# Coverage-guided fuzzing of the C parsers: results/self/fuzz.txt has the long run.
+fuzz: setup
+	$(call install,$(FUZZ_PACKAGES))
+	$(MAKE) --no-print-directory -C tests/fuzz run $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

@@ -7,9 +7,10 @@ reopened when needed; descriptors are O_PATH, the least recently used is closed 
 Memory per inode is one dictionary entry and one short bytes object, about 140 bytes: lookup counts
 above 1 are kept apart, because most inodes have a count of exactly 1.
 
-nodeid = st_ino, except for the root. So everything must lie on one file system; what lies on
-another one is refused with EXDEV. Numbers are reused once a file is gone while the kernel may still
-hold the old inode; the file handle tells the two apart, and goes into the generation number.
+nodeid = st_ino, except for the root and for the two numbers that FUSE has taken (see nodeid_of).
+So everything must lie on one file system; what lies on another one is refused with EXDEV. Numbers
+are reused once a file is gone while the kernel may still hold the old inode; the file handle
+tells the two apart, and goes into the generation number.
 
 Where the file system has no file handles, descriptors are kept for good, up to the limit; beyond it
 inodes are refused with EMFILE, and the reason is logged.
@@ -28,7 +29,17 @@ from zlib import crc32
 from daemons import _syscalls
 
 ROOT = 1
+_HIGHEST = (1 << 64) - 1
 _log = logging.getLogger("daemons")
+
+
+def nodeid_of(ino: int) -> int:
+    """The node number of an inode below the root.
+
+    0 is "no such name" and 1 the root to the kernel, so the two inodes that may have these numbers
+    are given the highest ones, which no file system reaches.
+    """
+    return ino if ino > ROOT else _HIGHEST - ino
 
 
 class Inodes:
@@ -77,7 +88,7 @@ class Inodes:
     def lookup(self, dir_fd: int, name: bytes) -> tuple[os.stat_result, int]:
         """Attributes and generation of a name; counts one lookup of its inode."""
         status = os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
-        nodeid = status.st_ino
+        nodeid = nodeid_of(status.st_ino)
         # As long as a descriptor is held its inode number cannot be reused: no handle to compare.
         handle = self._handles.get(nodeid)
         if handle is not None and nodeid in self._fds and status.st_dev == self.device:
@@ -87,19 +98,19 @@ class Inodes:
         return self._meet(dir_fd, name)
 
     def lookup_open(self, fd: int) -> tuple[os.stat_result, int]:
-        """The same for a file just created and opened as ``fd``."""
+        """Look up a file just created and opened as ``fd``."""
         status = os.fstat(fd)
         if self.by_handle:
             handle = _syscalls.handle_at(fd, b"")
         else:
             handle = b""
-            self._keep(status.st_ino, _reopen_path(fd))
-        self.count(status.st_ino, handle)
+            self._keep(nodeid_of(status.st_ino), _reopen_path(fd))
+        self.count(nodeid_of(status.st_ino), handle)
         return status, crc32(handle)
 
     def identify(self, status: os.stat_result, dir_fd: int, name: bytes) -> bytes:
         """The handle of a listed name, without counting a lookup: count() does, once it is told."""
-        nodeid = status.st_ino
+        nodeid = nodeid_of(status.st_ino)
         self._check(status)
         if nodeid in self._fds:
             return self._handles.get(nodeid, b"")
@@ -150,12 +161,13 @@ class Inodes:
         except OSError:
             os.close(fd)
             raise
-        self._keep(status.st_ino, fd)
-        self.count(status.st_ino, handle)
+        self._keep(nodeid_of(status.st_ino), fd)
+        self.count(nodeid_of(status.st_ino), handle)
         return status, crc32(handle)
 
     def _check(self, status: os.stat_result) -> None:
-        if status.st_dev != self.device or status.st_ino == ROOT:
+        # The two highest numbers stand for others, see nodeid_of().
+        if status.st_dev != self.device or status.st_ino > _HIGHEST - 2:
             raise OSError(errno.EXDEV, "on another file system than the root")
 
     def _reopen(self, nodeid: int) -> int:
@@ -169,7 +181,7 @@ class Inodes:
                 raise
             fd = self._reopen_deleted(nodeid)
         # A listing takes attributes and handle in two steps, between which a name can change hands.
-        if os.fstat(fd).st_ino != nodeid:
+        if nodeid_of(os.fstat(fd).st_ino) != nodeid:
             os.close(fd)
             raise OSError(errno.ESTALE, "inode replaced while it was listed")
         self.reopened += 1

@@ -2,24 +2,17 @@
 
 Nothing here knows of passthrough: that is the shim's business, so that the two differ in nothing
 else. Handlers never wait for anything but the system call they make, so one task serves all.
-
-What every handler keeps: names and targets are bytes, whatever their encoding; an OSError becomes
-the reply's errno; a handler that returns an entry has counted one lookup of its inode, any other
-leaves the counts alone. File handles are descriptors, which the shim relies on.
 """
 
-# ruff: noqa: ARG002, PTH101, PTH208
+# ruff: noqa: ARG002, PTH101
 # ARG002: pyfuse3 fixes the handlers' parameters. PTH: everything here is a descriptor or bytes.
 
 from __future__ import annotations
 
 import errno
-import functools
 import os
 import stat
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, ParamSpec, TypeVar
-from zlib import crc32
+from collections.abc import Sequence
 
 import pyfuse3
 from pyfuse3 import (
@@ -31,7 +24,6 @@ from pyfuse3 import (
     FUSEError,
     InodeT,
     ModeT,
-    ReaddirToken,
     RequestContext,
     SetattrFields,
     StatvfsData,
@@ -39,56 +31,29 @@ from pyfuse3 import (
 )
 
 from daemons import _syscalls
-from daemons._inodes import ROOT, Inodes
+from daemons._direct import DirectFiles
+from daemons._directories import Directories
+from daemons._handlers import fails_with_errno, path_of
+from daemons._inodes import Inodes
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
-
-# Flags of a client's open that must not reach ours: creation is a request of its own, the kernel
-# has resolved the name already, and O_DIRECT wants aligned buffers that Python does not have. An
-# appender's offset comes from the kernel; with O_APPEND on ours, a page of a mapping that the kernel
-# writes back by this descriptor would end up at the end of the file, and pyfuse3 does not tell the two.
-_NOT_OURS = os.O_CREAT | os.O_EXCL | os.O_NOCTTY | os.O_NOFOLLOW | os.O_DIRECT | os.O_APPEND
-
-
-def _fails_with_errno(
-    handler: Callable[_P, Coroutine[Any, Any, _R]],
-) -> Callable[_P, Coroutine[Any, Any, _R]]:
-    """Turn an OSError of a handler into the reply's errno; the hottest do it themselves."""
-
-    @functools.wraps(handler)
-    async def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        try:
-            return await handler(*args, **kwargs)
-        except OSError as error:
-            raise FUSEError(error.errno or errno.EIO) from None
-
-    return wrapper
+# Flags of a client's open that must not reach ours: creation is a request of its own, and the kernel
+# has resolved the name already. An appender's offset comes from the kernel; with O_APPEND on ours, a
+# page of a mapping that the kernel writes back by this descriptor would end up at the end of the file,
+# and pyfuse3 does not tell the two. O_DIRECT does reach ours: so it means to the backing what it means
+# when reads and writes are passed through, alignment and refusals included.
+_NOT_OURS = os.O_CREAT | os.O_EXCL | os.O_NOCTTY | os.O_NOFOLLOW | os.O_APPEND
 
 
-class Mirror(pyfuse3.Operations):
-    """Request handlers over one backing directory."""
-
-    supports_dot_lookup = False
-    enable_writeback_cache = False
-    """The kernel drops passthrough without a word where both are asked for."""
-    enable_acl = False
+class Mirror(Directories):
+    """All request handlers."""
 
     def __init__(
-        self,
-        inodes: Inodes,
-        attr_timeout: float,
-        entry_timeout: float,
-        no_xattrs: int = 0,
+        self, inodes: Inodes, attr_timeout: float, entry_timeout: float, no_xattrs: int = 0
     ) -> None:
         """``no_xattrs`` is the errno that requests about extended attributes get, 0 an answer."""
-        super().__init__()
+        super().__init__(inodes, attr_timeout, entry_timeout)
         self._no_xattrs = no_xattrs
-        self._inodes = inodes
-        self._attr_timeout = attr_timeout
-        self._entry_timeout = entry_timeout
-        self._owner = (os.geteuid(), os.getegid())
-        self._listings: dict[int, list[bytes]] = {}
+        self._direct = DirectFiles()
 
     # Inodes
 
@@ -109,11 +74,11 @@ class Mirror(pyfuse3.Operations):
     async def getattr(self, inode: InodeT, ctx: RequestContext) -> EntryAttributes:
         """Attributes; ESTALE if the inode is gone for good."""
         try:
-            return self._attributes(os.fstat(self._inodes.fd(inode)))
+            return self._attributes_of(inode, os.fstat(self._inodes.fd(inode)))
         except OSError as error:
             raise FUSEError(error.errno or errno.EIO) from None
 
-    @_fails_with_errno
+    @fails_with_errno
     async def setattr(
         self,
         inode: InodeT,
@@ -131,25 +96,25 @@ class Mirror(pyfuse3.Operations):
                 attr.st_gid if fields.update_gid else -1,
             )
         if fields.update_mode:
-            os.chmod(_path(fd), stat.S_IMODE(attr.st_mode))
+            os.chmod(path_of(fd), stat.S_IMODE(attr.st_mode))
         if fields.update_size and fh is not None:
             os.ftruncate(fh, attr.st_size)
         elif fields.update_size:
-            os.truncate(_path(fd), attr.st_size)
+            os.truncate(path_of(fd), attr.st_size)
         if fields.update_atime or fields.update_mtime:
             _syscalls.utime(
                 fd,
                 attr.st_atime_ns if fields.update_atime else None,
                 attr.st_mtime_ns if fields.update_mtime else None,
             )
-        return self._attributes(os.fstat(fd))
+        return self._attributes_of(inode, os.fstat(fd))
 
-    @_fails_with_errno
+    @fails_with_errno
     async def readlink(self, inode: InodeT, ctx: RequestContext) -> FileNameT:
         """The target, byte for byte; EINVAL if it is no link."""
         return FileNameT(os.readlink(b"", dir_fd=self._inodes.fd(inode)))
 
-    @_fails_with_errno
+    @fails_with_errno
     async def access(self, inode: InodeT, mode: ModeT, ctx: RequestContext) -> bool:
         """Whether the caller may; only asked when mounted without default_permissions."""
         status = os.fstat(self._inodes.fd(inode))
@@ -166,7 +131,7 @@ class Mirror(pyfuse3.Operations):
 
     # Names
 
-    @_fails_with_errno
+    @fails_with_errno
     async def mknod(
         self, parent_inode: InodeT, name: FileNameT, mode: ModeT, rdev: int, ctx: RequestContext
     ) -> EntryAttributes:
@@ -175,7 +140,7 @@ class Mirror(pyfuse3.Operations):
         os.mknod(name, mode, rdev, dir_fd=dir_fd)
         return self._made(dir_fd, name, mode, ctx)
 
-    @_fails_with_errno
+    @fails_with_errno
     async def mkdir(
         self, parent_inode: InodeT, name: FileNameT, mode: ModeT, ctx: RequestContext
     ) -> EntryAttributes:
@@ -184,7 +149,7 @@ class Mirror(pyfuse3.Operations):
         os.mkdir(name, stat.S_IMODE(mode), dir_fd=dir_fd)
         return self._made(dir_fd, name, 0, ctx)
 
-    @_fails_with_errno
+    @fails_with_errno
     async def symlink(
         self, parent_inode: InodeT, name: FileNameT, target: FileNameT, ctx: RequestContext
     ) -> EntryAttributes:
@@ -193,28 +158,28 @@ class Mirror(pyfuse3.Operations):
         os.symlink(target, name, dir_fd=dir_fd)
         return self._made(dir_fd, name, 0, ctx)
 
-    @_fails_with_errno
+    @fails_with_errno
     async def link(
         self, inode: InodeT, new_parent_inode: InodeT, new_name: FileNameT, ctx: RequestContext
     ) -> EntryAttributes:
         """A new name for ``inode`` (+1 lookup); EEXIST, EMLINK, EPERM for a directory."""
-        path = _path(self._inodes.fd(inode)).encode()
+        path = path_of(self._inodes.fd(inode)).encode()
         dir_fd = self._inodes.fd(new_parent_inode)
         # Following is what makes /proc/self/fd stand for the inode, a symbolic link's own included.
         os.link(path, new_name, dst_dir_fd=dir_fd, follow_symlinks=True)
         return self._entry(*self._inodes.lookup(dir_fd, new_name))
 
-    @_fails_with_errno
+    @fails_with_errno
     async def unlink(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
         """Removes a name; the inode lives on while the kernel knows it. EISDIR, ENOENT."""
         os.unlink(name, dir_fd=self._inodes.fd(parent_inode))
 
-    @_fails_with_errno
+    @fails_with_errno
     async def rmdir(self, parent_inode: InodeT, name: FileNameT, ctx: RequestContext) -> None:
         """Removes an empty directory; ENOTEMPTY, ENOTDIR, ENOENT."""
         os.rmdir(name, dir_fd=self._inodes.fd(parent_inode))
 
-    @_fails_with_errno
+    @fails_with_errno
     async def rename(
         self,
         parent_inode_old: InodeT,
@@ -231,13 +196,13 @@ class Mirror(pyfuse3.Operations):
 
     # Files
 
-    @_fails_with_errno
+    @fails_with_errno
     async def open(self, inode: InodeT, flags: FlagT, ctx: RequestContext) -> FileInfo:
         """A descriptor opened like the client's; EMFILE where clients hold too many open."""
-        fd = os.open(_path(self._inodes.fd(inode)), flags & ~_NOT_OURS)
-        return self._opened(fd, inode)
+        fd = os.open(path_of(self._inodes.fd(inode)), flags & ~_NOT_OURS)
+        return self._opened(fd, inode, flags)
 
-    @_fails_with_errno
+    @fails_with_errno
     async def create(
         self,
         parent_inode: InodeT,
@@ -265,32 +230,37 @@ class Mirror(pyfuse3.Operations):
         except OSError:
             os.close(fd)
             raise
-        return self._opened(fd, entry.st_ino), entry
+        return self._opened(fd, entry.st_ino, flags), entry
 
     async def read(self, fh: FileHandleT, off: int, size: int) -> bytes:
         """At most ``size`` bytes, fewer at the end of the file only."""
         try:
+            if fh in self._direct:
+                return self._direct.read(fh, size, off)
             return os.pread(fh, size, off)
         except OSError as error:
             raise FUSEError(error.errno or errno.EIO) from None
 
-    @_fails_with_errno
+    @fails_with_errno
     async def write(self, fh: FileHandleT, off: int, buf: bytes) -> int:
-        """How much was written; ENOSPC, EDQUOT, EFBIG."""
+        """How much was written; ENOSPC, EDQUOT, EFBIG; EINVAL with O_DIRECT."""
+        if fh in self._direct:
+            return self._direct.write(fh, buf, off)
         return os.pwrite(fh, buf, off)
 
-    @_fails_with_errno
+    @fails_with_errno
     async def flush(self, fh: FileHandleT) -> None:
         """One client descriptor was closed: let the backing report what close() would."""
         os.close(os.dup(fh))
 
-    @_fails_with_errno
+    @fails_with_errno
     async def release(self, fh: FileHandleT) -> None:
         """The last client descriptor is gone; its errors reach nobody."""
         self._inodes.open_files.pop(fh, None)
+        self._direct.closed(fh)
         os.close(fh)
 
-    @_fails_with_errno
+    @fails_with_errno
     async def fsync(self, fh: FileHandleT, datasync: bool) -> None:
         """Data (and attributes) on stable storage; EIO."""
         if datasync:
@@ -298,49 +268,9 @@ class Mirror(pyfuse3.Operations):
         else:
             os.fsync(fh)
 
-    # Directories
-
-    @_fails_with_errno
-    async def opendir(self, inode: InodeT, ctx: RequestContext) -> FileHandleT:
-        """A descriptor of the directory; the shim registers it for readdir passthrough."""
-        fd = os.open(b".", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self._inodes.fd(inode))
-        return FileHandleT(fd)
-
-    @_fails_with_errno
-    async def readdir(self, fh: FileHandleT, start_id: int, token: ReaddirToken) -> None:
-        """As many entries as fit (+1 lookup each, except of "." and "..").
-
-        The names are read once, when the listing starts or is rewound: an offset is an index into
-        them, so it stays good for seekdir, and a scan is linear. Attributes are read as entries
-        are replied, so that none is older than its reply; the one that no longer fits is read
-        again with the next request.
-        """
-        names = self._listings.get(fh)
-        if names is None or start_id == 0:
-            names = self._listings[fh] = [b".", b"..", *map(os.fsencode, os.listdir(fh))]
-        for index in range(start_id, len(names)):
-            name = names[index]
-            try:
-                status = os.stat(name, dir_fd=fh, follow_symlinks=False)
-                if not self._reply_listed(token, fh, name, status, index + 1):
-                    break
-            except FileNotFoundError:
-                continue  # removed since the names were read
-
-    @_fails_with_errno
-    async def releasedir(self, fh: FileHandleT) -> None:
-        """Drops the names and the descriptor."""
-        self._listings.pop(fh, None)
-        os.close(fh)
-
-    @_fails_with_errno
-    async def fsyncdir(self, fh: FileHandleT, datasync: bool) -> None:
-        """The directory on stable storage; EIO."""
-        os.fsync(fh)
-
     # The rest
 
-    @_fails_with_errno
+    @fails_with_errno
     async def statfs(self, ctx: RequestContext) -> StatvfsData:
         """The figures of the backing file system."""
         status = os.statvfs(self._inodes.root_fd)
@@ -356,30 +286,28 @@ class Mirror(pyfuse3.Operations):
         reply.f_namemax = status.f_namemax
         return reply
 
-    @_fails_with_errno
+    @fails_with_errno
     async def setxattr(
         self, inode: InodeT, name: XAttrNameT, value: bytes, ctx: RequestContext
     ) -> None:
         """Sets an attribute (pyfuse3 has seen to CREATE and REPLACE); ENOTSUP, ENOSPC."""
         os.setxattr(self._with_xattrs(inode), name, value)
 
-    @_fails_with_errno
+    @fails_with_errno
     async def getxattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> bytes:
         """The value; ENODATA if there is none, ENOTSUP."""
         return os.getxattr(self._with_xattrs(inode), name)
 
-    @_fails_with_errno
+    @fails_with_errno
     async def listxattr(self, inode: InodeT, ctx: RequestContext) -> Sequence[XAttrNameT]:
         """The names of all attributes; trusted ones to root alone, as file systems do (xattr(7))."""
         names = map(os.fsencode, os.listxattr(self._with_xattrs(inode)))
         return [XAttrNameT(name) for name in names if ctx.uid == 0 or name[:8] != b"trusted."]
 
-    @_fails_with_errno
+    @fails_with_errno
     async def removexattr(self, inode: InodeT, name: XAttrNameT, ctx: RequestContext) -> None:
         """Removes an attribute; ENODATA if there is none."""
         os.removexattr(self._with_xattrs(inode), name)
-
-    # Shared by handlers
 
     def _with_xattrs(self, inode: InodeT) -> str:
         """A name for an inode whose extended attributes are asked for; raises OSError where none are
@@ -387,94 +315,11 @@ class Mirror(pyfuse3.Operations):
         """
         if self._no_xattrs:
             raise OSError(self._no_xattrs, os.strerror(self._no_xattrs))
-        return _path(self._inodes.fd(inode))
+        return path_of(self._inodes.fd(inode))
 
-    def _attributes(self, status: os.stat_result) -> EntryAttributes:
-        reply = EntryAttributes()
-        reply.attr_timeout = self._attr_timeout
-        reply.st_ino = InodeT(status.st_ino)
-        reply.st_mode = ModeT(status.st_mode)
-        reply.st_nlink = status.st_nlink
-        reply.st_uid = status.st_uid
-        reply.st_gid = status.st_gid
-        reply.st_rdev = status.st_rdev
-        reply.st_size = status.st_size
-        reply.st_blocks = status.st_blocks
-        reply.st_blksize = status.st_blksize
-        reply.st_atime_ns = status.st_atime_ns
-        reply.st_mtime_ns = status.st_mtime_ns
-        reply.st_ctime_ns = status.st_ctime_ns
-        return reply
-
-    def _entry(self, status: os.stat_result, generation: int) -> EntryAttributes:
-        reply = self._attributes(status)
-        reply.generation = generation
-        reply.entry_timeout = self._entry_timeout
-        return reply
-
-    def _reply_listed(
-        self, token: ReaddirToken, fh: int, name: bytes, status: os.stat_result, next_id: int
-    ) -> bool:
-        """Add one entry to a listing; False if it does not fit, and then it was not counted."""
-        if name in (b".", b".."):
-            # The kernel keeps neither: it counts no lookup for them, so neither do we.
-            return pyfuse3.readdir_reply(token, FileNameT(name), self._attributes(status), next_id)
-        inodes = self._inodes
-        try:
-            handle = inodes.identify(status, fh, name)
-        except OSError as error:
-            if error.errno != errno.EXDEV:
-                raise
-            return self._reply_foreign(token, name, status, next_id)
-        entry = self._entry(status, crc32(handle))
-        if not pyfuse3.readdir_reply(token, FileNameT(name), entry, next_id):
-            return False
-        inodes.count(status.st_ino, handle)
-        return True
-
-    def _reply_foreign(
-        self, token: ReaddirToken, name: bytes, status: os.stat_result, next_id: int
-    ) -> bool:
-        """Show a name that lies on another file system without lending it an inode.
-
-        With inode 0 the kernel would attach nothing either, but readdir(3) hides such entries. The
-        root's number is one the kernel refuses for a child: it shows the name and gives the lookup
-        back at once.
-        """
-        entry = self._attributes(status)
-        entry.st_ino = InodeT(ROOT)
-        fits = pyfuse3.readdir_reply(token, FileNameT(name), entry, next_id)
-        self._inodes.lookups += fits
-        return fits
-
-    def _made(self, dir_fd: int, name: bytes, mode: int, ctx: RequestContext) -> EntryAttributes:
-        status, generation = self._inodes.lookup(dir_fd, name)
-        fd = self._inodes.fd(status.st_ino)
-        if self._give(fd, dir_fd, mode, ctx):
-            status = os.fstat(fd)
-        return self._entry(status, generation)
-
-    def _give(self, fd: int, dir_fd: int, mode: int, ctx: RequestContext) -> bool:
-        """Give a new inode to the caller. Returns whether anything had to change.
-
-        After the fact and not by becoming the caller: the kernel has checked the caller's rights
-        (default_permissions), supplementary groups included, which we would not have. In a set-gid
-        directory the group is inherited and stays.
-        """
-        if (ctx.uid, ctx.gid) == self._owner:
-            return False
-        inherited = os.fstat(dir_fd).st_mode & stat.S_ISGID
-        _syscalls.chown(fd, ctx.uid, -1 if inherited else ctx.gid)
-        if mode & (stat.S_ISUID | stat.S_ISGID):
-            os.chmod(_path(fd), stat.S_IMODE(mode))  # the change of owner cleared them
-        return True
-
-    def _opened(self, fd: int, nodeid: int) -> FileInfo:
+    def _opened(self, fd: int, nodeid: int, flags: int) -> FileInfo:
         self._inodes.open_files[fd] = nodeid
+        if flags & os.O_DIRECT:
+            self._direct.opened(fd)
         # Not keep_cache: a file changed in the backing must be seen when it is opened again.
         return FileInfo(fh=FileHandleT(fd), keep_cache=False)
-
-
-def _path(fd: int) -> str:
-    """A name for what ``fd`` is open on, for calls that take no O_PATH descriptor."""
-    return f"/proc/self/fd/{fd}"

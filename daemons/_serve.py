@@ -15,6 +15,7 @@ import gc
 import json
 import logging
 import os
+import re
 import resource
 import signal
 import sys
@@ -72,9 +73,17 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="daemons._serve", description=__doc__.splitlines()[0])
     parser.add_argument("backing", type=Path, help="directory to mirror")
     parser.add_argument("mountpoint", type=Path, help="empty directory to mount on")
-    parser.add_argument("--name", default="plain", help="name in logs and in the mount's type")
+    parser.add_argument(
+        "--name", type=_name, default="plain", help="name in logs and in the mount's type"
+    )
     parser.add_argument("--level", type=Level, choices=list(Level), default=Level.NONE)
     parser.add_argument("--no-readdir", action="store_true", help="no readdir passthrough")
+    parser.add_argument(
+        "--attach",
+        choices=("files", "all"),
+        default="all",
+        help="inodes to attach: regular files, as the posted server does, or all",
+    )
     parser.add_argument("--attr-timeout", type=_seconds, default=0.0, metavar="S")
     parser.add_argument("--entry-timeout", type=_seconds, default=0.0, metavar="S")
     parser.add_argument("--xattr", choices=list(NO_XATTRS), default="answer")
@@ -101,7 +110,18 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if not 16 <= options.fd_cache < soft_limit:
         parser.error(f"--fd-cache: {options.fd_cache}, wanted 16 to {soft_limit - 1}")
+    if options.attach == "files" and options.level is Level.LOOKUP:
+        parser.error("--attach: files, wanted all: level lookup looks up in attached directories")
     return options
+
+
+def _name(text: str) -> str:
+    """What can go into mount options and JSON as it is."""
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,64}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text}, wanted at most 64 letters, digits, '-', '_' and '.'"
+        )
+    return text
 
 
 def _seconds(text: str) -> float:
@@ -155,7 +175,11 @@ def _serve(options: argparse.Namespace) -> int:
         shim = Shim()
         inodes = Inodes(options.backing, options.fd_cache, shim.forgotten)
         shim.configure(
-            options.level, not options.no_readdir, options.counters, inodes.fd_or_minus_one
+            options.level,
+            not options.no_readdir,
+            options.counters,
+            inodes.fd_or_minus_one,
+            files_only=options.attach == "files",
         )
         for opcode, delay_ns in options.delay:
             shim.delay(opcode, delay_ns)

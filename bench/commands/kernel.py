@@ -15,7 +15,7 @@ from bench.model import Exit, UserError
 
 if TYPE_CHECKING:
     from bench.commands.parser import Parser
-    from bench.kernels.images import Progress
+    from bench.kernels.build import Progress
 
 EXAMPLES = """examples:
   python -m bench kernel build
@@ -76,6 +76,11 @@ def add_diff(below: argparse._SubParsersAction[Parser]) -> None:
     diff.add_argument(
         "--trials", type=positive, default=2, metavar="N", help="boots of each kernel (default: 2)"
     )
+    diff.add_argument(
+        "--profile",
+        action="store_true",
+        help="name the functions that account for each change (see: bench profile)",
+    )
     diff.add_argument("--output", type=Path, metavar="DIR", help="run directory")
     diff.add_argument("--json", action="store_true", help="as one JSON object")
     diff.set_defaults(command=command_diff)
@@ -83,7 +88,7 @@ def add_diff(below: argparse._SubParsersAction[Parser]) -> None:
 
 def command_build(arguments: argparse.Namespace, _argv: list[str]) -> int:
     """Build, showing where it stands; prints the image."""
-    from bench.kernels import images
+    from bench.kernels.build import build
 
     drawn = 0.0
     shown = ""
@@ -100,7 +105,7 @@ def command_build(arguments: argparse.Namespace, _argv: list[str]) -> int:
             print(f"{now.stage} ({now.elapsed_s:.0f} s)", file=sys.stderr)
         shown = now.stage
 
-    image = images.build(
+    image = build(
         arguments.name,
         source=arguments.source,
         config=arguments.config,
@@ -151,6 +156,8 @@ def command_probe(arguments: argparse.Namespace, _argv: list[str]) -> int:
         print(json.dumps(found, indent=1))
         return Exit.MEASURED
     print(f"{arguments.name}: Linux {found['release']}, booted with {accelerator} ({why})")
+    for name, value in found["settings"].items():
+        print(f"  fuse.{name}={value}")
     for entry in found["variants"]:
         title = f"fuse.iops={entry['variant']}" if entry["variant"] else "as booted"
         listing = "passed through" if entry["readdir"] else "by the server"
@@ -177,6 +184,7 @@ def command_diff(arguments: argparse.Namespace, argv: list[str]) -> int:
             workloads=workloads,
             trials=arguments.trials,
             threshold=100 * arguments.threshold,
+            profile=arguments.profile,
         ),
         arguments.output,
         ["python", "-m", "bench", *argv],

@@ -8,11 +8,12 @@ import signal
 import sys
 from typing import NoReturn
 
-from bench.commands import bisect, compare, kernel, selftest, verify
+from bench.commands import bisect, compare, completion, kernel, selftest, verify
 from bench.commands.clean import add_clean
 from bench.commands.list import add_list
 from bench.commands.parser import Parser
 from bench.commands.probe import add_probe
+from bench.commands.profile import add_profile
 from bench.commands.run import CODES, RUN_EXAMPLES, add_run
 from bench.commands.show import add_show
 from bench.model import Exit, UserError
@@ -20,7 +21,10 @@ from bench.model import Exit, UserError
 
 def main(argv: list[str]) -> int:
     """Run one command; returns its exit code (bench.model.Exit)."""
-    arguments = parser().parse_args(argv)
+    words = parser()
+    if "_ARGCOMPLETE" in os.environ:
+        completion.complete(words)
+    arguments = words.parse_args(argv)
     # Told to end, or left by its terminal, a run ends as it does on Ctrl-C: in order.
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, interrupt)
@@ -36,6 +40,11 @@ def main(argv: list[str]) -> int:
         # Whoever read our output (head, a pager) has gone. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+
+
+def console() -> int:
+    """The console command ``fuse-bench``."""
+    return main(sys.argv[1:])
 
 
 def interrupt(_number: int, _frame: object) -> NoReturn:
@@ -56,10 +65,12 @@ def parser() -> Parser:
     add_list(commands)
     add_probe(commands)
     add_show(commands)
+    add_profile(commands)
     add_clean(commands)
     kernel.add(commands)
     selftest.add(commands)
     compare.add(commands)
     verify.add(commands)
     bisect.add(commands)
+    completion.add(commands)
     return top

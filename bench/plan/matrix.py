@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from bench import registry
+from bench.machine import suite
 from bench.model import Cache, Clock, Level, Placement, ReaddirMode, UserError
 from bench.plan.timeouts import OWN, parse_timeouts
 from workloads import tree
 
-FOLDER = Path(__file__).resolve().parents[2] / "matrices"
+FOLDER = suite.folder("matrices")
 READDIR = {"on": (True,), "off": (False,), "both": (True, False)}
 CLONE_FD = {"on": (True,), "off": (False,), "both": (False, True)}
 
@@ -28,7 +29,7 @@ class Matrix:
     name: str
     summary: str
     settings: Mapping[str, Any]
-    """Of the whole run."""
+    """Settings of the whole run."""
     parts: tuple[Mapping[str, Any], ...]
     """Axes; the run is the union of all."""
 

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from bench.machine import syscalls
 from bench.machine.placement import online_cpus
 from bench.model import Opcode
-from bench.requests.tracepoint import NotCounted, no_tracepoint, read_at, tracefs_root, why_no_perf
+from bench.requests.sources import NotCounted, no_tracepoint, read_at, tracefs_root, why_no_perf
 
 SEND, END = "events/fuse/fuse_request_send", "events/fuse/fuse_request_end"
 RING_BYTES = 4 << 20
-"""Of each CPU, a power of two of pages; a request takes some 140 bytes of it: 30 000 requests."""
+"""Bytes of ring buffer for each CPU, a power of two of pages; a request takes some 140: 30 000 fit."""
 
 # include/uapi/linux/perf_event.h
 _TRACEPOINT = 2

@@ -6,12 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.model import (
-    Cache,
-    Clock,
-    Context,
-    Sync,
-)
+from bench.model import Cache, Clock, Context, Sync
 
 
 @dataclass(frozen=True)
@@ -30,6 +25,8 @@ class Job:
     count: bool
     measure: bool
     attribution: bool
+    profile: int | None
+    """Number of the window to be profiled; None: none is."""
     values: int
     window_s: float
     clock: Clock

@@ -215,7 +215,8 @@ out:
 
 static int check_device(const struct stat *attr)
 {
-	return attr->st_dev != device || attr->st_ino == ROOT_NODEID ? EXDEV : 0;
+	/* The two highest numbers stand for others, see nodeid_of(). */
+	return attr->st_dev != device || attr->st_ino > UINT64_MAX - 2 ? EXDEV : 0;
 }
 
 /* Counts a lookup of what ``fd`` (taken over) is open on: all answers are about one inode. */
@@ -236,7 +237,7 @@ static int meet(int fd, struct stat *attr, uint64_t *generation)
 		return error;
 	}
 	held = held_new(fd);
-	return held ? count(attr->st_ino, &handle, held, generation) : ENOMEM;
+	return held ? count(nodeid_of(attr->st_ino), &handle, held, generation) : ENOMEM;
 }
 
 /*
@@ -267,7 +268,7 @@ int inode_lookup(int dir_fd, const char *name, struct stat *attr, uint64_t *gene
 	if (fstatat(dir_fd, name, attr, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno;
 	error = check_device(attr);
-	if (error != 0 || count_known(attr->st_ino, before, generation))
+	if (error != 0 || count_known(nodeid_of(attr->st_ino), before, generation))
 		return error;
 	fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? errno : meet(fd, attr, generation);
@@ -293,7 +294,7 @@ int inode_lookup_listed(int dir_fd, const char *name, struct stat *attr, uint64_
 	if (fstatat(dir_fd, name, attr, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno;
 	error = check_device(attr);
-	if (error != 0 || count_known(attr->st_ino, before, generation))
+	if (error != 0 || count_known(nodeid_of(attr->st_ino), before, generation))
 		return error;
 	if (!by_handle)
 		return inode_lookup(dir_fd, name, attr, generation);
@@ -305,7 +306,7 @@ int inode_lookup_listed(int dir_fd, const char *name, struct stat *attr, uint64_
 		return errno;
 	if (again.st_ino != attr->st_ino || again.st_dev != attr->st_dev)
 		return inode_lookup(dir_fd, name, attr, generation);
-	return count(attr->st_ino, &handle, NULL, generation);
+	return count(nodeid_of(attr->st_ino), &handle, NULL, generation);
 }
 
 /* Takes ``lookups`` from an inode, and drops it when none is left. */
@@ -376,7 +377,7 @@ static int reopen(uint64_t nodeid, const struct handle *handle, struct held **he
 	}
 	if (fd < 0)
 		return errno;
-	if (fstat(fd, &attr) != 0 || attr.st_ino != nodeid)
+	if (fstat(fd, &attr) != 0 || nodeid_of(attr.st_ino) != nodeid)
 		goto stale;
 	*held = held_new(fd);
 	return *held ? 0 : ENOMEM;

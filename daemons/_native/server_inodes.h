@@ -4,9 +4,10 @@
  *
  * A mirror cannot keep a descriptor for every inode: the open-file limit may be 20 000 and hard,
  * while a tree has millions of inodes. So an inode is remembered by its file handle and reopened
- * when needed. nodeid = st_ino, except for the root; so everything must lie on one file system, and
- * what lies on another one is refused with EXDEV. Numbers are reused once a file is gone while the
- * kernel may still hold the old inode: the handle tells the two apart and makes the generation.
+ * when needed. nodeid = st_ino, except for the root and for the two numbers that FUSE has taken (see
+ * nodeid_of); so everything must lie on one file system, and what lies on another one is refused with
+ * EXDEV. Numbers are reused once a file is gone while the kernel may still hold the old inode: the
+ * handle tells the two apart and makes the generation.
  *
  * Where the file system has no handles, descriptors are kept for good, up to the limit; beyond it
  * inodes are refused with EMFILE, and the reason is logged.
@@ -25,6 +26,15 @@
 #include "server_fds.h"
 
 #define ROOT_NODEID 1u
+
+/*
+ * The node number of an inode below the root. 0 is "no such name" and 1 the root to the kernel, so the
+ * two inodes that may have these numbers are given the highest ones, which no file system reaches.
+ */
+static inline uint64_t nodeid_of(uint64_t ino)
+{
+	return ino > ROOT_NODEID ? ino : UINT64_MAX - ino;
+}
 
 struct inode_figures {
 	uint64_t inodes, lookups, forgets, reopened;

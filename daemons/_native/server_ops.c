@@ -14,6 +14,9 @@
 #include "server_inodes.h"
 #include "server_options.h"
 
+/* What O_DIRECT asks for at most, whatever the device. */
+#define BUFFER_ALIGNMENT 4096u
+
 static __thread char *buffer;
 static __thread size_t buffer_size;
 
@@ -28,7 +31,7 @@ struct fd_path fd_path(int fd)
 struct fuse_entry_param entry_of(const struct stat *attr, uint64_t generation)
 {
 	return (struct fuse_entry_param){
-		.ino = attr->st_ino,
+		.ino = nodeid_of(attr->st_ino),
 		.generation = generation,
 		.attr = *attr,
 		.attr_timeout = options.attr_timeout,
@@ -76,13 +79,15 @@ int give_to_caller(fuse_req_t request, int fd, int dir_fd, mode_t mode)
 
 char *reply_buffer(size_t size)
 {
+	const size_t rounded = (size + BUFFER_ALIGNMENT - 1) / BUFFER_ALIGNMENT * BUFFER_ALIGNMENT;
 	char *larger;
 
 	if (size <= buffer_size)
 		return buffer;
-	larger = realloc(buffer, size);
+	larger = aligned_alloc(BUFFER_ALIGNMENT, rounded);
 	if (!larger)
 		return NULL;
+	free(buffer);
 	buffer = larger;
 	buffer_size = size;
 	return buffer;

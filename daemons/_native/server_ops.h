@@ -41,7 +41,10 @@ void reply_entry(fuse_req_t request, int error, const struct fuse_entry_param *e
  */
 int give_to_caller(fuse_req_t request, int fd, int dir_fd, mode_t mode);
 
-/* Memory of this worker thread for one reply, at least ``size`` bytes; NULL without memory. */
+/*
+ * Memory of this worker thread for one reply, at least ``size`` bytes, aligned for O_DIRECT; what it
+ * held is lost. NULL without memory.
+ */
 char *reply_buffer(size_t size);
 
 /* Frees it at the end of the thread. */

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,10 +13,11 @@
 #include "server_ops.h"
 
 /*
- * Flags of a client's open that must not reach ours: creation is a request of its own, the kernel
- * has resolved the name already, and O_DIRECT wants buffers aligned as libfuse's are not.
+ * Flags of a client's open that must not reach ours: creation is a request of its own, and the kernel
+ * has resolved the name already. O_DIRECT does reach it: so it means to the backing what it means
+ * when reads and writes are passed through, alignment and refusals included.
  */
-#define NOT_OURS (O_CREAT | O_EXCL | O_NOCTTY | O_NOFOLLOW | O_DIRECT)
+#define NOT_OURS (O_CREAT | O_EXCL | O_NOCTTY | O_NOFOLLOW)
 
 static int descriptor(const struct fuse_file_info *info)
 {
@@ -133,7 +135,8 @@ static void op_read(fuse_req_t request, fuse_ino_t ino, size_t size, off_t offse
 
 /*
  * Writes a page of a mapping back. The kernel sends it by any descriptor open for writing; through one
- * with O_APPEND, pwrite() would put it at the end of the file.
+ * with O_APPEND, pwrite() would put it at the end of the file, and one with O_DIRECT would refuse the
+ * file's last page.
  */
 static ssize_t write_page(int fd, const char *data, size_t size, off_t offset)
 {
@@ -150,15 +153,32 @@ static ssize_t write_page(int fd, const char *data, size_t size, off_t offset)
 	return written;
 }
 
+/* Writes with O_DIRECT: libfuse's buffer begins behind a header, so from memory that is aligned. */
+static ssize_t write_direct(int fd, const char *data, size_t size, off_t offset)
+{
+	char *aligned = reply_buffer(size);
+
+	if (!aligned) {
+		errno = ENOMEM;
+		return -1;
+	}
+	memcpy(aligned, data, size);
+	return pwrite(fd, aligned, size, offset);
+}
+
 static void op_write(fuse_req_t request, fuse_ino_t ino, const char *data, size_t size,
 		     off_t offset, struct fuse_file_info *info)
 {
 	const int fd = descriptor(info);
+	const int special = info->flags & O_DIRECT || info->writepage;
+	const int flags = special ? fcntl(fd, F_GETFL) : 0;
 	ssize_t written;
 
 	(void)ino;
-	if (info->writepage && (fcntl(fd, F_GETFL) & O_APPEND))
+	if (info->writepage && (flags & (O_APPEND | O_DIRECT)))
 		written = write_page(fd, data, size, offset);
+	else if (flags & O_DIRECT)
+		written = write_direct(fd, data, size, offset);
 	else
 		written = pwrite(fd, data, size, offset);
 	if (written < 0)

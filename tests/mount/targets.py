@@ -39,11 +39,14 @@ class Difference(enum.StrEnum):
     ONE_TIME = "one of the two times can be set alone"
     PAGES_OF_APPENDERS = "a page written back by an appender goes to its place"
     TRUSTED = "trusted attributes are listed to root alone"
+    ACLS = "an access control list is what the kernel goes by"
+    DIRECT = "O_DIRECT means what it means natively"
     SEQUENCES = "any sequence of operations ends as it does natively"
 
 
 _LIBFUSE_TMPFILE = "libfuse before 3.17 has no TMPFILE handler (its ChangeLog.rst, 3.17.0)"
 _NODEV = "libfuse mounts with nodev unless told otherwise (lib/mount.c; fuse(8), 'dev')"
+_NO_ACLS = "nobody asks the kernel for FUSE_POSIX_ACL (README.md, 'Known limits')"
 _PYFUSE3 = "pyfuse3.Operations has no handler for it (pyfuse3 documentation, 'Request Handlers')"
 _OVERLAY = "Documentation/filesystems/overlayfs.rst"
 
@@ -62,6 +65,7 @@ DOCUMENTED: Mapping[str, Mapping[Difference, str]] = {
     "plain": {
         Difference.FALLOCATE: _PYFUSE3,
         Difference.HOLES: _PYFUSE3,
+        Difference.ACLS: _NO_ACLS,
         Difference.TMPFILE: _LIBFUSE_TMPFILE,
         Difference.DEVICES: _NODEV,
     },
@@ -77,6 +81,8 @@ DOCUMENTED: Mapping[str, Mapping[Difference, str]] = {
         Difference.ONE_TIME: "a time alone is left out where libfuse was built without "
         "HAVE_UTIMENSAT (lib/fuse.c, fuse_lib_setattr)",
         Difference.PAGES_OF_APPENDERS: "O_APPEND reaches its own descriptor (src/bindfs.c, bindfs_open)",
+        Difference.ACLS: "bindfs_init asks for no FUSE_CAP_POSIX_ACL (src/bindfs.c)",
+        Difference.DIRECT: "O_DIRECT is cleared without --forward-odirect (bindfs(1))",
         Difference.TRUSTED: "it lists as root, unfiltered (src/bindfs.c, bindfs_listxattr)",
         Difference.SEQUENCES: f"modes lose all but 0777 (src/bindfs.c, bindfs_mkdir), and {_BY_PATH}",
     },
@@ -86,7 +92,11 @@ DOCUMENTED: Mapping[str, Mapping[Difference, str]] = {
     "fuse-overlayfs": {
         Difference.WRITE: "without upperdir it is read-only (fuse-overlayfs(1))",
     },
-    "plain-c": {Difference.TMPFILE: _LIBFUSE_TMPFILE, Difference.DEVICES: _NODEV},
+    "plain-c": {
+        Difference.ACLS: _NO_ACLS,
+        Difference.TMPFILE: _LIBFUSE_TMPFILE,
+        Difference.DEVICES: _NODEV,
+    },
 }
 """By target; ``-cached``: by long timeouts alone. One in TWINS differs as its twin does."""
 

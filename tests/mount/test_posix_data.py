@@ -161,3 +161,51 @@ def test_ranges_are_copied(place: Path) -> None:
         one.write(b"0123456789")
         assert os.copy_file_range(one.fileno(), two.fileno(), 4, 3, 6) == 4
     assert (place / "two").read_bytes() == b"\0" * 6 + b"3456"
+
+
+@pytest.mark.differs(Difference.DIRECT)
+def test_o_direct_reads_and_writes_as_natively(place: Path, twin: Path) -> None:
+    """Whole blocks arrive; what the backing refuses for its alignment is refused on the mount."""
+    assert [direct(folder / "file") for folder in (place, twin)] == [direct(twin / "again")] * 2
+
+
+def direct(path: Path) -> list[object]:
+    """What each of some calls by a descriptor with O_DIRECT gives, or its errno."""
+    path.write_bytes(os.urandom(1) * (MIB + 8192))
+    memory = mmap.mmap(-1, MIB)
+    memory[:] = b"d" * MIB
+    block = memoryview(memory)
+    fd = os.open(path, os.O_RDWR | os.O_DIRECT)
+    results: list[object] = []
+    calls = (
+        lambda: os.pwritev(fd, [block], 4096),
+        lambda: os.preadv(fd, [block[:8192]], 8192),
+        lambda: os.preadv(fd, [block[:4096]], MIB + 4096),
+        lambda: os.preadv(fd, [block[:100]], 0),
+        lambda: os.preadv(fd, [block[:4096]], 100),
+        lambda: os.pwritev(fd, [block[:100]], 0),
+        lambda: os.pwritev(fd, [block[:4096]], 100),
+        lambda: os.pwritev(fd, [block[:100]], 2 * MIB),
+        lambda: os.fstat(fd).st_size,
+    )
+    for call in calls:
+        try:
+            results.append(call())
+        except OSError as error:
+            results.append(errno.errorcode[error.errno or 0])
+    os.close(fd)
+    with path.open("rb") as file:
+        content = file.read()
+    return [*results, content.count(b"d") >= MIB, path.stat().st_size]
+
+
+def test_the_last_page_of_a_mapping_of_a_direct_descriptor(place: Path) -> None:
+    """It is written back although it is no whole block."""
+    path = place / "file"
+    path.write_bytes(b"0" * 5000)
+    fd = os.open(path, os.O_RDWR | os.O_DIRECT)
+    with mmap.mmap(fd, 5000) as memory:
+        memory[4999:] = b"M"
+        memory.flush()
+    os.close(fd)
+    assert path.read_bytes() == b"0" * 4999 + b"M"

@@ -7,6 +7,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import struct
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,7 @@ import pytest
 
 from tests.mount.checks import failing_with
 from tests.mount.operations import acting_as
+from tests.mount.targets import Difference
 
 pytestmark = pytest.mark.mount
 
@@ -116,3 +118,29 @@ def test_new_inodes_belong_to_the_caller(place: Path) -> None:
             assert (status.st_uid, status.st_gid) == (1234, gid), (folder, name)
     assert stat.S_IMODE((place / "free" / "file").stat().st_mode) == 0o640
     assert stat.S_IMODE((place / "group" / "dir").stat().st_mode) == 0o2750
+
+
+def acl(*entries: tuple[int, int, int]) -> bytes:
+    """The value of system.posix_acl_access: (tag, permissions, id) of each entry (acl(5))."""
+    return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+
+
+@pytest.mark.differs(Difference.ACLS)
+def test_an_acl_that_lets_a_stranger_in_does(owned: Path) -> None:
+    """An entry for one user: it is what the kernel goes by, and not the mode alone."""
+    nobody = 0xFFFFFFFF
+    owner, user, group, mask, other = 0x01, 0x02, 0x04, 0x10, 0x20
+    owned.parent.chmod(0o755)
+    owned.chmod(0o600)
+    try:
+        os.setxattr(
+            owned,
+            "system.posix_acl_access",
+            acl((owner, 6, nobody), (user, 4, STRANGER), (group, 0, nobody), (mask, 4, nobody),
+                (other, 0, nobody)),
+        )  # fmt: skip
+    except OSError as error:
+        assert error.errno == errno.EOPNOTSUPP
+        pytest.skip("the backing has no ACLs")
+    with acting_as(STRANGER, 0):
+        owned.read_bytes()

@@ -15,6 +15,7 @@ import pytest
 from bench.machine import mountinfo, syscalls
 from bench.model import Level, Opcode
 from bench.probe import probe
+from bench.probe.decide import decide
 from bench.probe.raw_server import RawOptions, RawServer
 
 pytestmark = [
@@ -60,7 +61,7 @@ def test_what_the_probe_says_of_this_kernel_holds_together() -> None:
     """rw is claimed only when READ was seen to stay away; facts name the kernel."""
     seen = probe.observe()
     ability = probe.probe()
-    assert ability.level is probe.decide(seen).level
+    assert ability.level is decide(seen).level
     if ability.level.rank >= Level.RW.rank:
         assert seen.control and seen.read_stays
     assert ability.facts["kernel"] == os.uname().release
@@ -119,7 +120,9 @@ def test_root_of_a_user_namespace_can_mount_but_not_register() -> None:
     if shutil.which("unshare") is None:
         pytest.skip("no unshare program")
     command = ["unshare", "--user", "--map-root-user", "--mount", sys.executable, "-c"]
-    done = _python([*command, "from bench.probe import probe; print(probe.human(probe.probe()))"])
+    done = _python(
+        [*command, "from bench.probe import probe, words; print(words.human(probe.probe()))"]
+    )
     if done.returncode != 0 and "unshare" in done.stderr:
         pytest.skip(f"no user namespaces here: {done.stderr.strip()}")
     assert "initial user" in done.stdout, done.stdout + done.stderr

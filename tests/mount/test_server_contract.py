@@ -135,8 +135,10 @@ def test_wrong_arguments_are_one_line(
         ("--level", "all"),
         ("--delay", "STAT=1"),
         ("--delay", "GETATTR=2000000000"),
+        ("--name", "comma,allow_other"),
+        ("--name", "n" * 65),
     ],
-    ids=" ".join,
+    ids=lambda option: " ".join(option)[:24],
 )
 def test_wrong_options_are_refused(
     daemon: Daemon, tmp_path: Path, backing: Path, option: tuple[str, str]

@@ -18,7 +18,7 @@ HEAVY_PACKAGES = {"stats", "report", "comparison", "selftest"}
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("model",),
     ("machine", "results", "registry"),
-    ("requests", "probe", "mounts", "kernels"),
+    ("requests", "probe", "mounts", "kernels", "profile"),
     ("plan",),
     ("run",),
     ("guests",),
@@ -183,3 +183,43 @@ def test_a_run_loads_nothing_heavy() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert not set(loaded.stdout.split()) & HEAVY
+
+
+@pytest.mark.parametrize(
+    "folder",
+    sorted(
+        BENCH[name].parent.name
+        for name in BENCH
+        if name.count(".") == 1 and BENCH[name].stem == "__init__"
+    ),
+)
+def test_the_map_says_what_a_package_says(folder: str) -> None:
+    """CONTRIBUTING's map has one line for each package: the first sentence of its docstring."""
+    docstring = ast.get_docstring(ast.parse((ROOT / "bench" / folder / "__init__.py").read_text()))
+    assert docstring is not None
+    sentence = docstring.partition("\n")[0].rstrip(".")
+    mapped = next(
+        line
+        for line in (ROOT / "CONTRIBUTING.md").read_text().splitlines()
+        if line.startswith(f"    bench/{folder}/ ")
+    )
+    assert sentence in mapped
+
+
+HANGING = ("Of ", "These, ", "And ", "Or ", "Whether a row says")
+"""How a docstring begins that cannot be read alone."""
+
+
+@pytest.mark.parametrize("folder", ["bench", "daemons", "workloads"])
+def test_docstrings_stand_alone(folder: str) -> None:
+    """No docstring hangs on the line above it, those of attributes included."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in modules(folder)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+        and node.value.value.startswith(HANGING)
+    ]
+    assert found == []

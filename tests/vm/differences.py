@@ -87,4 +87,3 @@ KNOWN: tuple[Known, ...] = (
 def documented(case: Case) -> str:
     """The reason why this may differ, or an empty string."""
     return next((known.reason for known in KNOWN if known.applies(case)), "")
-

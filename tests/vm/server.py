@@ -102,6 +102,7 @@ class Options:
     idmap: bool = False  # negotiate FUSE_ALLOW_IDMAP
     xattrs: bool = True  # False: ENOSYS
     stack_depth: int = 1  # what may lie underneath: 2 admits a mount with passthrough
+    statx_mask: int = STATX_BASIC_STATS  # in long entries
     generation: int = 0
     wrong_id: int = 0  # sent instead of the right one
     wrong_ino: int = 0  # added to the inode number
@@ -184,7 +185,7 @@ class Server:
     def _statx(self, st: os.stat_result) -> bytes:
         atime, mtime, ctime = map(_split_time, (st.st_atime_ns, st.st_mtime_ns, st.st_ctime_ns))
         return STATX_OUT.pack(
-            STATX_BASIC_STATS, st.st_blksize, 0, st.st_nlink, st.st_uid,
+            self.options.statx_mask, st.st_blksize, 0, st.st_nlink, st.st_uid,
             st.st_gid, st.st_mode, 0, st.st_ino + self.options.wrong_ino,
             st.st_size, st.st_blocks, 0,
             *atime, 0, 0, 0, 0, *ctime, 0, *mtime, 0,
