@@ -106,5 +106,14 @@ def named_first(difference: Difference, count: int = 3) -> str:
     )
 
 
+def accounted_for(difference: Difference, count: int = 3) -> str:
+    """As in: +519 in fuse_passthrough_getattr (FUSE), +12 in kfree (memory)."""
+    return ", ".join(
+        f"{line.change:+.0f} in {line.name} ({line.subsystem})"
+        for line in difference.functions[:count]
+        if abs(line.change) >= 0.5
+    )
+
+
 def _cut(name: str) -> str:
     return name if len(name) <= _NAME else name[: _NAME - 1] + "~"
