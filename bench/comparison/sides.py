@@ -58,7 +58,7 @@ class SideRow:
     flags: tuple[Flag, ...] = ()
     """What the guards saw in its samples."""
     profile: Mapping[str, Any] | None = None
-    """Of the first trial that has one: the record's word of it (bench.profile.store)."""
+    """What the record of the first profiled trial says of its profile (bench.profile.store)."""
 
 
 @dataclass(frozen=True)
