@@ -19,6 +19,7 @@ from bench.stats.judging import INSTRUCTIONS_FLOOR
 from bench.stats.noise_floor import load_noise_floor
 from bench.stats.verdicts import Finding, Judgement, judge_table
 
+UNJUDGED = (Finding.IMPLAUSIBLE, Finding.TOO_FEW, Finding.NOT_ENGAGED)
 SEPARATE = (
     "separate runs, not paired: whatever else changed between them is in these ratios; "
     "two kernels of one run (run --kernel A --kernel B) cancel what a round shares"
@@ -36,6 +37,8 @@ class Compared:
     ratio: Estimate
     judgement: Judgement
     regressed: bool
+    within: bool
+    """Whether its interval leaves out that it is slower by more than the threshold."""
     trouble: str
     """What was lost of either side, and what the guards saw that is no reason to disbelieve it."""
 
@@ -60,6 +63,11 @@ class Comparison:
     def regressions(self) -> tuple[Compared, ...]:
         """The rows for which a gate closes."""
         return tuple(row for row in self.rows if row.regressed)
+
+    @property
+    def undecided(self) -> tuple[Compared, ...]:
+        """Rows that are not shown to be within the threshold, nor to be beyond it."""
+        return tuple(row for row in self.rows if not row.regressed and not row.within)
 
     @property
     def judged(self) -> bool:
@@ -151,6 +159,9 @@ def _row(
         ratio=ratio,
         judgement=judgement,
         regressed=slower and 100 * (ratio.value - 1) > threshold,
+        within=judgement.finding not in UNJUDGED
+        and ratio.has_interval
+        and 100 * (ratio.high - 1) <= threshold,
         trouble="; ".join((*lost, *seen)),
     )
 
