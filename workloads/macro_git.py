@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.model import Opcode, Shape, Timeouts, Workload
+from bench.model import Level, Opcode, Shape, Timeouts, Workload
 from workloads import walk_find
 from workloads._bodies import Program
 
@@ -27,4 +27,5 @@ WORKLOAD = Workload(
     timeouts=Timeouts(attr=3600.0, entry=3600.0),
     introduces=True,
     needs=("git",),
+    touched_from=Level.RW,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.model import Body, Bound, Cache, Context, Opcode, Shape, Timeouts, Workload
+from bench.model import Body, Bound, Cache, Context, Level, Opcode, Shape, Timeouts, Workload
 from workloads import tree
 from workloads._bodies import Driven
 from workloads._native.opdriver import Driver
@@ -39,4 +39,5 @@ WORKLOAD = Workload(
     caches=(Cache.COLD_FUSE, Cache.WARM, Cache.COLD_ALL),
     expect=expect,
     timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    touched_from=Level.RW,
 )

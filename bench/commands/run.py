@@ -6,11 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.commands import strangers
 from bench.commands.parser import counts, counts_or_0, percentage, positive, seconds
 from bench.commands.readers import report
 from bench.commands.run_settings import refuse, settings_from
 from bench.kernels import disk
-from bench.model import Cache, Clock, Exit, Level, Placement, ReaddirMode, Sync, UserError
+from bench.model import Cache, Clock, Exit, Level, Outcome, Placement, ReaddirMode, Sync, UserError
 from bench.results.store import RESULTS
 
 if TYPE_CHECKING:
@@ -61,8 +62,9 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         "--daemon",
         action="append",
         metavar="NAME",
-        help="target to measure, or NAME[:LEVEL]='COMMAND {backing} {mountpoint}' for a server of "
-        "your own; repeatable (default: passthrough)",
+        help="target to measure, or NAME[:LEVEL[:files]][/TWIN]='COMMAND {backing} {mountpoint}' for "
+        "a server of your own that passes LEVEL through (of regular files alone), TWIN being the "
+        "same without; repeatable (default: passthrough)",
     )
     what.add_argument(
         "--libfuse-examples",
@@ -240,6 +242,7 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         "--output", type=Path, metavar="DIR", help="run directory (default: results/local/<time>)"
     )
     result.add_argument("--resume", metavar="RUN", help="finish an interrupted run")
+    strangers.add(result)
     result.add_argument("--no-report", action="store_true", help="leave report.py to be run later")
     result.add_argument(
         "--json", action="store_true", help="every trial's record on stdout, one JSON object a line"
@@ -298,16 +301,19 @@ def add_axes(command: Parser) -> None:
 def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     """Measure, then report; the exit code is the worse of the two."""
     from bench.measure import resume, start
+    from bench.plan.settings import Settings
     from bench.results.store import RunDirectory, find_run
+    from bench.run.named import not_measured
     from bench.run.view import View
 
     view = View(quiet=arguments.quiet, as_json=arguments.json)
     command = ["python", "-m", "bench", *argv]
     if arguments.resume:
         refuse_with_resume(arguments)
-        result = resume(
-            RunDirectory.open(find_run(arguments.resume, RESULTS)), view, jobs=arguments.jobs
-        )
+        left = RunDirectory.open(find_run(arguments.resume, RESULTS))
+        settings = Settings.from_json(left.header()["settings"])
+        strangers.ask(settings, str(left.path), allowed=arguments.allow_commands)
+        result = resume(left, view, jobs=arguments.jobs)
     elif arguments.dry_run:
         from bench.plan import dry_run
 
@@ -322,7 +328,10 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
             conform=arguments.conform,
         )
     code = result.exit
-    if code is not Exit.NOTHING and not arguments.no_report:
+    nothing, some = not_measured(result.run)
+    for name, reason in (nothing | some).items():
+        view.warn(f"{name}: {'nothing' if name in nothing else 'not all'} was measured: {reason}")
+    if result.counts.get(Outcome.OK) and not arguments.no_report:
         reported = report(result.run.path, "--print", quiet_stdout=arguments.json)
         code = code or Exit(reported)
     if not arguments.quiet:
@@ -332,7 +341,7 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
 
 def refuse_with_resume(arguments: argparse.Namespace) -> None:
     """A resumed run keeps its settings; raises UserError for options that would change them."""
-    free = {"command", "resume", "no_report", "json", "quiet", "jobs"}
+    free = {"command", "resume", "no_report", "json", "quiet", "jobs", "allow_commands"}
     others = [name for name in vars(arguments) if name not in free]
     refuse(arguments, others, "--resume keeps the run's own settings")
 

@@ -127,6 +127,10 @@ class Daemon:
     """What keeps it from being started here, and what supplies it; empty when nothing does."""
     foreign: bool = False
     """Made of a command line: nothing is known of what it answers."""
+    twin: str = ""
+    """The daemon that is the same server without passthrough; none: plain-c stands in for it."""
+    files_only: bool = False
+    """Attaches regular files and nothing else: what is asked about directories still arrives."""
 
     @property
     def is_fuse(self) -> bool:

@@ -145,7 +145,13 @@ class Verdict(enum.StrEnum):
     NOT_AVAILABLE = "not available here"
     """The kernel (or the server) cannot pass this operation through; the reason is given."""
     NO_CLAIM = "no claim"
-    """No level of passthrough touches what this workload does: a control row."""
+    """The daemon claims nothing of what this row is about."""
+    NOTHING = "nothing to pass through"
+    """The twin without passthrough gets none of the requests claimed either: a cache answers."""
+    UNCOUNTED = "cannot be counted"
+    """Requests of this server pass the tracepoint by, and it has no counters of its own."""
+    NO_TWIN = "no twin"
+    """Nothing arrived, and nothing says that anything would have without passthrough."""
 
 
 class ReaddirMode(enum.StrEnum):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from bench.model.words import Cache, Opcode, Sync
+from bench.model.words import Cache, Level, Opcode, Sync
 
 
 @dataclass(frozen=True)
@@ -112,9 +112,10 @@ class Workload:
 
     ``op`` says in words what one operation is, ``unit`` names it in the singular (op, entry, run).
     ``subject`` holds the opcodes passthrough could take away from it: the row is *engaged* when
-    the daemon claims one of them and none arrives. ``expect(context)`` gives bounds on
-    requests per operation for a **plain** server mounted with default_permissions, by opcode;
-    what is not named is not checked. ``variants`` are ways of doing the same thing, each its own series.
+    the daemon claims one of them, its twin without passthrough gets it, and it does not.
+    ``expect(context)`` gives bounds on requests per operation for a **plain** server mounted with
+    default_permissions, by opcode; what is not named is not checked. ``variants`` are ways of doing
+    the same thing, each its own series.
     """
 
     name: str
@@ -137,3 +138,9 @@ class Workload:
     """Programs that must be on PATH, for rows that run real programs."""
     sized: bool = False
     """Whether directory size is an axis of it: it lists flat directories made for each size."""
+    of_files: Mapping[Opcode, float] = field(default_factory=dict, hash=False)
+    """Requests of one operation that are about regular files, of opcodes also asked about the
+    directories above them; a server that attaches files alone takes these away, and no others."""
+    touched_from: Level = Level.ATTACH_GETATTR
+    """The lowest level whose code its system calls pass through. Below it the row is a control:
+    nothing in it may differ."""

@@ -60,6 +60,7 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "empty_loop_ns": None,
         "requests": None,
         "expected": None,
+        "claimed": None,
         "verdict": Verdict.BASELINE.value,
         "verdict_reason": "",
         "histogram": None,

@@ -14,6 +14,7 @@ from bench.model import Cache, Clock, Context, Daemon, DaemonOptions, Outcome, S
 from bench.mounts.mount import Mount, ServerEnd, TrialError
 from bench.plan.schedule import options
 from bench.profile import inside
+from bench.requests.rings import uses_rings
 from bench.run import conformance
 from bench.run.bench import Bench
 from bench.run.job import Job
@@ -89,6 +90,7 @@ def _on_mount(
     try:
         with phases("mount"):
             mount.up(cpus.daemon, log, bench.tick)
+        rings = uses_rings(mount.server)
         before = look(bench, mount, watched)
         with phases("worker"):
             answer, pyperf_json = run_worker(bench, _job(bench, trial, mount, windows), log, mount)
@@ -111,7 +113,7 @@ def _on_mount(
         if mount.options.counters is not None:
             mount.options.counters.unlink(missing_ok=True)
         bench.settle()
-    return answer | {"cache_how": how}, pyperf_json, _server_record(end)
+    return answer | {"cache_how": how, "rings": rings}, pyperf_json, _server_record(end)
 
 
 def _options(trial: Trial, daemon: Daemon) -> DaemonOptions:

@@ -107,6 +107,7 @@ def curve(
     return [
         Cell(
             target, "list-stat", (start + slope * percentage / 100) * 1e-6,
+            {} if engaged or target.kind != "fuse" else {"READDIRPLUS": 0.02},
             variant=str(percentage), cache="cold-fuse", entries=entries, engaged=engaged,
         )
         for percentage in (0, 1, 10, 50, 100)
