@@ -205,6 +205,14 @@ MUTATIONS = (
         "test_names_compared_in_rcu_mode_are_those_underneath",
     ),
     Mutation(
+        "names: the count of a compared entry is not looked at",
+        "iops.c",
+        "\tif (time != fuse_entry_compared(raw_read_seqcount(&entry->d_seq),",
+        "\tif (0 && time != fuse_entry_compared(raw_read_seqcount(&entry->d_seq),",
+        "lookup",
+        "test_names_compared_in_rcu_mode_are_those_underneath",
+    ),
+    Mutation(
         "introduction: a name that is gone is not dropped",
         "iops.c",
         "\t\tif (err == -ESTALE && !d_is_dir(dentry)) {",
