@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypedDict, TypeVar, cast
 
-from bench.model import Cache, Clock, Level, Outcome, Placement, ReaddirMode, Verdict
+from bench.model import Cache, Clock, Level, Outcome, Placement, ReaddirMode, Verdict, XattrWay
 from bench.results.kinds import (
     REQUIRED,
     Facts,
@@ -37,7 +37,7 @@ REVISIONS = (
     "attribution",
     "requests held back on purpose",
     "profiles",
-    "what a target claims",
+    "what a target claims, how it answers about extended attributes, open loops",
 )
 """Schema 1 grew by keys that older readers pass over; run.json says which revision wrote it."""
 REVISION = len(REVISIONS) - 1
@@ -52,6 +52,7 @@ NAMED = 20
 NAME, LABEL, TEXT, WHOLE, FLAG = Name(), Name(200), Text(), Whole(), Flag()
 COUNT = Whole(0, 10**9)
 NS = Number(-1e18, 1e18)
+HISTOGRAM = MapOf(Text(40, "upper bound ns"), WHOLE)
 CPUS = ListOf(Whole(0, 10**6))
 Line = TypeVar("Line")
 
@@ -94,6 +95,14 @@ class ProfileLine(TypedDict):
     unnamed: Annotated[float, Key(Number(), 0.0)]
     counts: Annotated[dict[str, int], Key(MapOf(Name(), WHOLE), {})]
     error: Annotated[str, Key(TEXT, "")]
+
+
+class OpenLoop(TypedDict):
+    """A window whose operations begin when they are due."""
+
+    asked: Annotated[float, Key(Number(), REQUIRED)]
+    kept: Annotated[float, Key(Number(), REQUIRED)]
+    histogram: Annotated[dict[str, int], Key(HISTOGRAM, {})]
 
 
 class CpuLists(TypedDict):
@@ -154,6 +163,15 @@ class TrialLine(TypedDict):
     delay_ns: Annotated[
         dict[str, int],
         Key(Opcodes(WHOLE), {}, "how long the server held these requests back, on purpose", 4),
+    ]
+    xattr: Annotated[
+        str,
+        Key(
+            Word(XattrWay),
+            XattrWay.ANSWER.value,
+            "what a server of ours said to requests about extended attributes",
+            6,
+        ),
     ]
     entries: Annotated[
         int,
@@ -243,9 +261,19 @@ class TrialLine(TypedDict):
     histogram: Annotated[
         dict[str, int] | None,
         Key(
-            MapOf(Text(40, "upper bound ns"), WHOLE),
+            HISTOGRAM,
             None,
             "operations by latency, summed over a separate sampled pass",
+        ),
+    ]
+    open_loop: Annotated[
+        OpenLoop | None,
+        Key(
+            Object(OpenLoop),
+            None,
+            "with `--rate`: one more window in which each operation begins when it is due; operations per "
+            "second asked for and reached, latencies from when they were due",
+            6,
         ),
     ]
     attribution: Annotated[
