@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,19 @@ from bench.commands.parser import counts, counts_or_0, percentage, positive, sec
 from bench.commands.readers import report
 from bench.commands.run_settings import refuse, settings_from
 from bench.kernels import disk
-from bench.model import Cache, Clock, Exit, Level, Outcome, Placement, ReaddirMode, Sync, UserError
+from bench.model import (
+    Cache,
+    Clock,
+    Exit,
+    Level,
+    Order,
+    Outcome,
+    Placement,
+    ReaddirMode,
+    Sync,
+    UserError,
+    XattrWay,
+)
 from bench.results.store import RESULTS
 
 if TYPE_CHECKING:
@@ -180,6 +193,19 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         help="AT_STATX_SYNC_* flag of statx (default: as-stat)",
     )
     how.add_argument(
+        "--buffer",
+        type=positive,
+        metavar="BYTES",
+        help="of one getdents64 call (default: 32768, what glibc asks for)",
+    )
+    how.add_argument(
+        "--rate",
+        type=seconds,
+        metavar="OPS",
+        help="one more window of every storm, in which an op begins when it is due, so many a "
+        "second; latencies count from then",
+    )
+    how.add_argument(
         "--histogram",
         action="store_true",
         help="record the latency of each op in a pass of its own",
@@ -223,7 +249,8 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         action="append",
         metavar="OPCODE=TIME",
         help="one more target for each of our servers, which holds these requests back so long "
-        "(GETATTR=5us): a known cost, to see whether it is found; repeatable",
+        "(GETATTR=5us, or several: LOOKUP=1ms+GETATTR=1ms): a known cost, to see whether it is "
+        "found; repeatable",
     )
     how.add_argument(
         "--seed",
@@ -296,6 +323,22 @@ def add_axes(command: Parser) -> None:
         metavar="N[,N]",
         help="entries of a directory, of workloads that are about its size (default: 1000)",
     )
+    axes.add_argument(
+        "--order",
+        action="extend",
+        type=orders,
+        metavar="ORDER[,ORDER]",
+        help="alternate (as ls does) or after (as find and du): when workloads that list and stat do "
+        "so (default: whatever their variants say)",
+    )
+    axes.add_argument(
+        "--xattr",
+        action="extend",
+        type=xattr_ways,
+        metavar="WAY[,WAY]",
+        help="answer, enosys (the kernel remembers it) or off: what our servers do with requests "
+        "about extended attributes (default: answer)",
+    )
 
 
 def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
@@ -348,12 +391,26 @@ def refuse_with_resume(arguments: argparse.Namespace) -> None:
 
 def readdir_modes(text: str) -> tuple[str, ...]:
     """``readdir,auto``; each the value of a ReaddirMode."""
-    modes = text.split(",")
-    for mode in modes:
-        if mode not in list(ReaddirMode):
-            known = ", ".join(ReaddirMode)
-            raise argparse.ArgumentTypeError(f"unknown mode {mode!r}: there is {known}")
-    return tuple(modes)
+    return _known(text, ReaddirMode, "mode")
+
+
+def orders(text: str) -> tuple[str, ...]:
+    """``alternate,after``; each the value of an Order."""
+    return _known(text, Order, "order")
+
+
+def xattr_ways(text: str) -> tuple[str, ...]:
+    """``answer,enosys``; each the value of an XattrWay."""
+    return _known(text, XattrWay, "way")
+
+
+def _known(text: str, words: type[StrEnum], what: str) -> tuple[str, ...]:
+    chosen = text.split(",")
+    for word in chosen:
+        if word not in list(words):
+            known = ", ".join(words)
+            raise argparse.ArgumentTypeError(f"unknown {what} {word!r}: there is {known}")
+    return tuple(chosen)
 
 
 def timeout_pairs(text: str) -> tuple[str, ...]:

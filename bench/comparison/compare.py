@@ -9,7 +9,10 @@ from bench.comparison import unlike
 from bench.comparison.header import entries
 from bench.comparison.sides import Key, Side, SideRow
 from bench.comparison.unlike import Difference
-from bench.model import Clock
+from bench.model import Clock, UserError
+from bench.profile import store
+from bench.profile.difference import between
+from bench.profile.text import accounted_for
 from bench.report import units
 from bench.stats.estimates import Estimate, geometric_mean, over_boots, paired_ratio, unpaired_ratio
 from bench.stats.judging import INSTRUCTIONS_FLOOR
@@ -94,7 +97,7 @@ def compare(base: Side, patched: Side, threshold: float, allowed: frozenset[str]
         only_base=_only(base, patched),
         only_patched=_only(patched, base),
         allowed=tuple(differing),
-        notes=tuple(_notes(base, patched)),
+        notes=(*_notes(base, patched), *_functions(base, patched, rows)),
     )
 
 
@@ -180,6 +183,20 @@ def _only(one: Side, other: Side) -> tuple[str, ...]:
         words(key) + (f" ({one.rows[key].trouble})" if one.rows[key].trouble else "")
         for key in found
     )
+
+
+def _functions(base: Side, patched: Side, rows: tuple[Compared, ...]) -> list[str]:
+    """For each row that differs, the functions that account for it, where both sides have profiles."""
+    said = []
+    for row in rows:
+        old, new = base.rows[row.key].profile, patched.rows[row.key].profile
+        if row.judgement.finding in (Finding.SLOWER, Finding.FASTER) and old and new:
+            try:
+                found = between(store.read(base.origin, old), store.read(patched.origin, new))
+            except UserError:
+                continue
+            said.append(f"{words(row.key)}: {accounted_for(found)}")
+    return said
 
 
 def _notes(base: Side, patched: Side) -> list[str]:

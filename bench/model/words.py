@@ -154,6 +154,38 @@ class Verdict(enum.StrEnum):
     """Nothing arrived, and nothing says that anything would have without passthrough."""
 
 
+class XattrWay(enum.StrEnum):
+    """What a server of ours says to requests about extended attributes."""
+
+    ANSWER = "answer"
+    """What the backing says."""
+    ENOSYS = "enosys"
+    """ENOSYS: the kernel remembers it for the mount and asks no more."""
+    OFF = "off"
+    """EOPNOTSUPP: the kernel asks again each time."""
+
+
+class Order(enum.StrEnum):
+    """When a listed entry is stat'ed."""
+
+    ALTERNATE = "alternate"
+    """Each buffer's entries before the next buffer is read, as ``ls`` does."""
+    AFTER = "after"
+    """When the whole directory has been listed, as fts does (``find``, ``du``)."""
+
+
+class Group(enum.StrEnum):
+    """What people look for a workload by; ``bench list`` shows them so."""
+
+    ATTRIBUTES = "attributes"
+    LISTINGS = "listings"
+    XATTRS = "extended attributes"
+    CHANGES = "changes"
+    FILES = "files"
+    CONTENTION = "contention"
+    PROGRAMS = "real programs"
+
+
 class ReaddirMode(enum.StrEnum):
     """Which listing requests a server has the kernel send (FUSE_DO_READDIRPLUS, FUSE_READDIRPLUS_AUTO)."""
 

@@ -39,6 +39,11 @@ def facts(bench: Bench, planned: Plan) -> dict[str, Any]:
         "cpu_dma_latency": bench.latency,
         "knobs": knobs.as_json(knobs.states()),
         "tuned": bench.tuned,
+        "programs": environment.program_versions(
+            program
+            for series in {one.series.workload for one in planned.trials}
+            for program in registry.workloads()[series].needs
+        ),
         "placement": bench.cpus.as_json()
         | {"threads": {str(n): cpus.as_json() for n, cpus in bench.crowds.items()}},
     }
@@ -90,6 +95,7 @@ def target_record(target: Target, planned: Plan, bench: Bench) -> dict[str, Any]
         "readdir_mode": daemon.mode(series.serving),
         "server_threads": series.serving.threads,
         "clone_fd": series.serving.clone_fd,
+        "xattr": series.serving.xattr.value,
     }
 
 

@@ -33,6 +33,10 @@ def judge(bench: Bench, trial: Trial, record: dict[str, Any]) -> None:
     claims = claims_by_level(daemon, options(series), series.cache)
     if workload.introduces and series.cache is not Cache.WARM:
         claims = {level: claimed - {Opcode.LOOKUP} for level, claimed in claims.items()}
+    if workload.fresh:
+        claims[Level.ATTACH_GETATTR] = claims.get(Level.ATTACH_GETATTR, frozenset()) - {
+            Opcode.GETATTR
+        }
     of_files = workload.of_files if daemon.files_only else {}
     if daemon.files_only:
         claims = {level: claimed & about_files(workload) for level, claimed in claims.items()}

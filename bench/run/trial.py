@@ -12,6 +12,7 @@ from bench import registry
 from bench.machine import disturbance, isolate, placement
 from bench.model import Cache, Clock, Context, Daemon, DaemonOptions, Outcome, Shape, Sync, Trial
 from bench.mounts.mount import Mount, ServerEnd, TrialError
+from bench.plan.axes import windows_of_a_mount
 from bench.plan.schedule import options
 from bench.profile import inside
 from bench.requests.rings import uses_rings
@@ -137,7 +138,11 @@ def _job(bench: Bench, trial: Trial, mount: Mount, windows: Windows) -> Job:
         entry_timeout=series.entry_timeout,
         names=settings.names,
         entries=series.entries,
-        windows=settings.values + 1 + settings.attribution + settings.profile,
+        windows=windows_of_a_mount(settings),
+        buffer=settings.buffer,
+        backing=None if registry.daemon(series.daemon).copies_up else bench.backing,
+        xattr=series.serving.xattr.value,
+        rate=settings.rate,
         histogram=settings.histogram,
     )
     return Job(
