@@ -122,7 +122,7 @@ def data(place: Place) -> None:
 def drop(_place: Place) -> None:
     with open("/proc/sys/vm/drop_caches", "w") as file:
         file.write("2")
-    time.sleep(0.02)
+    time.sleep(0.1)
 
 
 def hold(place: Place) -> None:

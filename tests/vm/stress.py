@@ -265,6 +265,9 @@ def main(arguments: list[str] | None = None) -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--variant", action="append", choices=LEVELS)
     parser.add_argument("--shape", action="append", choices=SHAPES)
+    parser.add_argument(
+        "--one-each", action="store_true", help="one shape for each variant, in turn"
+    )
     parser.add_argument("--seconds", type=float, default=300.0, help="of each variant and shape")
     parser.add_argument("--times", type=int, default=TIMES, help="of every worker, on one mount")
     parser.add_argument("--seed", type=int, default=7)
@@ -274,13 +277,13 @@ def main(arguments: list[str] | None = None) -> int:
     Path("/run/stress").mkdir(exist_ok=True)
     total = Tally(0, [], Counter())
     number = options.seed
-    for variant in options.variant or LEVELS:
-        for shape in options.shape or SHAPES:
+    for turn, variant in enumerate(options.variant or LEVELS):
+        for shape in SHAPES[turn : turn + 1] if options.one_each else options.shape or SHAPES:
             one = stress(variant, shape, options.seconds, options.times, number)
             total = Tally(total.mounts + one.mounts, total.wrong + one.wrong, total.done + one.done)
             print(f"{variant}, {shape}: {one.mounts} mounts, {dict(one.done)}", flush=True)
             number += 1
-    idle = [worker.__name__ for worker in WORKERS if not total.done[worker.__name__]]
+    idle = [w.__name__ for w in WORKERS if options.times >= TIMES and not total.done[w.__name__]]
     total.wrong += [f"{name} never came to its end" for name in idle]
     SWITCH.write_text(before)
     print("\n".join(total.wrong))
