@@ -190,6 +190,12 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         help="with --precision: add no round after this long (default: 3600)",
     )
     how.add_argument(
+        "--stall",
+        type=seconds,
+        metavar="S",
+        help="give a server, or its client, up after so long without an answer (default: 30)",
+    )
+    how.add_argument(
         "--tune",
         action="store_true",
         help="set the machine's knobs for the run and put them back (see: probe --tune)",

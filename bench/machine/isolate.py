@@ -7,6 +7,7 @@ process it starts is killed by the kernel when the runner dies (prctl(2), PR_SET
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -160,10 +161,18 @@ class Forked:
             os.kill(self.pid, signal.SIGKILL)
 
 
-def fork(function: Callable[[], int], *, cpus: Iterable[int], stderr: IO[bytes]) -> Forked:
+def kill(pid: int) -> None:
+    """End a process that may be gone already."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def fork(
+    function: Callable[[], int], *, cpus: Iterable[int], stderr: IO[bytes] | None = None
+) -> Forked:
     """Run ``function`` in a child pinned to ``cpus`` that dies with this process.
 
-    For guests, where a new Python takes seconds to start. This process must have one thread.
+    Its output goes to ``stderr``, if it is given. This process must have one thread.
     """
     setup = _child_setup(os.getpid(), frozenset(cpus))
     pid = os.fork()
@@ -173,8 +182,9 @@ def fork(function: Callable[[], int], *, cpus: Iterable[int], stderr: IO[bytes])
     try:
         setup()
         os.setpgid(0, 0)
-        for descriptor in (1, 2):
-            os.dup2(stderr.fileno(), descriptor)
+        if stderr is not None:
+            for descriptor in (1, 2):
+                os.dup2(stderr.fileno(), descriptor)
         status = function()
     finally:
         os._exit(status)

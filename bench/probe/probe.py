@@ -16,11 +16,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.machine import lab_switch, syscalls
+from bench.machine import child, lab_switch, syscalls
 from bench.model import Exit, Level, Opcode, UserError
 from bench.probe import abi
 from bench.probe.raw_server import DEVICE, RawOptions, RawServer
 
+PROBE_LIMIT_S = 120.0
 ENABLE_URING = Path("/sys/module/fuse/parameters/enable_uring")
 _NAMES = ("one", "two", "three")
 _CONTENT = b"seen through the backing file"
@@ -247,6 +248,14 @@ def _name(error: int | None) -> str:
     if error is None:
         return "nothing (not tried)"
     return errno.errorcode.get(error, f"errno {error}")
+
+
+def probe_in_child(limit_s: float = PROBE_LIMIT_S) -> KernelAbility:
+    """The same in a child, so that a kernel that hangs over it hangs nobody else; raises UserError."""
+    try:
+        return child.ask(probe, child.Deadline(limit_s, "trying what this kernel passes through"))
+    except (TimeoutError, ChildProcessError) as error:
+        raise UserError(f"{error}: nothing can be measured on it; see dmesg", Exit.NOTHING) from None
 
 
 def probe() -> KernelAbility:
