@@ -45,7 +45,7 @@ MIRROR_TESTS := $(wildcard tests/mount/test_posix_*.py tests/mount/test_server_*
 comma := ,
 define sanitized
 	rm -rf $(SANITIZED) && mkdir -p $(SANITIZED)
-	cp -r setup.py pyproject.toml $(wildcard README.md) LICENSE report.py bench daemons workloads $(SANITIZED)
+	cp -r setup.py pyproject.toml $(wildcard README.md) LICENSE report.py bench daemons workloads matrices kernel $(SANITIZED)
 	FUSE_BENCH_CFLAGS="-fsanitize=$(1) -fno-sanitize-recover=all -fno-omit-frame-pointer -g -O1" \
 	    $(BIN)/python -m pip wheel -q --no-deps -w $(SANITIZED) $(SANITIZED)
 	cd $(SANITIZED) && $(CURDIR)/$(BIN)/python -m zipfile -e *.whl wheel

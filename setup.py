@@ -6,11 +6,13 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import sys
 import sysconfig
 from pathlib import Path
 
-from setuptools import Extension, setup
+from setuptools import Extension, find_packages, setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 WARNINGS = [
     "-std=c11",
@@ -114,8 +116,37 @@ def fuse_part(name: str, *parts: str, kind: type[Extension] = Extension) -> Exte
     )
 
 
+class WithCommit(build_py):
+    """build_py that also writes down which commit the package is built from."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            return
+        command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        try:
+            commit = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        except (OSError, subprocess.CalledProcessError):
+            return  # built outside of a checkout: nobody knows
+        file = Path(self.build_lib, "bench", "data", "commit")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(commit, encoding="ascii")
+
+
+# What a checkout has at its top and an installed suite needs too: see bench.machine.suite.
+DATA = {"bench.data.matrices": ["*.toml"], "bench.data.kernel": ["*", "patches/*"]}
+if "editable_wheel" in sys.argv:
+    DATA = {}
+
 setup(
-    cmdclass={"build_ext": NativeParts},
+    cmdclass={"build_ext": NativeParts, "build_py": WithCommit},
+    packages=[*find_packages(include=["bench*", "daemons*", "workloads*"]), *DATA],
+    package_dir={name: name.rpartition(".")[2] for name in DATA},
+    package_data={
+        **DATA,
+        "bench.report.page": ["templates/*"],
+        "workloads._native": ["*.pyi"],
+    },
     ext_modules=[
         native("opdriver", "layout", "window", "ops", "walk", "thread_group"),
         native("treebuilder", "trees", "removal", "names", "thread_group"),

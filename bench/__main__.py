@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from bench.commands.main import main
+from bench.commands.main import console
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(console())

@@ -108,10 +108,10 @@ def command_bisect(arguments: argparse.Namespace, _argv: list[str]) -> int:
 
 def build(job: StepJob) -> str:
     """Build what the worktree is at; the image's key."""
-    from bench.kernels import images
+    from bench.kernels.build import build
 
     config = Path(job.config) if job.config else None
-    return images.build(NAME, source=Path(job.tree), config=config).key
+    return build(NAME, source=Path(job.tree), config=config).key
 
 
 def measure(job: StepJob, image: str, run: Path) -> Figures:

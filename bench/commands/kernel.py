@@ -15,7 +15,7 @@ from bench.model import Exit, UserError
 
 if TYPE_CHECKING:
     from bench.commands.parser import Parser
-    from bench.kernels.images import Progress
+    from bench.kernels.build import Progress
 
 EXAMPLES = """examples:
   python -m bench kernel build
@@ -83,7 +83,7 @@ def add_diff(below: argparse._SubParsersAction[Parser]) -> None:
 
 def command_build(arguments: argparse.Namespace, _argv: list[str]) -> int:
     """Build, showing where it stands; prints the image."""
-    from bench.kernels import images
+    from bench.kernels.build import build
 
     drawn = 0.0
     shown = ""
@@ -100,7 +100,7 @@ def command_build(arguments: argparse.Namespace, _argv: list[str]) -> int:
             print(f"{now.stage} ({now.elapsed_s:.0f} s)", file=sys.stderr)
         shown = now.stage
 
-    image = images.build(
+    image = build(
         arguments.name,
         source=arguments.source,
         config=arguments.config,

@@ -8,7 +8,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from bench.commands import bisect, compare, kernel, selftest, verify
+from bench.commands import bisect, compare, completion, kernel, selftest, verify
 from bench.commands.clean import add_clean
 from bench.commands.list import add_list
 from bench.commands.parser import Parser
@@ -20,7 +20,10 @@ from bench.model import Exit, UserError
 
 def main(argv: list[str]) -> int:
     """Run one command; returns its exit code (bench.model.Exit)."""
-    arguments = parser().parse_args(argv)
+    words = parser()
+    if "_ARGCOMPLETE" in os.environ:
+        completion.complete(words)
+    arguments = words.parse_args(argv)
     # Told to end, or left by its terminal, a run ends as it does on Ctrl-C: in order.
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, interrupt)
@@ -36,6 +39,11 @@ def main(argv: list[str]) -> int:
         # Whoever read our output (head, a pager) has gone. Python would complain once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+
+
+def console() -> int:
+    """The console command ``fuse-bench``."""
+    return main(sys.argv[1:])
 
 
 def interrupt(_number: int, _frame: object) -> NoReturn:
@@ -62,4 +70,5 @@ def parser() -> Parser:
     compare.add(commands)
     verify.add(commands)
     bisect.add(commands)
+    completion.add(commands)
     return top

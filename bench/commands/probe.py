@@ -25,11 +25,12 @@ def command_probe(arguments: argparse.Namespace, _argv: list[str]) -> int:
     """What the kernel passes through; Exit.NOTHING when FUSE cannot be used at all."""
     from bench.machine import knobs
     from bench.probe import probe
+    from bench.probe.words import human
 
     if arguments.tune:
         found = knobs.states()
         print(json.dumps(knobs.as_json(found), indent=1) if arguments.json else knobs.human(found))
         return Exit.MEASURED
     ability = probe.probe_in_child()
-    print(json.dumps(ability.as_json(), indent=1) if arguments.json else probe.human(ability))
+    print(json.dumps(ability.as_json(), indent=1) if arguments.json else human(ability))
     return ability.exit_code

@@ -1,1 +1,4 @@
-"""Runs held against one another: compare, history, verify. Only for reading; a process of its own."""
+"""Runs held against one another: compare, history, verify.
+
+Only for reading; in a process of its own.
+"""

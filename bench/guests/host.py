@@ -21,7 +21,7 @@ from bench.guests.protocol import JOB
 from bench.guests.session import Guest, GuestRun
 from bench.kernels import disk, vm
 from bench.kernels.console import EXITED, last_line
-from bench.machine import environment, tune
+from bench.machine import suite, tune
 from bench.machine.knobs import KNOBS
 from bench.model import Clock, UserError
 from bench.plan.settings import Settings
@@ -173,7 +173,7 @@ def job(run: GuestRun, guest: Guest, number: int) -> dict[str, Any]:
 def command(share: Path) -> list[str]:
     """What the guest runs: the job in ``share``, with the variables it is to know of."""
     passed = [f"{name}={os.environ[name]}" for name in PASSED_ON if name in os.environ]
-    passed.append(f"{environment.COMMIT}={environment.suite_commit() or ''}")
+    passed.append(f"{suite.COMMIT}={suite.commit() or ''}")
     python = [sys.executable, "-m", "bench.guests.inside", str(share.resolve())]
     return ["env", "PYTHONHASHSEED=0", *passed, *python]
 

@@ -20,8 +20,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.kernels.build import kill_group
 from bench.kernels.console import DIED, EXITED, judge, splats_in
-from bench.kernels.images import Image, kill_group
+from bench.kernels.images import Image
 from bench.machine import isolate
 from bench.model import Exit, UserError
 

@@ -15,10 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.machine import mountinfo
-
-COMMIT = "FUSE_BENCH_COMMIT"
-"""Environment variable that tells a guest the suite's commit: git takes too long over 9p."""
+from bench.machine import mountinfo, suite
 
 POLICIES = {os.SCHED_OTHER: "SCHED_OTHER", os.SCHED_BATCH: "SCHED_BATCH"}
 _CPU = Path("/sys/devices/system/cpu")
@@ -74,7 +71,8 @@ def collect(backing: str | os.PathLike[str]) -> dict[str, object]:
         "open_files": {"soft": soft, "hard": hard},
         "load_average": [round(load, 2) for load in os.getloadavg()],
         "versions": versions(),
-        "suite_commit": suite_commit(),
+        "suite_version": suite.version(),
+        "suite_commit": suite.commit(),
     }
 
 
@@ -188,17 +186,6 @@ def libfuse_version() -> str | None:
     """As fusermount3 gives it, e.g. 3.14.0; None without it (Debian: package fuse3)."""
     words = _output(["fusermount3", "--version"]).split()
     return words[-1] if words else None
-
-
-def suite_commit() -> str | None:
-    """Commit of the checkout this file is in, with ``-dirty``; None outside of one."""
-    if COMMIT in os.environ:
-        return os.environ[COMMIT] or None
-    here = Path(__file__).resolve().parents[2]
-    if not (here / ".git").exists():
-        return None
-    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=40"]
-    return _output([*command, "--exclude=*"]).strip() or None
 
 
 def _output(command: list[str]) -> str:

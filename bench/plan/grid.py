@@ -7,12 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench import registry
-from bench.model import (
-    Cache,
-    Daemon,
-    Level,
-    Target,
-)
+from bench.model import Cache, Daemon, Level, Target
 from bench.plan import axes
 from bench.plan.axes import PlannedRow, Skipped
 from bench.plan.settings import Settings

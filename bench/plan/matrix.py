@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from bench import registry
+from bench.machine import suite
 from bench.model import Cache, Clock, Level, Placement, ReaddirMode, UserError
 from bench.plan.timeouts import OWN, parse_timeouts
 from workloads import tree
 
-FOLDER = Path(__file__).resolve().parents[2] / "matrices"
+FOLDER = suite.folder("matrices")
 READDIR = {"on": (True,), "off": (False,), "both": (True, False)}
 CLONE_FD = {"on": (True,), "off": (False,), "both": (False, True)}
 

@@ -8,16 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bench import registry
-from bench.model import (
-    Clock,
-    DaemonOptions,
-    Exit,
-    Placement,
-    Series,
-    Target,
-    Trial,
-    UserError,
-)
+from bench.model import Clock, DaemonOptions, Exit, Placement, Series, Target, Trial, UserError
 from bench.plan.axes import PlannedRow, Skipped
 from bench.plan.grid import KernelGives, display_name, level_in_force, table, together
 from bench.plan.settings import Settings

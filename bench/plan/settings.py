@@ -7,14 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from bench.model import (
-    Clock,
-    Level,
-    Placement,
-    ReaddirMode,
-    Sync,
-    UserError,
-)
+from bench.model import Clock, Level, Placement, ReaddirMode, Sync, UserError
 from bench.plan.timeouts import OWN
 
 GUEST: dict[str, Any] = {"tree": "tiny", "values": 3, "names": 100, "conformance": 400}

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bench.model import (
-    Timeouts,
-    UserError,
-)
+from bench.model import Timeouts, UserError
 
 if TYPE_CHECKING:
     pass

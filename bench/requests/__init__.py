@@ -1,1 +1,1 @@
-"""Requests counted and timed, in the kernel and in the shim, and what the counts prove."""
+"""Requests counted and timed, in the kernel and in the shim, and what they prove."""

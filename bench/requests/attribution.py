@@ -16,6 +16,7 @@ from typing import Any
 
 from bench.model import Body, Opcode, Shape, Window
 from bench.requests import counters, tracepoint
+from bench.requests.sources import NotCounted
 from bench.requests.times import RequestTimes, Timed
 
 OPS = 1009
@@ -92,7 +93,7 @@ def attribute(
     try:
         with RequestTimes(connection) as times:
             return _look(body, loops, connection, times, file).as_json()
-    except tracepoint.NotCounted as problem:
+    except NotCounted as problem:
         return refused(str(problem))
 
 
@@ -116,7 +117,7 @@ def _recording(times: RequestTimes, connection: int) -> Iterator[None]:
     try:
         yield
         if not tracepoint.quiesce(connection):
-            raise tracepoint.NotCounted("requests were still under way")
+            raise NotCounted("requests were still under way")
     finally:
         times.stop()
 

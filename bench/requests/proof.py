@@ -9,7 +9,8 @@ import math
 from collections.abc import Collection, Mapping
 
 from bench.model import Bound, Level, Opcode, Verdict
-from bench.requests.tracepoint import NotCounted, RequestCounter, keep_tracepoint, quiesce
+from bench.requests.sources import NotCounted
+from bench.requests.tracepoint import RequestCounter, keep_tracepoint, quiesce
 
 __all__ = [
     "NotCounted",

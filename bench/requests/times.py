@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from bench.machine import syscalls
 from bench.machine.placement import online_cpus
 from bench.model import Opcode
-from bench.requests.tracepoint import NotCounted, no_tracepoint, read_at, tracefs_root, why_no_perf
+from bench.requests.sources import NotCounted, no_tracepoint, read_at, tracefs_root, why_no_perf
 
 SEND, END = "events/fuse/fuse_request_send", "events/fuse/fuse_request_end"
 RING_BYTES = 4 << 20

@@ -1,1 +1,1 @@
-"""One run on the kernel at hand, from preparing the machine to the record of its last trial."""
+"""One run on the kernel at hand, from preparing the machine to the last record."""

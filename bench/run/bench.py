@@ -11,7 +11,7 @@ from bench.machine import isolate, placement
 from bench.mounts.backing import Backing
 from bench.mounts.mount import spawn
 from bench.plan.settings import Settings
-from bench.probe.probe import KernelAbility
+from bench.probe.decide import KernelAbility
 from bench.run.job import Job
 
 

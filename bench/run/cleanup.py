@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.machine import isolate, mountinfo, tune
-from bench.requests import tracepoint
+from bench.requests.sources import remove_stale_instances
 
 HALF_WRITTEN = "*.part"
 
@@ -44,7 +44,7 @@ def clean(results: Path, backing: Path, *, dry_run: bool, trees: bool) -> Iterat
             _remove(path)
         yield f"{verb} {path}"
     if not dry_run:
-        for instance in tracepoint.remove_stale_instances():
+        for instance in remove_stale_instances():
             found = True
             yield f"removed tracefs instance {instance}"
     if not found:

@@ -6,12 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.model import (
-    Cache,
-    Clock,
-    Context,
-    Sync,
-)
+from bench.model import Cache, Clock, Context, Sync
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from bench import registry
-from bench.model import (
-    Bound,
-    Cache,
-    Daemon,
-    DaemonOptions,
-    Level,
-    Opcode,
-    Outcome,
-    Trial,
-)
+from bench.model import Bound, Cache, Daemon, DaemonOptions, Level, Opcode, Outcome, Trial
 from bench.mounts.mount import TrialError
 from bench.plan.schedule import options
 from bench.requests import proof

@@ -19,6 +19,7 @@ from bench.plan.grid import KernelGives, targets
 from bench.plan.needs import wanted_sizes, wants_git
 from bench.plan.settings import Settings
 from bench.probe import probe
+from bench.probe.decide import KernelAbility
 from bench.requests import tracepoint
 from bench.run.bench import Bench
 from bench.run.phases import Timer
@@ -109,7 +110,7 @@ def make_bench(
     settings: Settings,
     filled: backing.Backing,
     cpus: dict[int, placement.Cpus],
-    ability: probe.KernelAbility,
+    ability: KernelAbility,
     latency: str,
     view: Voice,
 ) -> Bench:
@@ -147,7 +148,7 @@ def warmer(filled: backing.Backing) -> Callable[[], None]:
     return lambda: (opdriver.walk(os.fsencode(filled.path), stat=True), None)[1]
 
 
-def announce_level(settings: Settings, ability: probe.KernelAbility, view: Voice) -> None:
+def announce_level(settings: Settings, ability: KernelAbility, view: Voice) -> None:
     """Say before anything is measured when the kernel gives less than was asked for."""
     wanting = [target for target in targets(settings) if target.asked.rank > ability.level.rank]
     if wanting:

@@ -6,12 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench import registry
-from bench.model import (
-    Outcome,
-    Series,
-    Trial,
-    Verdict,
-)
+from bench.model import Outcome, Series, Trial, Verdict
 from bench.run.bench import Bench
 
 AS_ASKED, THE_SERVERS_OWN = "as asked", "the server's own"

@@ -5,12 +5,7 @@ from __future__ import annotations
 import math
 import time
 
-from bench.model import (
-    Cache,
-    Clock,
-    Shape,
-    Workload,
-)
+from bench.model import Cache, Clock, Shape, Workload
 from bench.run.job import Job
 
 ALIGN_NS = 100_000_000

@@ -11,17 +11,7 @@ from typing import Any
 
 from bench import registry
 from bench.machine import disturbance, isolate
-from bench.model import (
-    Cache,
-    Clock,
-    Context,
-    Daemon,
-    DaemonOptions,
-    Outcome,
-    Shape,
-    Sync,
-    Trial,
-)
+from bench.model import Cache, Clock, Context, Daemon, DaemonOptions, Outcome, Shape, Sync, Trial
 from bench.mounts.mount import Mount, ServerEnd, TrialError
 from bench.plan.schedule import options
 from bench.run import conformance, watch

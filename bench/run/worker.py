@@ -28,6 +28,7 @@ from bench.model import (
     Workload,
 )
 from bench.requests import attribution, counters, proof, tracepoint
+from bench.requests.sources import NotCounted
 from bench.run.job import Job
 from bench.run.steady import align, not_yet_settled, same_loops, used_up
 
@@ -48,7 +49,7 @@ def serve(job: Job) -> int:
     except OSError as error:
         name = os.fsdecode(error.filename) if error.filename else ""
         answer = {"error": f"{name}: {error.strerror}" if name else str(error.strerror or error)}
-    except (ValueError, RuntimeError, tracepoint.NotCounted, UserError) as error:
+    except (ValueError, RuntimeError, NotCounted, UserError) as error:
         answer = {"error": str(error)}
     with os.fdopen(job.result, "w") as file:
         json.dump(answer, file)

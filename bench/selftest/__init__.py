@@ -1,5 +1,5 @@
-"""Is the instrument true? Checks of the suite's own statistics; one file here adds one check.
+"""Is the instrument true? Checks of the suite's own statistics.
 
-Runs in a process of its own, since it reads runs as the report does; ``bench.commands.selftest`` starts
-it, after it has made the fresh A/A run where one was asked for.
+One file here adds one check. They run in a process of their own, since they read runs as the report
+does; ``bench.commands.selftest`` starts it, after it has made the fresh A/A run where one was asked for.
 """

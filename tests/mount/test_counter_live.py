@@ -16,6 +16,7 @@ from bench.machine import mountinfo
 from bench.model import Opcode
 from bench.probe.raw_server import RawOptions, RawServer
 from bench.requests import proof, tracepoint
+from bench.requests.sources import INSTANCE_PREFIX, remove_stale_instances
 
 PRIME = 1009
 
@@ -138,7 +139,7 @@ def test_counting_leaves_no_descriptor_no_mount_no_instance(server: RawServer) -
                 counter.stop()
                 assert counter.read() == {}
     assert footprint() == before
-    assert tracepoint.remove_stale_instances() == []
+    assert remove_stale_instances() == []
 
 
 def test_few_open_files_raise_the_soft_limit_for_the_time(server: RawServer) -> None:
@@ -180,9 +181,9 @@ def test_a_killed_counter_leaves_at_most_an_instance_that_is_removed(tmp_path: P
     child.send_signal(signal.SIGKILL)
     child.communicate()
     assert _mounts_of_ours() == before
-    expected = [f"{tracepoint.INSTANCE_PREFIX}{child.pid}-1"] if source else []
-    assert tracepoint.remove_stale_instances() == expected
-    assert tracepoint.remove_stale_instances() == []
+    expected = [f"{INSTANCE_PREFIX}{child.pid}-1"] if source else []
+    assert remove_stale_instances() == expected
+    assert remove_stale_instances() == []
 
 
 def test_a_killed_server_leaves_no_mount(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ import pytest
 from bench.machine import mountinfo, syscalls
 from bench.model import Level, Opcode
 from bench.probe import probe
+from bench.probe.decide import decide
 from bench.probe.raw_server import RawOptions, RawServer
 
 pytestmark = [
@@ -60,7 +61,7 @@ def test_what_the_probe_says_of_this_kernel_holds_together() -> None:
     """rw is claimed only when READ was seen to stay away; facts name the kernel."""
     seen = probe.observe()
     ability = probe.probe()
-    assert ability.level is probe.decide(seen).level
+    assert ability.level is decide(seen).level
     if ability.level.rank >= Level.RW.rank:
         assert seen.control and seen.read_stays
     assert ability.facts["kernel"] == os.uname().release

@@ -15,8 +15,8 @@ from bench.model import Exit, Opcode, Window
 from bench.report.attribution import BOTH, CLIENT, QUEUE, SERVER, lines, parts_of
 from bench.report.rows import rows
 from bench.requests import attribution
+from bench.requests.sources import NotCounted
 from bench.requests.times import Layout, Timed, match, parse_format
-from bench.requests.tracepoint import NotCounted
 from bench.stats.frame import load
 
 SEND_FORMAT = """name: fuse_request_send

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.machine import environment
+from bench.machine import environment, suite
 
 
 def test_collected_environment_is_json_and_names_the_kernel(tmp_path: Path) -> None:
@@ -69,6 +69,6 @@ def test_a_guest_believes_the_commit_it_is_told(
     told: str, commit: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without asking git; nothing where its host has no checkout either."""
-    monkeypatch.setenv(environment.COMMIT, told)
+    monkeypatch.setenv(suite.COMMIT, told)
     monkeypatch.setenv("PATH", "/nowhere")
-    assert environment.suite_commit() == commit
+    assert suite.commit() == commit

@@ -183,3 +183,24 @@ def test_a_run_loads_nothing_heavy() -> None:
         [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert not set(loaded.stdout.split()) & HEAVY
+
+
+@pytest.mark.parametrize(
+    "folder",
+    sorted(
+        BENCH[name].parent.name
+        for name in BENCH
+        if name.count(".") == 1 and BENCH[name].stem == "__init__"
+    ),
+)
+def test_the_map_says_what_a_package_says(folder: str) -> None:
+    """CONTRIBUTING's map has one line for each package: the first sentence of its docstring."""
+    docstring = ast.get_docstring(ast.parse((ROOT / "bench" / folder / "__init__.py").read_text()))
+    assert docstring is not None
+    sentence = docstring.partition("\n")[0].rstrip(".")
+    mapped = next(
+        line
+        for line in (ROOT / "CONTRIBUTING.md").read_text().splitlines()
+        if line.startswith(f"    bench/{folder}/ ")
+    )
+    assert sentence in mapped

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.kernels import build as building
 from bench.kernels import images
+from bench.kernels.recipe import KERNEL_DIR, key_of, patches_in, recipe
 from bench.model import Exit, UserError
 
 MAKEFILE = """
@@ -42,7 +44,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fake source tree; $COMMAND runs in the middle of its compilation."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("COMMAND", "true")
-    monkeypatch.setattr(images, "_check_tools", lambda: None)
+    monkeypatch.setattr(building, "_check_tools", lambda: None)
     source = tmp_path / "source"
     (source / "scripts/kconfig").mkdir(parents=True)
     (source / "Makefile").write_text(MAKEFILE)
@@ -57,7 +59,7 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def build(tree: Path, **options: object) -> images.Image:
     settings: dict[str, object] = {"source": tree, "config": tree.parent / "fragment", **options}
-    return images.build("fake", **settings)  # type: ignore[arg-type]
+    return building.build("fake", **settings)  # type: ignore[arg-type]
 
 
 def patches_of(tree: Path, text: str) -> Path:
@@ -160,8 +162,8 @@ def test_a_disk_that_fills_up_while_compiling_is_the_error(
 
 
 def test_a_log_that_cannot_be_written_ends_the_build_with_a_line(tree: Path) -> None:
-    what = images.recipe("fake", tree, tree.parent / "fragment", None)
-    log = images.cache_dir() / "logs" / f"fake-{images.key_of(what)}.log"
+    what = recipe("fake", tree, tree.parent / "fragment", None)
+    log = images.cache_dir() / "logs" / f"fake-{key_of(what)}.log"
     log.parent.mkdir(parents=True)
     log.symlink_to("/dev/full")
     with pytest.raises(UserError, match=r"cannot build fake: No space left on device: /"):
@@ -192,7 +194,7 @@ def test_option_that_kconfig_drops_is_an_error(tree: Path) -> None:
 
 
 def test_progress_names_the_stages(tree: Path) -> None:
-    seen: list[images.Progress] = []
+    seen: list[building.Progress] = []
     build(tree, progress=seen.append)
     assert {progress.stage for progress in seen} >= {"configure", "compile"}
     assert seen[-1].steps == 1
@@ -201,8 +203,8 @@ def test_progress_names_the_stages(tree: Path) -> None:
 def test_interrupt_leaves_no_half_written_entry_and_no_child(tree: Path) -> None:
     mark = str(tree.parent / "running")
     script = (
-        "import sys; from bench.commands import main; from bench.kernels import images\n"
-        "images._check_tools = lambda: None\n"
+        "import sys; from bench.commands import main; from bench.kernels import build\n"
+        "build._check_tools = lambda: None\n"
         "words = ['kernel', 'build', 'fake', '--source', sys.argv[1], '--config', sys.argv[2]]\n"
         "sys.exit(main.main(words))\n"
     )
@@ -236,7 +238,7 @@ def test_two_who_want_the_same_image_build_it_once(
     monkeypatch.setenv("COMMAND", f"echo x >> {count}; while ! test -e {go}; do sleep 0.05; done")
     stages: list[str] = []
 
-    def waits(now: images.Progress) -> None:
+    def waits(now: building.Progress) -> None:
         stages.append(now.stage)
         go.touch()
 
@@ -272,7 +274,7 @@ def test_missing_source_and_empty_patch_directory(tree: Path) -> None:
 
 
 def test_our_patch_series_has_no_trailing_surprises() -> None:
-    patches = images.patches_in(images.KERNEL_DIR / "patches")
+    patches = patches_in(KERNEL_DIR / "patches")
     assert [patch.name[:5] for patch in patches] == [
         f"{number:04}-" for number in range(1, len(patches) + 1)
     ]

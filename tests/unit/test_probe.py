@@ -15,9 +15,12 @@ import pytest
 
 from bench.machine import lab_switch
 from bench.model import Exit, Level, UserError
-from bench.probe import abi, probe
+from bench.probe import abi, facts, probe
+from bench.probe.decide import KernelAbility, Observations, decide, proves_ops_mask
+from bench.probe.facts import io_uring, machine_facts
+from bench.probe.words import human
 
-MAINLINE = probe.Observations(
+MAINLINE = Observations(
     minor=45,
     offered=6586131021819,  # recorded on Linux 6.18
     backing=0,
@@ -77,9 +80,9 @@ WITHOUT = replace(MAINLINE, offered=MAINLINE.offered & ~abi.FUSE_PASSTHROUGH, ba
         ),
     ],
 )
-def test_decision_table(seen: probe.Observations, level: Level, readdir: bool, words: str) -> None:
+def test_decision_table(seen: Observations, level: Level, readdir: bool, words: str) -> None:
     """Each kernel gets its level, and the reason says why it is not higher."""
-    decision = probe.decide(seen)
+    decision = decide(seen)
     assert (decision.level, decision.readdir) == (level, readdir)
     assert words in " ".join(decision.reasons)
     assert decision.usable
@@ -88,22 +91,22 @@ def test_decision_table(seen: probe.Observations, level: Level, readdir: bool, w
 def test_bit_43_alone_is_not_inode_operations() -> None:
     """Protocol 7.46 offers bit 43 for io_uring buffer pools; only ops_mask tells them apart."""
     seen = replace(MAINLINE, minor=46, offered=MAINLINE.offered | abi.BIT_43)
-    decision = probe.decide(seen)
+    decision = decide(seen)
     assert decision.level is Level.RW
     assert any("FUSE_HAS_IO_URING_BUFPOOL" in reason for reason in decision.reasons)
-    assert not probe.proves_ops_mask(seen)
+    assert not proves_ops_mask(seen)
 
 
 def test_a_lab_kernel_switched_down_says_how_to_switch_it_up() -> None:
     """There the remedy is a module parameter, not another kernel."""
     for seen in (replace(MAINLINE, lab_switch="mainline"), replace(DEMO, lab_switch="x")):
-        assert str(lab_switch.SWITCH) in " ".join(probe.decide(seen).reasons)
+        assert str(lab_switch.SWITCH) in " ".join(decide(seen).reasons)
 
 
 def test_success_of_ioctls_without_the_behaviour_is_not_enough() -> None:
     """A kernel that takes every mask but still asks the server stays at rw."""
     seen = replace(SERIES, getattr_stays=dict.fromkeys(SERIES.getattr_stays, False))
-    assert probe.decide(seen).level is Level.RW
+    assert decide(seen).level is Level.RW
 
 
 @pytest.mark.parametrize(
@@ -120,8 +123,8 @@ def test_success_of_ioctls_without_the_behaviour_is_not_enough() -> None:
 )
 def test_no_fuse_at_all_says_what_supplies_it(error: int, words: str) -> None:
     """Nothing can be measured: exit code 3 and one line with the remedy."""
-    decision = probe.decide(probe.Observations(mount_error=error, mount_what="mount"))
-    ability = probe.KernelAbility(decision.level, False, decision.reasons, {}, decision.usable)
+    decision = decide(Observations(mount_error=error, mount_what="mount"))
+    ability = KernelAbility(decision.level, False, decision.reasons, {}, decision.usable)
     assert words in ability.reasons[0] and "\n" not in ability.reasons[0]
     assert ability.exit_code is Exit.NOTHING
     with pytest.raises(UserError) as raised:
@@ -132,10 +135,10 @@ def test_no_fuse_at_all_says_what_supplies_it(error: int, words: str) -> None:
 def test_every_decision_is_printable_and_fits_80_columns() -> None:
     """Both forms of output carry level and reasons."""
     for seen in (MAINLINE, DEMO, SERIES, WITHOUT):
-        decision = probe.decide(seen)
-        facts = probe.machine_facts(seen)
-        ability = probe.KernelAbility(decision.level, decision.readdir, decision.reasons, facts)
-        text = probe.human(ability)
+        decision = decide(seen)
+        facts = machine_facts(seen)
+        ability = KernelAbility(decision.level, decision.readdir, decision.reasons, facts)
+        text = human(ability)
         assert max(map(len, text.splitlines())) < 80
         assert decision.level.value in text
         assert json.loads(json.dumps(ability.as_json()))["level"] == decision.level.value
@@ -281,7 +284,7 @@ def test_io_uring_names_the_command_that_enables_it(
 ) -> None:
     """Recorded in run.json too, as one of the machine's facts."""
     switch = tmp_path / "enable_uring"
-    monkeypatch.setattr(probe, "ENABLE_URING", switch)
+    monkeypatch.setattr(facts, "ENABLE_URING", switch)
     if state is not None:
         switch.write_text(state)
-    assert words in probe.io_uring(0)
+    assert words in io_uring(0)

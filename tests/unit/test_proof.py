@@ -8,6 +8,7 @@ import pytest
 
 from bench.model import Bound, Level, Opcode, Verdict
 from bench.requests import proof, tracepoint
+from bench.requests.sources import NotCounted
 
 GETATTR, READ, READDIR, LOOKUP = Opcode.GETATTR, Opcode.READ, Opcode.READDIR, Opcode.LOOKUP
 CLAIMS = {
@@ -150,7 +151,7 @@ def test_a_counter_without_source_says_why_and_does_not_count() -> None:
     """No source: every use raises with the reason."""
     with tracepoint.RequestCounter(40, sources=()) as counter:
         assert counter.source == "" and counter.why
-        with pytest.raises(tracepoint.NotCounted, match="no source"):
+        with pytest.raises(NotCounted, match="no source"):
             counter.start()
 
 
@@ -178,7 +179,7 @@ def test_a_sum_that_is_not_the_total_is_not_a_count(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(tracepoint.RequestCounter, "_perf", lambda _self: _Fake({3: 7}, 8))
     with (
         tracepoint.RequestCounter(40, sources=("perf",)) as counter,
-        pytest.raises(tracepoint.NotCounted, match="8 requests in all, 7"),
+        pytest.raises(NotCounted, match="8 requests in all, 7"),
     ):
         counter.read()
 
@@ -190,7 +191,7 @@ def test_refused_perf_falls_back_and_both_reasons_are_kept(
 
     def refuse(reason: str) -> object:
         def method(_self: object) -> object:
-            raise tracepoint.NotCounted(reason)
+            raise NotCounted(reason)
 
         return method
 

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from bench.kernels import images, vm
+from bench.kernels.build import build
 
 HERE = Path(__file__).resolve().parent
 
@@ -38,7 +39,7 @@ class Boot:
 def lab_image() -> images.Image:
     """The lab kernel, built if need be; $LAB_KERNEL names another image."""
     chosen = os.environ.get("LAB_KERNEL")
-    return images.locate(chosen) if chosen else images.build()
+    return images.locate(chosen) if chosen else build()
 
 
 def read_results(path: Path, boot: Boot) -> None:

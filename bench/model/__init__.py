@@ -1,0 +1,83 @@
+"""The words of the project as types: what a daemon, a workload, a trial and its proof are.
+
+Everything here is a frozen value without behaviour that touches the machine; daemons and
+workloads import this module and nothing else of ``bench``.
+"""
+
+from __future__ import annotations
+
+from bench.model.daemon import (
+    Daemon,
+    DaemonOptions,
+    Delay,
+    Exemption,
+    Serving,
+    TimeoutControl,
+)
+from bench.model.series import (
+    Requests,
+    Series,
+    Target,
+    Trial,
+    Way,
+)
+from bench.model.words import (
+    LIBFUSE_EXAMPLES,
+    SCHEMA,
+    TWIN,
+    Cache,
+    Clock,
+    Exit,
+    Level,
+    Opcode,
+    Outcome,
+    Placement,
+    ReaddirMode,
+    Sync,
+    UserError,
+    Verdict,
+)
+from bench.model.workload import (
+    Body,
+    Bound,
+    Context,
+    Shape,
+    Timeouts,
+    Window,
+    Workload,
+)
+
+__all__ = [
+    "LIBFUSE_EXAMPLES",
+    "SCHEMA",
+    "TWIN",
+    "Body",
+    "Bound",
+    "Cache",
+    "Clock",
+    "Context",
+    "Daemon",
+    "DaemonOptions",
+    "Delay",
+    "Exemption",
+    "Exit",
+    "Level",
+    "Opcode",
+    "Outcome",
+    "Placement",
+    "ReaddirMode",
+    "Requests",
+    "Series",
+    "Serving",
+    "Shape",
+    "Sync",
+    "Target",
+    "TimeoutControl",
+    "Timeouts",
+    "Trial",
+    "UserError",
+    "Verdict",
+    "Way",
+    "Window",
+    "Workload",
+]

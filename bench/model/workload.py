@@ -1,0 +1,139 @@
+"""What a workload is: how it is laid out, and what its windows do."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from bench.model.words import Cache, Opcode, Sync
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a workload's body is given, in the worker process.
+
+    ``root`` is the target's directory, laid out like the backing: ``tree/`` (names), ``data/``
+    (files with content, for reads) and ``git/`` (a generated repository). ``tree`` is the spec the
+    backing was built from, so that names are known without listing anything.
+    """
+
+    root: Path
+    tree: Mapping[str, int | str]
+    variant: str
+    cache: Cache
+    threads: int
+    seed: int
+    sync: Sync
+    attr_timeout: float
+    entry_timeout: float
+    names: int
+    """Different names a storm goes round, at most."""
+    entries: int
+    """Entries of the directories a ``sized`` workload lists; 0 for every other."""
+    windows: int
+    """How many windows the worker will ask for on this mount, the counted one included."""
+    histogram: bool = False
+    """Whether windows are to record per-op latency (a pass of its own, never the timed one)."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """One timed window: operations done and nanoseconds they took, wall clock.
+
+    ``histogram`` maps the upper bound of a latency bucket in ns to its count.
+    """
+
+    ops: int
+    ns: int
+    histogram: Mapping[int, int] | None = None
+
+
+class Shape(enum.StrEnum):
+    """How often a workload's window can be had on one mount."""
+
+    REPEAT = "repeat"
+    """Any number of windows of any number of loops: a warm storm."""
+    SLICES = "slices"
+    """Every window consumes a slice of what a mount has only once: names it has never seen."""
+    ONCE = "once"
+    """One window consumes the mount; counting and timing each get a fresh one."""
+
+
+class Body(Protocol):
+    """A workload made ready on one target; lives in the worker process."""
+
+    ops_per_loop: int
+    """Operations one loop of a window does, the same for every window."""
+    most_windows: int | None
+    """Windows a mount is good for, the counted one included; None: as many as are asked for."""
+
+    def warm(self) -> None:
+        """Touch everything a warm window touches, untimed; called once if the cache is warm."""
+
+    def before(self) -> None:
+        """What must happen ahead of every window; neither timed nor counted."""
+
+    def window(self, loops: int, *, sampled: bool = False) -> Window:
+        """Do ``loops`` x ``ops_per_loop`` operations; raises OSError for the first that fails.
+
+        ``sampled`` records the latency of every operation, which costs clock readings: such a
+        window is never a timed one. Shape SLICES and ONCE: ``loops`` is 1, ``sampled`` False.
+        """
+
+    def empty_loop_ns(self) -> float | None:
+        """What the loop costs per operation with the operation left out; None: no such loop."""
+
+    def close(self) -> None:
+        """Give back descriptors; the mount must not stay busy."""
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Attribute and entry timeout in seconds."""
+
+    attr: float
+    entry: float
+
+
+@dataclass(frozen=True)
+class Bound:
+    """How many requests of one opcode an operation is expected to make: ``low`` to ``high``."""
+
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Workload:
+    """One workload; ``prepare(context)`` runs in the worker and lays everything out.
+
+    ``op`` says in words what one operation is, ``unit`` names it in the singular (op, entry, run).
+    ``subject`` holds the opcodes passthrough could take away from it: the row is *engaged* when
+    the daemon claims one of them and none arrives. ``expect(context)`` gives bounds on
+    requests per operation for a **plain** server mounted with default_permissions, by opcode;
+    what is not named is not checked. ``variants`` are ways of doing the same thing, each its own series.
+    """
+
+    name: str
+    summary: str
+    op: str
+    unit: str
+    prepare: Callable[[Context], Body]
+    subject: frozenset[Opcode]
+    shape: Shape = Shape.REPEAT
+    caches: tuple[Cache, ...] = (Cache.WARM,)
+    variants: tuple[str, ...] = ("",)
+    expect: Callable[[Context], Mapping[Opcode, Bound]] = lambda _context: {}
+    timeouts: Timeouts | None = None
+    """Timeouts this workload is about; a run's own setting wins unless ``timeouts_fixed``."""
+    timeouts_fixed: bool = False
+    introduces: bool = False
+    """Opens files at first contact. A server that passes lookups through is introduced to a file
+    before it is asked to open it, by a LOOKUP: such a cold row does not claim that none arrives."""
+    needs: tuple[str, ...] = ()
+    """Programs that must be on PATH, for rows that run real programs."""
+    sized: bool = False
+    """Whether directory size is an axis of it: it lists flat directories made for each size."""
