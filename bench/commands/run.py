@@ -286,8 +286,9 @@ def add_axes(command: Parser) -> None:
 
 def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     """Measure, then report; the exit code is the worse of the two."""
+    from bench.machine import own
     from bench.measure import resume, start
-    from bench.results.store import RunDirectory, find_run
+    from bench.results.store import RunDirectory, find_run, refuse_output
     from bench.run.view import View
 
     view = View(quiet=arguments.quiet, as_json=arguments.json)
@@ -300,6 +301,10 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
 
         return dry_run.show(settings_from(arguments), as_json=arguments.json)
     else:
+        if arguments.output is not None:
+            refuse_output(arguments.output)
+            if arguments.output.is_dir():
+                own.refuse_open(arguments.output, f"--output {arguments.output}")
         result = start(settings_from(arguments), arguments.output, command, view)
     code = result.exit
     if code is not Exit.NOTHING and not arguments.no_report:
