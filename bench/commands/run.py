@@ -288,6 +288,7 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     """Measure, then report; the exit code is the worse of the two."""
     from bench.machine import own
     from bench.measure import resume, start
+    from bench.mounts.mount import describe_exit
     from bench.results.store import RunDirectory, find_run, refuse_output
     from bench.run.view import View
 
@@ -309,7 +310,12 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     code = result.exit
     if code is not Exit.NOTHING and not arguments.no_report:
         reported = report(result.run.path, "--print", quiet_stdout=arguments.json)
-        code = code or Exit(reported)
+        if reported:
+            view.warn(
+                f"measured, but the report was not drawn ({describe_exit(reported)}): "
+                f"python report.py {result.run.path} draws it again"
+            )
+            code = code or Exit.PROOF_FAILED
     if not arguments.quiet:
         view.say(f"run: {result.run.path}")
     return code

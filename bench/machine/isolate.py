@@ -184,6 +184,11 @@ def fork(
         os._exit(status)
 
 
+def dies_with(parent: int) -> Callable[[], None]:
+    """For preexec_fn: the child is killed when this process, its ``parent``, has gone."""
+    return _child_setup(parent, frozenset())
+
+
 def _child_setup(parent: int, cpus: frozenset[int]) -> Callable[[], None]:
     def setup() -> None:
         _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from bench.machine import child, isolate, lab_switch, mountinfo, syscalls
+from bench.machine import child, isolate, lab_switch, mountinfo, procfs, syscalls
 from bench.model import Daemon, DaemonOptions
 from bench.mounts import server_pid
 
@@ -254,7 +254,9 @@ def printable(text: str) -> str:
 def describe_exit(status: int) -> str:
     """A Popen return code in words."""
     if status < 0:
-        return f"was killed by {signal.Signals(-status).name}"
+        number = -status
+        known = number in {one.value for one in signal.Signals}
+        return f"was killed by {signal.Signals(number).name if known else f'signal {number}'}"
     return f"exited with {status}"
 
 
@@ -297,7 +299,7 @@ def _control(connection: int, name: str, flags: int) -> Iterator[int]:
 
 def cpu_times(pid: int) -> tuple[float, float]:
     """User and system seconds of all threads of a process, in ticks of its clock (proc_pid_stat(5))."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = procfs.text(f"/proc/{pid}/stat").rpartition(")")[2].split()
     tick = os.sysconf("SC_CLK_TCK")
     return int(fields[11]) / tick, int(fields[12]) / tick
 
@@ -305,11 +307,11 @@ def cpu_times(pid: int) -> tuple[float, float]:
 def server_usage(pid: int) -> tuple[int, float]:
     """Resident KiB and CPU seconds of a process, from /proc; zeros when it is gone."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        status = procfs.text(f"/proc/{pid}/status")
         cpu_s = sum(cpu_times(pid))
     except OSError:
         return 0, 0.0
     rss = next(
-        (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), 0
+        (int(line.split()[1]) for line in procfs.lines(status) if line.startswith("VmRSS:")), 0
     )
     return rss, cpu_s

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from bench.machine import plain
 from bench.model import SCHEMA, Cache, Exit, Outcome, Placement, UserError
 
 TRIAL_DEFAULTS: Mapping[str, Any] = {
@@ -127,7 +128,7 @@ def _about(path: Path) -> Mapping[str, Any]:
     """run.json, checked to be of the schema this program reads."""
     file = path / "run.json"
     try:
-        about = json.loads(file.read_text(encoding="utf-8"))
+        about = plain.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: not a run, it has no run.json") from None
     except OSError as error:
@@ -163,7 +164,7 @@ def _records(file: Path) -> tuple[list[dict[str, Any]], list[str]]:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
+            record = plain.loads(line)
         except ValueError:
             # A run killed while it wrote leaves half a line; what stands before it is whole.
             what = "cut short" if number == len(lines) else "not readable"
