@@ -38,7 +38,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     asked = defaults(arguments)
     for name in ("tree", "backing", "backing_fs", "cache", "trials", "values", "placement"):
         asked[name] = getattr(arguments, name) or asked.get(name)
-    refuse_contradictions(asked)
+    refuse_contradictions(asked | {"profile": arguments.profile})
     asked |= {name: getattr(arguments, name) for name in ("threads", "entries", "server_threads")}
     asked |= {
         "modes": tuple(arguments.readdir_mode or ()) or None,
@@ -56,6 +56,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         "readdir": matrix.READDIR[arguments.readdir] if arguments.readdir else None,
         "histogram": arguments.histogram,
         "attribution": arguments.attribution,
+        "profile": arguments.profile,
         "delays": tuple(arguments.delay or ()) or None,
         "cost": arguments.cost,
         "precision": arguments.precision,
@@ -85,6 +86,8 @@ def refuse_contradictions(asked: Mapping[str, Any]) -> None:
             "--cache cold-all waits for the disk, and while a guest waits its instruction clock "
             "leaps: use --clock wall"
         )
+    if asked.get("profile") and not counting:
+        raise UserError("--profile counts instructions: it needs --clock instructions")
     if counting and not asked.get("kernels"):
         raise UserError("--clock instructions needs a guest: name one with --kernel")
     if asked.get("backing_fs") and not asked.get("kernels"):

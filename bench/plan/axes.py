@@ -54,7 +54,7 @@ class PlannedRow:
     cache: Cache
     timeouts: Timeouts
     threads: int
-    """Of the client."""
+    """Threads of the client."""
     entries: int
     """Directory size; 0: no axis of the workload."""
 
@@ -142,7 +142,7 @@ NOT_HELD = "the row is about timeouts, and the server gives its own"
 
 
 def held(row: PlannedRow, target: Target) -> bool:
-    """Whether a row says of a target what it is about: a server may give timeouts of its own."""
+    """Whether the target gives the timeouts that the row is about: a server may give its own."""
     control = registry.daemon(target.daemon).timeouts
     return not row.workload.timeouts_fixed or control.holds(row.timeouts.attr, row.timeouts.entry)
 

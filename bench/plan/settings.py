@@ -63,6 +63,8 @@ class Settings:
     histogram: bool = False
     attribution: bool = False
     """Whether every trial is to say, in a pass of its own, where an operation's time goes."""
+    profile: bool = False
+    """Whether every trial is to say, in a window of its own, which functions its instructions go to."""
     precision: float | None = None
     """Relative half width that every interval of a ratio shall have; None: ``trials`` rounds."""
     max_time_s: float = 3600.0
@@ -79,9 +81,11 @@ class Settings:
     """``[label=]image[,parameter...]`` to boot; none: the kernel the runner runs on."""
     clock: str = Clock.WALL.value
     memory_mb: int = 2048
-    """Of a guest."""
+    """Memory of a guest, in MiB."""
+    shards: int = 1
+    """Boots that share a round's rows among them, in guests (bench.plan.shards)."""
     backing_fs: str = "tmpfs"
-    """Of a guest's backing; any but tmpfs lies on a virtio disk (bench.kernels.disk)."""
+    """File system of a guest's backing; any but tmpfs lies on a virtio disk (bench.kernels.disk)."""
     matrix: str = ""
     """Name of the matrix that the parts are of."""
     parts: tuple[Mapping[str, Any], ...] = ()

@@ -83,7 +83,7 @@ class Line:
 
     target: TargetInRow
     number: int
-    """Of the target in the run: the same colour and marker in every chart."""
+    """Number of the target in the run: the same colour and marker in every chart."""
     time: Estimate
     ratios: Mapping[str, Estimate]
     """By baseline, that of the target's own kernel; a baseline has none to itself."""
@@ -322,7 +322,7 @@ def _beside(base: str, target: TargetInRow) -> str:
 
 
 def interval(estimate: Estimate) -> Estimate:
-    """Of instructions the range over the boots: two boots agree to a fraction of a per cent."""
+    """An estimate as tables show it; for instructions its range over the boots, which agree closely."""
     if units.quantity() is not units.INSTRUCTIONS or len(estimate.points) < 2:
         return estimate
     return replace(estimate, low=min(estimate.points), high=max(estimate.points), note="")
