@@ -21,9 +21,10 @@ SMALL = tree.TreeSpec(depth=1, branching=2, files_per_dir=2)
 
 @pytest.fixture
 def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of locks of this test's own."""
+    """A folder of locks and a marker of this test's own: runs beside it are none of its business."""
     folder = tmp_path / "runtime"
     folder.mkdir()
+    monkeypatch.setattr(isolate, "MARKER", f"FUSE_BENCH_TEST_{os.getpid()}")
     monkeypatch.setattr(isolate, "RUNTIME", folder)
     monkeypatch.setattr(runs, "RUNTIME", folder)
     return folder
