@@ -26,4 +26,6 @@ WORKLOAD = Workload(
     caches=(Cache.COLD_FUSE, Cache.COLD_ALL),
     expect=lambda _context: _expect.first_contact(),
     timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    lacks=_layout.lacks_cold_files,
+    about="LOOKUP of names never seen; lookup takes it",
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.model import Opcode, Shape, Timeouts, Workload
+from bench.model import Group, Opcode, Shape, Timeouts, Workload
 from workloads import walk_find
 
 WORKLOAD = Workload(
@@ -16,4 +16,6 @@ WORKLOAD = Workload(
     caches=walk_find.COLD_FIRST,
     expect=walk_find.expect,
     timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    group=Group.LISTINGS,
+    about="as walk-find, and GETATTR or LOOKUP of each entry; attach levels take GETATTR",
 )

@@ -3,14 +3,28 @@
 from __future__ import annotations
 
 import argparse
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.commands import strangers
 from bench.commands.parser import counts, counts_or_0, percentage, positive, seconds
 from bench.commands.readers import report
 from bench.commands.run_settings import refuse, settings_from
 from bench.kernels import disk
-from bench.model import Cache, Clock, Exit, Level, Placement, ReaddirMode, Sync, UserError
+from bench.model import (
+    Cache,
+    Clock,
+    Exit,
+    Level,
+    Order,
+    Outcome,
+    Placement,
+    ReaddirMode,
+    Sync,
+    UserError,
+    XattrWay,
+)
 from bench.results.store import RESULTS
 
 if TYPE_CHECKING:
@@ -61,8 +75,9 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         "--daemon",
         action="append",
         metavar="NAME",
-        help="target to measure, or NAME[:LEVEL]='COMMAND {backing} {mountpoint}' for a server of "
-        "your own; repeatable (default: passthrough)",
+        help="target to measure, or NAME[:LEVEL[:files]][/TWIN]='COMMAND {backing} {mountpoint}' for "
+        "a server of your own that passes LEVEL through (of regular files alone), TWIN being the "
+        "same without; repeatable (default: passthrough)",
     )
     what.add_argument(
         "--libfuse-examples",
@@ -178,6 +193,19 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         help="AT_STATX_SYNC_* flag of statx (default: as-stat)",
     )
     how.add_argument(
+        "--buffer",
+        type=positive,
+        metavar="BYTES",
+        help="of one getdents64 call (default: 32768, what glibc asks for)",
+    )
+    how.add_argument(
+        "--rate",
+        type=seconds,
+        metavar="OPS",
+        help="one more window of every storm, in which an op begins when it is due, so many a "
+        "second; latencies count from then",
+    )
+    how.add_argument(
         "--histogram",
         action="store_true",
         help="record the latency of each op in a pass of its own",
@@ -227,7 +255,8 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         action="append",
         metavar="OPCODE=TIME",
         help="one more target for each of our servers, which holds these requests back so long "
-        "(GETATTR=5us): a known cost, to see whether it is found; repeatable",
+        "(GETATTR=5us, or several: LOOKUP=1ms+GETATTR=1ms): a known cost, to see whether it is "
+        "found; repeatable",
     )
     how.add_argument(
         "--seed",
@@ -246,6 +275,7 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         "--output", type=Path, metavar="DIR", help="run directory (default: results/local/<time>)"
     )
     result.add_argument("--resume", metavar="RUN", help="finish an interrupted run")
+    strangers.add(result)
     result.add_argument("--no-report", action="store_true", help="leave report.py to be run later")
     result.add_argument(
         "--json", action="store_true", help="every trial's record on stdout, one JSON object a line"
@@ -299,6 +329,22 @@ def add_axes(command: Parser) -> None:
         metavar="N[,N]",
         help="entries of a directory, of workloads that are about its size (default: 1000)",
     )
+    axes.add_argument(
+        "--order",
+        action="extend",
+        type=orders,
+        metavar="ORDER[,ORDER]",
+        help="alternate (as ls does) or after (as find and du): when workloads that list and stat do "
+        "so (default: whatever their variants say)",
+    )
+    axes.add_argument(
+        "--xattr",
+        action="extend",
+        type=xattr_ways,
+        metavar="WAY[,WAY]",
+        help="answer, enosys (the kernel remembers it) or off: what our servers do with requests "
+        "about extended attributes (default: answer)",
+    )
 
 
 def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
@@ -306,16 +352,19 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     from bench.machine import own
     from bench.measure import resume, start
     from bench.mounts.mount import describe_exit
+    from bench.plan.settings import Settings
     from bench.results.store import RunDirectory, find_run, refuse_output
+    from bench.run.named import not_measured
     from bench.run.view import View
 
     view = View(quiet=arguments.quiet, as_json=arguments.json)
     command = ["python", "-m", "bench", *argv]
     if arguments.resume:
         refuse_with_resume(arguments)
-        result = resume(
-            RunDirectory.open(find_run(arguments.resume, RESULTS)), view, jobs=arguments.jobs
-        )
+        left = RunDirectory.open(find_run(arguments.resume, RESULTS))
+        settings = Settings.from_json(left.header()["settings"])
+        strangers.ask(settings, str(left.path), allowed=arguments.allow_commands)
+        result = resume(left, view, jobs=arguments.jobs)
     elif arguments.dry_run:
         from bench.plan import dry_run
 
@@ -334,7 +383,10 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
             conform=arguments.conform,
         )
     code = result.exit
-    if code is not Exit.NOTHING and not arguments.no_report:
+    nothing, some = not_measured(result.run)
+    for name, reason in (nothing | some).items():
+        view.warn(f"{name}: {'nothing' if name in nothing else 'not all'} was measured: {reason}")
+    if result.counts.get(Outcome.OK) and not arguments.no_report:
         reported = report(result.run.path, "--print", quiet_stdout=arguments.json)
         if reported:
             view.warn(
@@ -349,19 +401,33 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
 
 def refuse_with_resume(arguments: argparse.Namespace) -> None:
     """A resumed run keeps its settings; raises UserError for options that would change them."""
-    free = {"command", "resume", "no_report", "json", "quiet", "jobs"}
+    free = {"command", "resume", "no_report", "json", "quiet", "jobs", "allow_commands"}
     others = [name for name in vars(arguments) if name not in free]
     refuse(arguments, others, "--resume keeps the run's own settings")
 
 
 def readdir_modes(text: str) -> tuple[str, ...]:
     """``readdir,auto``; each the value of a ReaddirMode."""
-    modes = text.split(",")
-    for mode in modes:
-        if mode not in list(ReaddirMode):
-            known = ", ".join(ReaddirMode)
-            raise argparse.ArgumentTypeError(f"unknown mode {mode!r}: there is {known}")
-    return tuple(modes)
+    return _known(text, ReaddirMode, "mode")
+
+
+def orders(text: str) -> tuple[str, ...]:
+    """``alternate,after``; each the value of an Order."""
+    return _known(text, Order, "order")
+
+
+def xattr_ways(text: str) -> tuple[str, ...]:
+    """``answer,enosys``; each the value of an XattrWay."""
+    return _known(text, XattrWay, "way")
+
+
+def _known(text: str, words: type[StrEnum], what: str) -> tuple[str, ...]:
+    chosen = text.split(",")
+    for word in chosen:
+        if word not in list(words):
+            known = ", ".join(words)
+            raise argparse.ArgumentTypeError(f"unknown {what} {word!r}: there is {known}")
+    return tuple(chosen)
 
 
 def timeout_pairs(text: str) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 AXES = (
     "daemon", "only", "workload", "level", "readdir", "cache", "readdir_mode", "server_threads",
     "clone_fd", "timeouts", "attr_timeout", "entry_timeout", "nocache", "threads", "entries",
+    "order", "xattr",
 )  # fmt: skip
 """What a matrix says in the place of the command line."""
 GUEST_ROUNDS = {Clock.WALL.value: 3, Clock.INSTRUCTIONS.value: 2}
@@ -43,6 +44,10 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     asked |= {
         "modes": tuple(arguments.readdir_mode or ()) or None,
         "timeouts": tuple(arguments.timeouts or ()) or None,
+        "orders": tuple(arguments.order or ()) or None,
+        "xattrs": tuple(arguments.xattr or ()) or None,
+        "buffer": arguments.buffer,
+        "rate": arguments.rate,
         "clone_fd": matrix.CLONE_FD[arguments.clone_fd] if arguments.clone_fd else None,
         "daemons": tuple(arguments.daemon or ()) or None,
         "libfuse_examples": examples_folder(arguments.libfuse_examples),

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 import re
 import statistics
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +21,12 @@ import pyperf
 
 from bench.comparison import header
 from bench.model import Clock, Exit, Outcome, UserError
+from bench.profile import select
 from bench.report import units
 from bench.results.store import RESULTS, find_run
 from bench.stats.estimates import Estimate, centre, over_boots, trial_medians
-from bench.stats.frame import TRIAL_DEFAULTS, Run, load
-from bench.stats.guards import Flag, series_flags
+from bench.stats.frame import TRIAL_DEFAULTS, Run, load, records
+from bench.stats.guards import MODES, Flag, series_flags
 
 Medians = Mapping[int, float]
 
@@ -56,6 +57,8 @@ class SideRow:
     """Why it has no number, or fewer rounds than it might; empty when nothing went wrong."""
     flags: tuple[Flag, ...] = ()
     """What the guards saw in its samples."""
+    profile: Mapping[str, Any] | None = None
+    """What the record of the first profiled trial says of its profile (bench.profile.store)."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +156,7 @@ def _of_trials(
     for (group, target), own in trials.groupby(["group", "target"], sort=False):
         bare = str(target).removesuffix(f"@{kernel}") if kernel else str(target)
         series, key = (str(group), str(target)), Key(str(group), "" if picked else bare)
-        rows[key] = _row(own, medians.get(series, {}), tuple(flags.get(series, ())))
+        rows[key] = _row(own, medians.get(series, {}), _alone(flags.get(series, ())))
     return Side(
         spec,
         run.path.resolve(),
@@ -163,6 +166,11 @@ def _of_trials(
         run.problems,
         header.release(run.about, kernel),
     )
+
+
+def _alone(flags: Sequence[Flag]) -> tuple[Flag, ...]:
+    """Flags of a series whose other side is of another run: in two modes there is no one time."""
+    return tuple(replace(flag, implausible=True) if flag.word == MODES else flag for flag in flags)
 
 
 def _row(trials: pd.DataFrame, medians: Medians, flags: tuple[Flag, ...] = ()) -> SideRow:
@@ -177,6 +185,7 @@ def _row(trials: pd.DataFrame, medians: Medians, flags: tuple[Flag, ...] = ()) -
         verdicts=frozenset(str(verdict) for verdict in trials["verdict"] if verdict),
         trouble="; ".join(_troubles(trials, medians)),
         flags=flags,
+        profile=next((one["profile"] for one in select.profiled(records(trials))), None),
     )
 
 

@@ -6,6 +6,8 @@ import itertools
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bench import registry
@@ -13,14 +15,17 @@ from bench.model import (
     TWIN,
     Cache,
     Clock,
+    Context,
     Daemon,
     Level,
     ReaddirMode,
     Serving,
     Shape,
+    Sync,
     Target,
     Timeouts,
     Workload,
+    XattrWay,
 )
 from bench.plan import delay
 from bench.plan.timeouts import OWN, parse_timeouts
@@ -123,7 +128,10 @@ def _servings(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> lis
             skipped.append(Skipped(daemon.name, UNTHREADED))
         threads, clone_fd = (0,), (False,)
     delays = [(), *map(delay.parse, settings.delays)] if daemon.has_counters else [()]
-    ways = itertools.product(modes, threads, clone_fd, twins, delays)
+    xattrs = (
+        [XattrWay(way) for way in settings.xattrs] if daemon.has_counters else [XattrWay.ANSWER]
+    )
+    ways = itertools.product(modes, threads, clone_fd, twins, delays, xattrs)
     return [Serving(*way) for way in ways]
 
 
@@ -135,38 +143,97 @@ def _name(target: Target, with_level: bool) -> str:
     words += [serving.mode.value] if modes and serving.mode is not modes[0] else []
     words += [f"{serving.threads}-threads"] if serving.threads else []
     words += ["clone-fd"] if serving.clone_fd else []
+    words += [f"xattr-{serving.xattr}"] if serving.xattr is not XattrWay.ANSWER else []
     return ":".join(words + delay.words(serving.delay)) + (TWIN if serving.twin else "")
 
 
 NOT_HELD = "the row is about timeouts, and the server gives its own"
+READ_ONLY = "is read-only: it has none of the rows that change something"
 
 
-def held(row: PlannedRow, target: Target) -> bool:
-    """Whether the target gives the timeouts that the row is about: a server may give its own."""
-    control = registry.daemon(target.daemon).timeouts
-    return not row.workload.timeouts_fixed or control.holds(row.timeouts.attr, row.timeouts.entry)
+def why_not(row: PlannedRow, target: Target) -> str:
+    """Why a target does not have a row; empty where it does. A server may give timeouts of its own."""
+    daemon = registry.daemon(target.daemon)
+    if row.workload.changes and daemon.read_only:
+        return READ_ONLY
+    holds = daemon.timeouts.holds(row.timeouts.attr, row.timeouts.entry)
+    return NOT_HELD if row.workload.timeouts_fixed and not holds else ""
 
 
 def rows(
-    settings: Settings, cache_refusals: Mapping[Cache, str], skipped: list[Skipped]
+    settings: Settings,
+    cache_refusals: Mapping[Cache, str],
+    skipped: list[Skipped],
+    lacking: Mapping[str, str] = MappingProxyType({}),
 ) -> list[PlannedRow]:
-    """Every row of a part; what cannot be had goes to ``skipped``."""
+    """Every row of a part; what cannot be had goes to ``skipped``.
+
+    ``lacking`` are the fixtures that the backing does not have, by name, with the reason.
+    """
     found: list[PlannedRow] = []
     for workload, variant in registry.rows(settings.workloads):
+        order = workload.order(variant)
+        if order and settings.orders and order not in settings.orders:
+            continue
         cache = Cache(settings.cache) if settings.cache else workload.caches[0]
-        if reason := _refusal(workload, cache, settings, cache_refusals):
+        reason = _refusal(workload, cache, settings, cache_refusals)
+        reason = reason or next(
+            (lacking[one.name] for one in workload.fixtures(variant) if one.name in lacking), ""
+        )
+        if reason:
             skipped.append(Skipped(registry.row_name(workload, variant), reason))
             continue
-        found += [
+        rows = [
             PlannedRow(workload, variant, cache, *axes)
             for axes in itertools.product(
                 timeouts(workload, settings),
-                # Only storms can be shared out over threads.
-                settings.threads if workload.shape is Shape.REPEAT else (1,),
+                settings.threads if _is_threaded(workload) else (1,),
                 settings.entries if workload.sized else (0,),
             )
         ]
+        found += [row for row in rows if _exists(row, settings, skipped)]
     return found
+
+
+def _is_threaded(workload: Workload) -> bool:
+    """Whether client threads are an axis: storms can be shared out, other shapes say so."""
+    return workload.shape is Shape.REPEAT if workload.threaded is None else workload.threaded
+
+
+def _exists(row: PlannedRow, settings: Settings, skipped: list[Skipped]) -> bool:
+    """Whether there can be such a row: enough names and directories for its windows and threads."""
+    reason = row.workload.lacks(_context(row, settings))
+    if reason:
+        name = registry.row_name(row.workload, row.variant)
+        axes = [f"{row.threads} threads"] if row.threads > 1 else []
+        axes += [f"{row.entries:,} entries"] if row.entries else []
+        skipped.append(Skipped(", ".join([name, *axes]), reason))
+    return not reason
+
+
+def _context(row: PlannedRow, settings: Settings) -> Context:
+    """What the body of a row will be given, as far as it is known before anything is there."""
+    from workloads import tree
+
+    return Context(
+        root=Path(),
+        tree=tree.parse_tree(settings.tree).as_mapping(),
+        variant=row.variant,
+        cache=row.cache,
+        threads=row.threads,
+        seed=0,
+        sync=Sync(settings.sync),
+        attr_timeout=row.timeouts.attr,
+        entry_timeout=row.timeouts.entry,
+        names=settings.names,
+        entries=row.entries,
+        windows=windows_of_a_mount(settings),
+    )
+
+
+def windows_of_a_mount(settings: Settings) -> int:
+    """How many windows a worker asks for on one mount, the counted one included."""
+    return settings.values + 1 + settings.attribution + settings.profile
 
 
 def _refusal(

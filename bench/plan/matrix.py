@@ -10,7 +10,8 @@ from typing import Any
 
 from bench import registry
 from bench.machine import suite
-from bench.model import Cache, Clock, Level, Placement, ReaddirMode, UserError
+from bench.model import Cache, Clock, Level, Order, Placement, ReaddirMode, UserError, XattrWay
+from bench.plan import delay
 from bench.plan.timeouts import OWN, parse_timeouts
 from workloads import tree
 
@@ -153,6 +154,11 @@ def _tree(value: Any) -> str:
     return str(value)
 
 
+def _delay(value: Any) -> str:
+    delay.parse(_text(value))
+    return str(value)
+
+
 AXES: Mapping[str, Reader] = {
     "daemons": _several(_daemon),
     "workloads": _several(_workload),
@@ -164,6 +170,9 @@ AXES: Mapping[str, Reader] = {
     "timeouts": _several(timeouts),
     "threads": _several(_number),
     "entries": _several(_number),
+    "orders": _several(_one_of(Order)),
+    "xattrs": _several(_one_of(XattrWay)),
+    "delays": _several(_delay),
     "cache": _one_of(Cache),
     "trials": _number,
 }

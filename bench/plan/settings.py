@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from bench.model import Clock, Level, Placement, ReaddirMode, Sync, UserError
+from bench.model import Clock, Level, Placement, ReaddirMode, Sync, UserError, XattrWay
 from bench.plan.timeouts import OWN
 
 GUEST: dict[str, Any] = {"tree": "tiny", "values": 3, "names": 100, "conformance": 400}
@@ -53,6 +53,14 @@ class Settings:
     threads: tuple[int, ...] = (1,)
     entries: tuple[int, ...] = (1000,)
     """Directory sizes of workloads that have them as an axis."""
+    orders: tuple[str, ...] = ()
+    """When workloads that list and stat do so; none: in all orders that they are named in."""
+    buffer: int = 32768
+    """Bytes of one getdents64 call; 32 KiB is what glibc asks for."""
+    xattrs: tuple[str, ...] = (XattrWay.ANSWER.value,)
+    """What servers of ours do with requests about extended attributes."""
+    rate: float = 0.0
+    """Operations per second of one more window of every storm, an open loop; 0: none."""
     modes: tuple[str, ...] = (ReaddirMode.READDIRPLUS.value,)
     """Listing requests of servers that can be run with several."""
     server_threads: tuple[int, ...] = (0,)

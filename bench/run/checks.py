@@ -74,15 +74,20 @@ def check_target(bench: Bench, series: Series, view: Voice) -> str:
     Once over the whole tree, as lookups and listings first tell it; then a sample of entries on a
     mount whose timeouts are 0, so that every field comes from a GETATTR (or its passthrough).
     """
-    whole, sample = _compared(bench, series)
+    whole, data, sample = _compared(bench, series)
     exempt = registry.daemon(series.daemon).exempt
     spared = f"; left aside: {', '.join(sorted(exempt))}" if exempt else ""
-    view.say(f"{series.target}: {whole}{spared}")
-    different = (*whole.differences, *sample.differences)
+    view.say(f"{series.target}: {whole}, {data.contents} data files{spared}")
+    different = (*whole.differences, *data.differences, *sample.differences)
     return f"answers differ from the backing: {different[0]}" if different else ""
 
 
-def _compared(bench: Bench, series: Series) -> tuple[conformance.Report, conformance.Report]:
+def _compared(
+    bench: Bench, series: Series
+) -> tuple[conformance.Report, conformance.Report, conformance.Report]:
+    """The tree, the data files, and a sample of the tree asked again, at timeouts of 0."""
+    from workloads import tree
+
     daemon = registry.daemon(series.daemon)
     with side_mounts.mounted(bench, series, "conformance", side_mounts.FOREVER_S) as mount:
         compare = partial(
@@ -94,13 +99,22 @@ def _compared(bench: Bench, series: Series) -> tuple[conformance.Report, conform
             exempt=daemon.exempt,
         )
         whole = watch.look(bench, mount, _log(bench, series), "comparison", compare)
+        compare_data = partial(
+            conformance.compare_data,
+            bench.backing,
+            mount.root,
+            tree.Data().paths(),
+            seed=bench.settings.seed,
+            exempt=daemon.exempt,
+        )
+        data = watch.look(bench, mount, _log(bench, series), "comparison", compare_data)
     with side_mounts.mounted(bench, series, "conformance", 0.0) as mount:
         paths = bench.paths(min(CONFORMANCE_SAMPLE, bench.settings.names), bench.settings.seed)
         check = partial(
             conformance.spot_check, bench.backing, mount.root, paths * 2, exempt=daemon.exempt
         )
         sample = watch.look(bench, mount, _log(bench, series), "comparison", check)
-    return whole, sample
+    return whole, data, sample
 
 
 def _log(bench: Bench, series: Series) -> Path:

@@ -47,6 +47,7 @@ class Job:
             "root": Path(context["root"]),
             "cache": Cache(context["cache"]),
             "sync": Sync(context["sync"]),
+            "backing": Path(context["backing"]) if context["backing"] else None,
         }
         raw["clock"] = Clock(raw["clock"])
         raw["counters"] = Path(raw["counters"]) if raw["counters"] else None

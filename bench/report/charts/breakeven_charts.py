@@ -13,10 +13,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
+from bench.model import Order
 from bench.report import units
 from bench.report.charts.figures import GRID, INK, MUTED, Sheet, legend_grid
 from bench.report.charts.panels import AXIS_IN, curve, style, tick
-from bench.report.studies.breakeven import Setting, Study, preferred
+from bench.report.studies.breakeven import SAID, Setting, Study, preferred
 from bench.report.studies.crossing import crossing
 from bench.report.traits import Traits
 from bench.stats.estimates import Estimate
@@ -152,7 +153,8 @@ def _panels(studies: Sequence[Study]) -> list[_Panel]:
 
 
 def _block(setting: Setting) -> tuple[str, str, str]:
-    return setting.cache, setting.timeouts, setting.placement
+    timeouts = f"{setting.timeouts}, {SAID[Order(setting.order)]}"
+    return setting.cache, timeouts, setting.placement
 
 
 def _map(axes: Axes, panel: _Panel) -> None:

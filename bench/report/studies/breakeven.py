@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.model import Outcome, Verdict
+from bench.model import Order, Outcome, Verdict
 from bench.report import units
 from bench.report.rows import interval
 from bench.report.traits import Traits, ways
@@ -17,6 +17,12 @@ from bench.stats.estimates import Estimate, centre, paired_ratio, trial_medians
 from bench.stats.frame import Run, records
 
 WORKLOAD = "list-stat"
+ALTERNATE = "alternate-"
+"""Begins the variants in which entries are stat'ed as they are listed; those of old are a number."""
+SAID = {
+    Order.ALTERNATE: "stat'ed as listed, as ls does",
+    Order.AFTER: "stat'ed after, as find does",
+}
 Rounds = Mapping[int, float]
 
 
@@ -29,10 +35,17 @@ class Setting:
     entry_timeout: float
     entries: int
     placement: str
+    order: str = Order.AFTER.value
+    """When what is listed is stat'ed."""
 
     @property
     def said(self) -> str:
-        """``cold-fuse, 1,000 entries, timeouts 3600 s/3600 s``."""
+        """``cold-fuse, 1,000 entries, timeouts 3600 s/3600 s, stat'ed after, as find does``."""
+        return f"{self.place}, {SAID[Order(self.order)]}"
+
+    @property
+    def place(self) -> str:
+        """The same without the order."""
         return f"{self.cache}, {self.entries:,} entries, {self.timeouts}"
 
     @property
@@ -44,7 +57,8 @@ class Setting:
     def key(self) -> str:
         """Good for a file name."""
         timeouts = f"to{self.attr_timeout:g}-{self.entry_timeout:g}"
-        return f"{self.cache}-{timeouts}-n{self.entries}-{self.placement}"
+        order = "" if self.order == Order.AFTER else f"-{self.order}"
+        return f"{self.cache}-{timeouts}-n{self.entries}-{self.placement}{order}"
 
 
 @dataclass(frozen=True)
@@ -99,12 +113,12 @@ def studies(run: Run) -> list[Study]:
     named, found = ways(run), dict[Setting, Study]()
     for trial in records(run.trials[run.trials["workload"] == WORKLOAD]):
         target = str(trial["target"])
-        share = str(trial["variant"])
+        order, share = ordered(str(trial["variant"]))
         if target not in named or trial["outcome"] != Outcome.OK or not share.isdigit():
             continue
         setting = Setting(
             str(trial["cache"]), float(trial["attr_timeout"]), float(trial["entry_timeout"]),
-            int(trial["entries"]), str(trial["placement"]),
+            int(trial["entries"]), str(trial["placement"]), order.value,
         )  # fmt: skip
         study = found.setdefault(setting, Study(setting, named))
         rounds = medians.get((str(trial["group"]), target))
@@ -113,6 +127,12 @@ def studies(run: Run) -> list[Study]:
         if trial["verdict"] == Verdict.ENGAGED:
             study.engaged.add(target)
     return [found[setting] for setting in sorted(found)]
+
+
+def ordered(variant: str) -> tuple[Order, str]:
+    """``alternate-50`` as (Order.ALTERNATE, "50")."""
+    share = variant.removeprefix(ALTERNATE)
+    return Order.AFTER if share == variant else Order.ALTERNATE, share
 
 
 def preferred(chosen: Sequence[Traits]) -> Traits | None:

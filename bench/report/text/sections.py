@@ -16,6 +16,8 @@ from bench.stats.frame import Run
 
 NAME = 26
 """Columns of a name; a longer one stands on a line of its own."""
+BESIDE = 5
+"""Numbers that fit beside it."""
 
 
 def sections(run: Run, rows: Sequence[Row]) -> list[str]:
@@ -71,7 +73,7 @@ def _met(study: Study, met: Crossing) -> str:
 
 
 def _named(name: str, cells: Sequence[str]) -> Iterator[str]:
-    if len(name) <= NAME:
+    if len(name) <= NAME and len(cells) <= BESIDE:
         yield _cells(name, cells)
     else:
         yield f"  {name}"
@@ -79,4 +81,6 @@ def _named(name: str, cells: Sequence[str]) -> Iterator[str]:
 
 
 def _cells(name: str, cells: Sequence[str]) -> str:
+    if len(cells) > BESIDE:
+        return "".join(f"{cell:>8}" for cell in cells)
     return f"  {name:<{NAME}}{''.join(f'{cell:>8}' for cell in cells)}".rstrip()
