@@ -175,12 +175,12 @@ def test_a_planted_lock_or_tree_is_not_written_through(
     (tmp_path / "elsewhere").mkdir()
     (folder / SMALL.hash).symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UserError, match="symbolic link"):
-        backing.fill(folder, SMALL, lambda _done, _all: None, git=False)
+        backing.fill(folder, SMALL, lambda _done, _all: None)
     (folder / SMALL.hash).unlink()
     (folder / SMALL.hash).mkdir()
     (folder / SMALL.hash / "tree").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(UserError, match="symbolic link"):
-        backing.fill(folder, SMALL, lambda _done, _all: None, git=False)
+        backing.fill(folder, SMALL, lambda _done, _all: None)
     assert not victim.exists()
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
