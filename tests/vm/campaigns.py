@@ -26,7 +26,11 @@ def main(share: str, scale: str = "1") -> int:
     for name, part, arguments in (
         ("sequences", sequences.main, ["--count", str(int(SEQUENCES * times))]),
         ("replies", replies.main, ["--replies", str(int(REPLIES * times))]),
-        ("stress", stress.main, ["--one-each", "--seconds", "0", "--times", str(int(TIMES * times))]),
+        (
+            "stress",
+            stress.main,
+            ["--one-each", "--seconds", "0", "--times", str(int(TIMES * times))],
+        ),
     ):
         begun = time.monotonic(), sum(os.times()[:4])
         part([*arguments, *seed, "--json", str(Path(share) / f"{name}.json")])

@@ -265,7 +265,9 @@ def main(arguments: list[str] | None = None) -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--variant", action="append", choices=LEVELS)
     parser.add_argument("--shape", action="append", choices=SHAPES)
-    parser.add_argument("--one-each", action="store_true", help="one shape for each variant, in turn")
+    parser.add_argument(
+        "--one-each", action="store_true", help="one shape for each variant, in turn"
+    )
     parser.add_argument("--seconds", type=float, default=300.0, help="of each variant and shape")
     parser.add_argument("--times", type=int, default=TIMES, help="of every worker, on one mount")
     parser.add_argument("--seed", type=int, default=7)
