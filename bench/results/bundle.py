@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.model import SCHEMA, UserError
-from bench.results.kinds import Facts, MapOf, Text, Whole, Wrong, parse
+from bench.results.kinds import Facts, MapOf, Text, Whole, Wrong, parse_text
 from bench.results.store import RunDirectory
 
 VERSION = 1
@@ -111,7 +111,7 @@ def _members(file: Path, archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]
 def _check(file: Path, contents: dict[str, bytes]) -> None:
     """The manifest: known version and schema, and every file as it was packed."""
     try:
-        manifest = MANIFEST_KEYS.read(parse(contents.pop(MANIFEST, b"")), None)
+        manifest = MANIFEST_KEYS.read(parse_text(contents.pop(MANIFEST, b"")), None)
     except Wrong as wrong:
         raise UserError(f"{file}: not a bundle: no readable {MANIFEST} ({wrong})") from None
     version, schema, sums = (manifest[key] for key in ("bundle", "schema", "sha256"))

@@ -21,6 +21,7 @@ from bench.results.kinds import (
     Whole,
     Word,
     Wrong,
+    fit,
     parse,
 )
 
@@ -166,7 +167,10 @@ def read(path: Path) -> tuple[dict[str, Any], list[str]]:
             "use the version of the suite that wrote the run"
         )
     left_out: list[str] = []
-    found = HEADER.read(about, left_out)
+    try:
+        found = HEADER.read(fit(about), left_out)
+    except Wrong as wrong:
+        raise UserError(f"{path / 'run.json'}: cannot be read: {wrong}") from None
     problems = [f"run.json: left out: {sentence}" for sentence in left_out[:NAMED]]
     if len(left_out) > NAMED:
         problems.append(f"run.json: {len(left_out) - NAMED} more parts of it are left out")

@@ -16,6 +16,8 @@ from enum import StrEnum
 from functools import cache
 from typing import Any, Protocol, get_type_hints
 
+from bench.machine import plain
+
 REQUIRED = object()
 """The default of a key without which an object says nothing."""
 MOST_DEEP = 12
@@ -396,6 +398,20 @@ def leave_out(wrong: Wrong, left_out: list[str] | None) -> None:
     if left_out is None:
         raise wrong
     left_out.append(str(wrong))
+
+
+def parse_text(data: bytes) -> Any:
+    """The same, with every text in it fit for a terminal: others have written it."""
+    whole = parse(data)
+    return whole if data.isascii() and b"\\" not in data else fit(whole)
+
+
+def fit(whole: Any) -> Any:
+    """A value with every text in it fit for a terminal; raises Wrong."""
+    try:
+        return plain.value(whole)
+    except RecursionError:
+        raise Wrong("nested too deeply") from None
 
 
 def parse(data: bytes) -> Any:

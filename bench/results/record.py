@@ -27,7 +27,7 @@ from bench.results.kinds import (
     Word,
     Wrong,
     keys,
-    parse,
+    parse_text,
 )
 
 REVISIONS = (
@@ -429,7 +429,7 @@ def _lines(file: Path, read: Callable[[object], Line]) -> tuple[list[Line], list
         if not line.strip():
             continue
         try:
-            found.append(read(parse(line)))
+            found.append(read(parse_text(line)))
         except Wrong as wrong:
             # A run killed while it wrote leaves half a line; what stands before it is whole.
             cut = number == len(lines) and str(wrong).startswith("not JSON")

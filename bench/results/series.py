@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.model import Clock, Outcome
-from bench.results.kinds import Facts, ListOf, Number, Text, Values, Whole, Word, Wrong, parse
+from bench.results.kinds import Facts, ListOf, Number, Text, Values, Whole, Word, Wrong, parse_text
 from bench.results.record import TrialLine, times
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ def read(file: Path) -> SeriesFile:
                 data = packed.read(LARGEST_BYTES)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise Wrong(f"not gzip ({error})") from None
-    whole = FILE.read(parse(data), None)
+    whole = FILE.read(parse_text(data), None)
     (benchmark,) = whole["benchmarks"]
     runs = benchmark["runs"]
     shared = [one.get("metadata", {}) for one in runs]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bench.model import Trial
+from bench.model import Exit, Trial, UserError
 from bench.plan.grid import KernelGives
 from bench.plan.schedule import Plan
 from bench.results.store import RunDirectory
@@ -55,5 +55,12 @@ def go(
         interrupted = True
         view.warn(f"interrupted; finish it with: python -m bench run --resume {run.path}")
     finished = None if interrupted else headers.now()
-    run.update_header(finished=finished, phases=clock.summary())
+    try:
+        run.update_header(finished=finished, phases=clock.summary())
+    except OSError as error:
+        raise UserError(
+            f"{run.path}: measured, but run.json cannot be written: {error.strerror}; make room, then "
+            f"python -m bench run --resume {run.path}",
+            Exit.PROOF_FAILED,
+        ) from None
     return RunResult(run, work.counts, interrupted)

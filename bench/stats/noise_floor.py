@@ -17,7 +17,7 @@ from bench.results.kinds import (
     Object,
     Whole,
     Wrong,
-    parse,
+    parse_text,
     part,
 )
 
@@ -56,7 +56,7 @@ def load_noise_floor(path: Path) -> tuple[Mapping[str, Noise], list[str]]:
     file = path / FILE if path.is_dir() else path
     left_out: list[str] = []
     try:
-        found = parse(file.read_bytes())
+        found = parse_text(file.read_bytes())
         if not isinstance(found, dict):
             raise Wrong("not a JSON object")
         rows = part(ROWS, found.get("noise"), "noise", left_out)

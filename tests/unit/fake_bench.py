@@ -20,7 +20,7 @@ import pyperf
 import pytest
 
 from bench import measure
-from bench.machine import disturbance, isolate, mountinfo, placement
+from bench.machine import child, disturbance, isolate, mountinfo, placement
 from bench.model import Level, Placement
 from bench.mounts import mount
 from bench.plan.grid import KernelGives
@@ -93,6 +93,7 @@ class Machine:
         isolate.runtime().mkdir(parents=True)
         patch.setattr(mountinfo, "MOUNTINFO", self.table)
         patch.setattr(isolate, "umount", self.umount)
+        patch.setattr(child, "ask", lambda function, *_, **__: function())
         patch.setattr(mount, "abort_connection", lambda _connection: None)
         patch.setattr(disturbance, "take", lambda *_: None)
         patch.setattr(trial, "look", lambda *_: SimpleNamespace())

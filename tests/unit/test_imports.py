@@ -17,7 +17,8 @@ HEAVY_PACKAGES = {"stats", "report", "comparison", "selftest"}
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("model",),
-    ("machine", "results", "registry"),
+    ("machine", "registry"),
+    ("results",),
     ("requests", "probe", "mounts", "kernels", "profile"),
     ("plan",),
     ("run",),
