@@ -7,6 +7,7 @@ workloads import this module and nothing else of ``bench``.
 from __future__ import annotations
 
 from bench.model.daemon import (
+    NOT_KNOWN,
     Daemon,
     DaemonOptions,
     Delay,
@@ -54,6 +55,7 @@ from bench.model.workload import (
 
 __all__ = [
     "LIBFUSE_EXAMPLES",
+    "NOT_KNOWN",
     "SCHEMA",
     "TWIN",
     "Body",

@@ -13,6 +13,10 @@ Delay = tuple[tuple[Opcode, int], ...]
 """Opcodes whose every request a server holds back, and for how many nanoseconds."""
 
 
+NOT_KNOWN = "not known"
+"""How a server lists that others supply and nobody has described."""
+
+
 @dataclass(frozen=True)
 class Serving:
     """How a server goes about its work, apart from passthrough: the axes a server can be run at.
@@ -144,4 +148,4 @@ class Daemon:
 
     def mode(self, serving: Serving) -> str:
         """The listing requests of a mount in a word, for records."""
-        return serving.mode.value if self.modes else "not known"
+        return serving.mode.value if self.modes else NOT_KNOWN

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.model import SCHEMA, Cache, Clock, Level, ReaddirMode, UserError
+from bench.model import NOT_KNOWN, SCHEMA, Cache, Clock, Level, ReaddirMode, UserError
 from bench.results.kinds import (
     Anything,
     Entries,
@@ -61,7 +61,7 @@ TARGET = Facts(
         "level": Word(Level),
         "level_reason": TEXT,
         "readdir": FLAG,
-        "readdir_mode": Word(ReaddirMode),
+        "readdir_mode": Word(ReaddirMode, (NOT_KNOWN,)),
         "server_threads": WHOLE,
         "clone_fd": FLAG,
     },

@@ -9,7 +9,17 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypedDict, TypeVar, cast
 
-from bench.model import Cache, Clock, Level, Outcome, Placement, ReaddirMode, Verdict, XattrWay
+from bench.model import (
+    NOT_KNOWN,
+    Cache,
+    Clock,
+    Level,
+    Outcome,
+    Placement,
+    ReaddirMode,
+    Verdict,
+    XattrWay,
+)
 from bench.results.kinds import (
     REQUIRED,
     Facts,
@@ -147,7 +157,7 @@ class TrialLine(TypedDict):
     readdir_mode: Annotated[
         str,
         Key(
-            Word(ReaddirMode),
+            Word(ReaddirMode, (NOT_KNOWN,)),
             ReaddirMode.READDIRPLUS.value,
             "listing requests of the server",
             2,
