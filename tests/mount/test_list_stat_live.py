@@ -31,7 +31,7 @@ def test_every_share_is_measured_and_its_requests_are_as_expected(
     assert done.returncode == Exit.MEASURED, done.stderr
     lines = (tmp_path / "run" / "trials.jsonl").read_text().splitlines()
     trials = [json.loads(line) for line in lines]
-    assert {trial["variant"] for trial in trials} == set(list_stat.PERCENTAGES)
+    assert {trial["variant"] for trial in trials} == set(list_stat.VARIANTS)
     for trial in trials:
         assert trial["entries"] == 1000
         bounds = {Opcode[name]: Bound(*ends) for name, ends in trial["expected"].items()}
