@@ -17,7 +17,18 @@ import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.model import Body, Bound, Cache, Context, Opcode, Shape, Sync, Timeouts, Workload
+from bench.model import (
+    FOREVER,
+    FOREVER_S,
+    Body,
+    Bound,
+    Cache,
+    Context,
+    Opcode,
+    Shape,
+    Sync,
+    Workload,
+)
 from workloads import _expect, _layout, flat
 from workloads._bodies import Listings
 from workloads._native.opdriver import Driver
@@ -128,7 +139,7 @@ def expect(context: Context) -> Mapping[Opcode, Bound]:
     # A directory never seen is looked up; what a level attached at first contact is not asked again.
     # Attributes that a listing brought may be asked for all the same: in two of ninety trials on a
     # busy machine (Linux 6.18) 10 and 196 of 1 000 were, and never again when tried alone.
-    asked_once = context.attr_timeout >= _expect.FOREVER_S
+    asked_once = context.attr_timeout >= FOREVER_S
     return bounds | {
         Opcode.LOOKUP: Bound(each, lookups * _expect.REPEATED_PREFIX),
         Opcode.GETATTR: Bound(
@@ -139,7 +150,7 @@ def expect(context: Context) -> Mapping[Opcode, Bound]:
 
 def _warm(timeout: float, least: float, most: float) -> Bound:
     """Requests about names and attributes that were all asked for before."""
-    if timeout >= _expect.FOREVER_S:
+    if timeout >= FOREVER_S:
         return Bound(0, 0)
     return Bound(0 if timeout else least, most * _expect.REPEATED_PREFIX)
 
@@ -155,6 +166,6 @@ WORKLOAD = Workload(
     caches=(Cache.COLD_FUSE, Cache.WARM, Cache.COLD_ALL),
     variants=PERCENTAGES,
     expect=expect,
-    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    timeouts=FOREVER,
     sized=True,
 )

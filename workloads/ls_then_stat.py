@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from bench.model import Body, Cache, Context, Opcode, Shape, Timeouts, Window, Workload
+from bench.model import FOREVER, Body, Cache, Context, Opcode, Shape, Window, Workload
 from workloads import _layout
 from workloads._bodies import Pairs, Ready, as_window
 from workloads._native.opdriver import Driver
@@ -44,5 +44,5 @@ WORKLOAD = Workload(
     subject=frozenset({Opcode.GETATTR, Opcode.LOOKUP}),
     shape=Shape.SLICES,
     caches=(Cache.COLD_FUSE, Cache.COLD_ALL),
-    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    timeouts=FOREVER,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from bench.model import Body, Cache, Context, Opcode, Shape, Timeouts, Workload
+from bench.model import FOREVER, Body, Cache, Context, Opcode, Shape, Workload
 from workloads import _layout
 from workloads._bodies import Pairs
 from workloads.ls_then_stat import listing, stats
@@ -26,5 +26,5 @@ WORKLOAD = Workload(
     subject=frozenset({Opcode.READDIR, Opcode.READDIRPLUS}),
     shape=Shape.SLICES,
     caches=(Cache.COLD_FUSE, Cache.COLD_ALL),
-    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    timeouts=FOREVER,
 )

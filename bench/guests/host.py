@@ -122,7 +122,7 @@ def boot(run: GuestRun, guest: Guest, number: int, share: Path, listener: Listen
 
     Raises UserError when the run's directory cannot be written.
     """
-    instructions = run.settings.clock == Clock.INSTRUCTIONS
+    instructions = run.settings.clock is Clock.INSTRUCTIONS
     run.view.status(f"booting kernel {guest.label}, round {number + 1} of {run.settings.trials}")
     try:
         share.mkdir(parents=True, exist_ok=True)
@@ -165,7 +165,7 @@ def job(run: GuestRun, guest: Guest, number: int) -> dict[str, Any]:
         "costed": [record["target"] for record in run.directory.costs()],
         # A boot that has not compared trees has other free pages and slabs: on the instruction clock
         # lookup-negative on plain-c was 0.1 % less in the second, so every boot compares.
-        "conformance": guest.label not in run.broken or run.settings.clock == Clock.INSTRUCTIONS,
+        "conformance": guest.label not in run.broken or run.settings.clock is Clock.INSTRUCTIONS,
         "broken": run.broken.get(guest.label, {}),
     }
 

@@ -24,11 +24,12 @@ from bench import registry
 from bench.guests.protocol import JOB, Events
 from bench.kernels import disk
 from bench.machine import isolate
-from bench.model import Clock, Outcome, Trial, UserError
+from bench.model import Clock, Outcome, UserError
 from bench.mounts.mount import spawn
 from bench.plan import foreign, schedule
 from bench.plan.grid import targets
 from bench.plan.schedule import refuse_empty
+from bench.plan.series import Trial
 from bench.plan.settings import Settings
 from bench.run import headers, trial, trials
 from bench.run.bench import Bench
@@ -91,7 +92,7 @@ def main() -> int:
             bench.logs = share
             bench.start_worker = fork_worker
             bench.start_daemon = fork_daemon
-            if settings.clock == Clock.INSTRUCTIONS:
+            if settings.clock is Clock.INSTRUCTIONS:
                 never_preempt_by_waking()
                 bench.settle = lambda: time.sleep(SETTLE_S)
                 bench.patience = math.inf  # the host watches
@@ -156,7 +157,7 @@ def round_of_trials(
         leave_out = {*broken, *job["costed"]}
         for record in costs(replace(planned, trials=left), bench, GuestVoice(events), leave_out):
             events.put("cost", record=record)
-    if left and bench.settings.clock == Clock.INSTRUCTIONS:
+    if left and bench.settings.clock is Clock.INSTRUCTIONS:
         trial.run(bench, left[0])  # the first window after a boot differs: not counted
     records = [do(bench, one, broken, events) for one in left]
     good = [record for record in records if record["outcome"] == Outcome.OK]

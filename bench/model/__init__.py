@@ -16,9 +16,7 @@ from bench.model.daemon import (
 )
 from bench.model.series import (
     Requests,
-    Series,
     Target,
-    Trial,
     Way,
 )
 from bench.model.words import (
@@ -38,6 +36,8 @@ from bench.model.words import (
     Verdict,
 )
 from bench.model.workload import (
+    FOREVER,
+    FOREVER_S,
     Body,
     Bound,
     Context,
@@ -48,6 +48,8 @@ from bench.model.workload import (
 )
 
 __all__ = [
+    "FOREVER",
+    "FOREVER_S",
     "LIBFUSE_EXAMPLES",
     "SCHEMA",
     "TWIN",
@@ -67,14 +69,12 @@ __all__ = [
     "Placement",
     "ReaddirMode",
     "Requests",
-    "Series",
     "Serving",
     "Shape",
     "Sync",
     "Target",
     "TimeoutControl",
     "Timeouts",
-    "Trial",
     "UserError",
     "Verdict",
     "Way",

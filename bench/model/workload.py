@@ -26,7 +26,6 @@ class Context:
     cache: Cache
     threads: int
     seed: int
-    sync: Sync
     attr_timeout: float
     entry_timeout: float
     names: int
@@ -35,6 +34,7 @@ class Context:
     """Entries of the directories a ``sized`` workload lists; 0 for every other."""
     windows: int
     """How many windows the worker will ask for on this mount, the counted one included."""
+    sync: Sync = Sync.AS_STAT
     histogram: bool = False
     """Whether windows are to record per-op latency (a pass of its own, never the timed one)."""
 
@@ -90,12 +90,19 @@ class Body(Protocol):
         """Give back descriptors; the mount must not stay busy."""
 
 
+FOREVER_S = 3600.0
+"""A timeout that never runs out: longer than any trial. Of workloads about first contact, too."""
+
+
 @dataclass(frozen=True)
 class Timeouts:
     """Attribute and entry timeout in seconds."""
 
     attr: float
     entry: float
+
+
+FOREVER = Timeouts(FOREVER_S, FOREVER_S)
 
 
 @dataclass(frozen=True)
@@ -137,3 +144,5 @@ class Workload:
     """Programs that must be on PATH, for rows that run real programs."""
     sized: bool = False
     """Whether directory size is an axis of it: it lists flat directories made for each size."""
+    axes: tuple[str, ...] = ()
+    """Names of the axes of rows (bench.axes.rows) that it obeys, beside those that say so themselves."""

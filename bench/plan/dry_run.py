@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from bench import registry
-from bench.model import Exit, Level, Series, Shape
+from bench.model import Exit, Level, Shape
 from bench.mounts import backing
 from bench.plan import schedule
 from bench.plan.grid import KernelGives
 from bench.plan.schedule import Plan
+from bench.plan.series import Series
 from bench.plan.settings import Settings
 from bench.probe import probe
 from workloads import tree
@@ -60,7 +61,7 @@ def facts(settings: Settings, planned: Plan) -> dict[str, Any]:
         "matrix": settings.matrix,
         "kernels": list(settings.kernels),
         "targets": [target.name for target in planned.targets],
-        "rows": len({one.comparison for one in series.values()}),
+        "rows": len({one.key for one in series.values()}),
         "workloads": list(dict.fromkeys(sorted(one.row for one in series.values()))),
         "series": len(series) * kernels,
         "trials": len(planned.trials) * kernels,

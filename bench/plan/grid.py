@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from bench import registry
 from bench.model import Cache, Daemon, Level, Target
-from bench.plan import axes
-from bench.plan.axes import PlannedRow, Skipped
+from bench.plan import product
+from bench.plan.product import PlannedRow, Skipped
 from bench.plan.settings import Settings
 
 
@@ -17,8 +17,8 @@ def targets(settings: Settings) -> list[Target]:
     """Every daemon asked for and, unless ``only``, those it brings along, at every level and in
     every way asked for. In table order.
     """
-    named, _skipped = axes.targets(settings.each())
-    return axes.union(named)
+    named, _skipped = product.targets(settings.each())
+    return product.union(named)
 
 
 def level_in_force(daemon: Daemon, kernel: Level, asked: Level) -> Level:
@@ -47,22 +47,22 @@ Grid = tuple[Settings, Sequence[PlannedRow], Sequence[Target]]
 def table(settings: Settings, gives: KernelGives) -> tuple[list[Grid], list[Target], list[Skipped]]:
     """Rows and targets of every part, all targets that this kernel gives, and what is left out."""
     parts = settings.each()
-    named, skipped = axes.targets(parts)
-    every = axes.union(named)
+    named, skipped = product.targets(parts)
+    every = product.union(named)
     given = [
         target
         for target in every
         if _startable(target, gives, skipped) and _given(target, every, gives, skipped)
     ]
     grids: list[Grid] = [
-        (part, axes.rows(part, gives.refusals, skipped), [one for one in own if one in given])
+        (part, product.rows(part, gives.refusals, skipped), [one for one in own if one in given])
         for part, own in zip(parts, named, strict=True)
     ]
     for _, rows, own in grids:
         skipped += [
-            Skipped(f"{row.workload.name} on {display_name(target, gives)}", axes.NOT_HELD)
+            Skipped(f"{row.workload.name} on {display_name(target, gives)}", product.NOT_HELD)
             for row, target in itertools.product(rows, own)
-            if not axes.held(row, target)
+            if not product.held(row, target)
         ]
     return grids, given, skipped
 
@@ -80,8 +80,8 @@ def together(grids: Sequence[Grid], number: int) -> dict[PlannedRow, list[Target
     for part, rows, chosen in grids:
         if number < part.trials:
             for row in rows:
-                able = [target for target in chosen if axes.held(row, target)]
-                cells[row] = axes.union([cells.get(row, []), able])
+                able = [target for target in chosen if product.held(row, target)]
+                cells[row] = product.union([cells.get(row, []), able])
     return cells
 
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bench import registry
+from bench.axes.rows import ENTRIES
 from bench.plan.settings import Settings
-
-if TYPE_CHECKING:
-    pass
 
 
 def wants_git(settings: Settings) -> bool:
@@ -23,6 +19,6 @@ def wanted_sizes(settings: Settings) -> tuple[int, ...]:
         size
         for part in settings.each()
         if any(workload.sized for workload, _ in registry.rows(part.workloads))
-        for size in part.entries
+        for size in ENTRIES.of(part.axes)
     }
     return tuple(sorted(sizes))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from bench.model import Clock, Level, Placement, ReaddirMode, Sync, UserError
-from bench.plan.timeouts import OWN
+from bench.axes import OPTIONS
+from bench.model import Clock, Placement, UserError
 
 GUEST: dict[str, Any] = {"tree": "tiny", "values": 3, "names": 100, "conformance": 400}
 """What differs by default in a guest: emulated, everything takes ten to thirty times as long."""
@@ -22,8 +22,8 @@ class Settings:
     """Everything that decides what a run measures; kept in run.json, so that --resume can go on.
 
     Times are seconds. ``attr_timeout`` and ``entry_timeout`` None leave the choice to each
-    workload, which is 0 unless the workload is about something else. ``cache`` None leaves each
-    workload its own first state.
+    workload, which is 0 unless the workload is about something else. run.json has the axes beside
+    the other keys, as a matrix has.
     """
 
     daemons: tuple[str, ...] = ("passthrough",)
@@ -42,24 +42,11 @@ class Settings:
     """Different names a storm goes round, at most."""
     conformance: int = 20_000
     """Entries compared with the backing, at most; of a larger tree a seeded sample, said so."""
-    cache: str | None = None
-    placement: str = Placement.SAME.value
+    placement: Placement = Placement.SAME
     attr_timeout: float | None = None
     entry_timeout: float | None = None
-    timeouts: tuple[str, ...] = (OWN,)
-    """Cache timeouts every row is made with: ``own`` (each workload's), or as axes.parse_timeouts."""
-    levels: tuple[str, ...] = (Level.ATTACH_LOOKUP.value,)
-    readdir: tuple[bool, ...] = (True,)
-    threads: tuple[int, ...] = (1,)
-    entries: tuple[int, ...] = (1000,)
-    """Directory sizes of workloads that have them as an axis."""
-    modes: tuple[str, ...] = (ReaddirMode.READDIRPLUS.value,)
-    """Listing requests of servers that can be run with several."""
-    server_threads: tuple[int, ...] = (0,)
-    clone_fd: tuple[bool, ...] = (False,)
-    delays: tuple[str, ...] = ()
-    """``OPCODE=TIME``: each is one more target of every daemon that can hold requests back."""
-    sync: str = Sync.AS_STAT.value
+    axes: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """What was asked for of each axis (bench.axes), by its name; of the others their defaults."""
     histogram: bool = False
     attribution: bool = False
     """Whether every trial is to say, in a pass of its own, where an operation's time goes."""
@@ -75,7 +62,7 @@ class Settings:
     quick: bool = False
     kernels: tuple[str, ...] = ()
     """``[label=]image[,parameter...]`` to boot; none: the kernel the runner runs on."""
-    clock: str = Clock.WALL.value
+    clock: Clock = Clock.WALL
     memory_mb: int = 2048
     """Of a guest."""
     backing_fs: str = "tmpfs"
@@ -87,32 +74,73 @@ class Settings:
     twins: bool = False
     """Whether every target is measured under two names: an A/A run, which has to find nothing."""
 
+    def __post_init__(self) -> None:
+        """Fill in the axes of which nothing was asked."""
+        known = {axis.name: axis.of(self.axes) for axis in OPTIONS}
+        if unknown := sorted(self.axes.keys() - known.keys()):
+            raise TypeError(f"no such axis: {', '.join(unknown)}")
+        object.__setattr__(self, "axes", known)
+
     def to_json(self) -> dict[str, Any]:
         """A plain object."""
-        return asdict(self)
+        flat = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "axes"}
+        parts = [_axes_json(part) for part in self.parts]
+        return flat | {"parts": parts} | {a.name: a.to_json(a.of(self.axes)) for a in OPTIONS}
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Settings:
         """The inverse of to_json; raises UserError for a key this version does not know."""
-        known = {one.name for one in fields(cls)}
+        known = {one.name for one in fields(cls)} | {axis.name for axis in OPTIONS}
         if unknown := sorted(set(raw) - known):
             raise UserError(
                 f"run.json has settings this version does not know: {', '.join(unknown)}"
             )
-        parts = tuple(_with_tuples(part) for part in raw.get("parts", ()))
-        return cls(**{**_with_tuples(raw), "parts": parts})
+        parts = tuple(_axes_read(_with_tuples(part)) for part in raw.get("parts", ()))
+        plain = {
+            "placement": Placement(raw.get("placement", Placement.SAME)),
+            "clock": Clock(raw.get("clock", Clock.WALL)),
+        }
+        return cls.of({**_axes_read(_with_tuples(raw)), **plain, "parts": parts})
+
+    @classmethod
+    def of(cls, flat: Mapping[str, Any]) -> Settings:
+        """Settings of keys among which the axes stand by their names, as in a matrix."""
+        return cls(**_gathered(flat))
 
     def each(self) -> tuple[Settings, ...]:
         """The settings of every part, itself where there are none; rounds at most its own."""
-        made = [replace(self, **{"parts": (), "only": True, **part}) for part in self.parts]
+        own = {"parts": (), "only": True}
+        made = [replace(self, **_gathered({**self.axes, **own, **part})) for part in self.parts]
         return tuple(replace(one, trials=min(one.trials, self.trials)) for one in made) or (self,)
+
+
+def _gathered(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of Settings, of keys among which the axes stand by their names."""
+    axes = {axis.name: flat[axis.name] for axis in OPTIONS if axis.name in flat}
+    return {**{key: value for key, value in flat.items() if key not in axes}, "axes": axes}
+
+
+def _axes_read(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The axes among these keys as values; None (of older runs) is what was not asked for."""
+    read = {
+        axis.name: axis.values(raw[axis.name])
+        for axis in OPTIONS
+        if raw.get(axis.name) not in (None, ())
+    }
+    names = {axis.name for axis in OPTIONS}
+    return {key: value for key, value in raw.items() if key not in names} | read
+
+
+def _axes_json(part: Mapping[str, Any]) -> dict[str, Any]:
+    written = {axis.name: axis.to_json(part[axis.name]) for axis in OPTIONS if axis.name in part}
+    return {**part, **written}
 
 
 def _with_tuples(raw: Mapping[str, Any]) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
 
 
-def guest(clock: str) -> dict[str, Any]:
+def guest(clock: Clock) -> dict[str, Any]:
     """Settings by default of a guest on that clock."""
     return GUEST | ({"values": COUNTED_VALUES} if clock == Clock.INSTRUCTIONS else {})
 

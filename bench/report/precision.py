@@ -1,6 +1,6 @@
 """Which comparisons of a run have a ratio whose interval is too wide; a program, as it takes NumPy.
 
-python -m bench.report.precision RUN HALF_WIDTH        a JSON list of bench.model.Series.comparison
+python -m bench.report.precision RUN HALF_WIDTH        a JSON list of bench.axes.rowkey.RowKey.label
 """
 
 from __future__ import annotations

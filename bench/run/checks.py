@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from bench import registry
 from bench.machine import placement
-from bench.model import Series
+from bench.model import FOREVER_S
 from bench.mounts.mount import TrialError
 from bench.plan.schedule import Plan
+from bench.plan.series import Series
 from bench.results.store import RunDirectory
 from bench.run import conformance, cost, side_mounts
 from bench.run.bench import Bench
@@ -85,7 +86,7 @@ def check_target(bench: Bench, series: Series, view: Voice) -> str:
 
 def _compared(bench: Bench, series: Series) -> tuple[conformance.Report, conformance.Report]:
     daemon = registry.daemon(series.daemon)
-    with side_mounts.mounted(bench, series, "conformance", side_mounts.FOREVER_S) as mount:
+    with side_mounts.mounted(bench, series, "conformance", FOREVER_S) as mount:
         whole = conformance.compare(
             bench.backing / "tree",
             mount.root / "tree",

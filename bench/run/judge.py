@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from bench import registry
-from bench.model import Bound, Cache, Daemon, DaemonOptions, Level, Opcode, Outcome, Trial
+from bench.model import Bound, Cache, Daemon, DaemonOptions, Level, Opcode, Outcome
 from bench.mounts.mount import TrialError
 from bench.plan.schedule import options
+from bench.plan.series import Trial
 from bench.requests import proof
 from bench.run.bench import Bench
 from bench.run.record import timeouts_held

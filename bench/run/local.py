@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bench.model import Trial
 from bench.plan.grid import KernelGives
 from bench.plan.schedule import Plan
+from bench.plan.series import Trial
 from bench.results.store import RunDirectory
 from bench.run import headers
 from bench.run.bench import Bench

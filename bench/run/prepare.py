@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bench import registry
+from bench.axes.rows import THREADS
+from bench.axes.targets import SERVER_THREADS
 from bench.machine import isolate, lab_switch, placement, tune
 from bench.machine.knobs import KNOBS
-from bench.model import Level, Placement
+from bench.model import Level
 from bench.mounts import backing
 from bench.plan.grid import KernelGives, targets
 from bench.plan.needs import wanted_sizes, wants_git
@@ -94,12 +96,10 @@ def place(settings: Settings) -> dict[int, placement.Cpus]:
     usable = placement.usable_cpus()
     siblings = placement.smt_siblings(usable)
     parts = settings.each()
-    servers = max(1, *(count for part in parts for count in part.server_threads))
+    servers = max(1, *(count for part in parts for count in SERVER_THREADS.of(part.axes)))
     return {
-        threads: placement.choose(
-            Placement(settings.placement), usable, threads, siblings, servers=servers
-        )
-        for threads in sorted({1, *(count for part in parts for count in part.threads)})
+        threads: placement.choose(settings.placement, usable, threads, siblings, servers=servers)
+        for threads in sorted({1, *(count for part in parts for count in THREADS.of(part.axes))})
     }
 
 

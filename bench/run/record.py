@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from bench import registry
-from bench.model import Outcome, Series, Trial, Verdict
+from bench.axes.targets import SERVING
+from bench.model import Outcome, Verdict
+from bench.plan.series import Series, Trial
 from bench.run.bench import Bench
 
 AS_ASKED, THE_SERVERS_OWN = "as asked", "the server's own"
@@ -31,19 +33,10 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "kernel": series.kernel,
         "workload": series.workload,
         "variant": series.variant,
-        "cache": series.cache.value,
-        "threads": series.threads,
-        "placement": series.placement.value,
+        **series.key.columns(),
         "level": series.level.value,
         "readdir": series.readdir,
-        "readdir_mode": daemon.mode(series.serving),
-        "server_threads": series.serving.threads,
-        "clone_fd": series.serving.clone_fd,
-        "delay_ns": {opcode.name: ns for opcode, ns in series.serving.delay},
-        "entries": series.entries,
-        "clock": bench.settings.clock,
-        "attr_timeout": series.attr_timeout,
-        "entry_timeout": series.entry_timeout,
+        **{axis.column: axis.record(daemon, series.serving) for axis in SERVING},
         "timeouts": AS_ASKED if timeouts_held(series) else THE_SERVERS_OWN,
         "round": trial.round,
         "position": trial.position,
@@ -76,4 +69,4 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
 def timeouts_held(series: Series) -> bool:
     """Whether the server gives the timeouts the series names, or its own."""
     control = registry.daemon(series.daemon).timeouts
-    return control.holds(series.attr_timeout, series.entry_timeout)
+    return control.holds(series.timeouts.attr, series.timeouts.entry)

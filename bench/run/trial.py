@@ -10,9 +10,10 @@ from typing import Any
 
 from bench import registry
 from bench.machine import disturbance, isolate, placement
-from bench.model import Cache, Clock, Context, Daemon, DaemonOptions, Outcome, Shape, Sync, Trial
+from bench.model import Cache, Clock, Context, Daemon, DaemonOptions, Outcome, Shape
 from bench.mounts.mount import Mount, ServerEnd, TrialError
 from bench.plan.schedule import options
+from bench.plan.series import Trial
 from bench.run import conformance
 from bench.run.bench import Bench
 from bench.run.job import Job
@@ -114,16 +115,11 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         root=mount.root,
         tree=bench.tree,
         variant=series.variant,
-        cache=series.cache,
-        threads=series.threads,
         seed=trial.seed,
-        sync=Sync(settings.sync),
-        attr_timeout=series.attr_timeout,
-        entry_timeout=series.entry_timeout,
         names=settings.names,
-        entries=series.entries,
         windows=settings.values + 1 + settings.attribution,
         histogram=settings.histogram,
+        **series.key.given(Context),
     )
     return Job(
         workload=series.workload,
@@ -136,7 +132,7 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         attribution=settings.attribution and measure,
         values=settings.values,
         window_s=settings.window_s,
-        clock=Clock(settings.clock),
+        clock=settings.clock,
         pipe=-1,
         result=-1,
     )
@@ -144,7 +140,7 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
 
 def look(bench: Bench, mount: Mount, watched: Collection[int]) -> disturbance.Reading | None:
     """What else goes on; None on the instruction clock, which nothing else can disturb."""
-    if bench.settings.clock == Clock.INSTRUCTIONS:
+    if bench.settings.clock is Clock.INSTRUCTIONS:
         return None
     return disturbance.take(watched, mount.server or None)
 

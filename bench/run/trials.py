@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bench.model import Exit, Outcome, Trial, UserError
+from bench.model import Exit, Outcome, UserError
 from bench.plan import schedule
 from bench.plan.grid import KernelGives
+from bench.plan.series import Trial
 from bench.plan.settings import Settings
 from bench.results.store import RunDirectory
 from bench.run import trial
@@ -69,7 +70,7 @@ class Work:
     def another(self, gives: KernelGives, number: int, wide: Collection[str]) -> bool:
         """One more round of these comparisons; whether there was anything to do."""
         more = schedule.one_round(self.bench.settings, gives, number)
-        more = [one for one in more if one.series.comparison in wide]
+        more = [one for one in more if one.series.key.label in wide]
         self.all(more)
         self.again(more)
         return bool(more)

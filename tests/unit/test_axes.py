@@ -6,13 +6,13 @@ import json
 from dataclasses import replace
 
 import pytest
+from bench.plan.timeouts import FOREVER_S, parse_timeouts
 
 from bench import registry
 from bench.model import Cache, Level, ReaddirMode, Timeouts, UserError
 from bench.plan import axes, schedule
 from bench.plan.grid import KernelGives
 from bench.plan.settings import Settings
-from bench.plan.timeouts import FOREVER_S, parse_timeouts
 
 RW = KernelGives(Level.RW, "mainline")
 WORKLOADS = ("getattr-storm/path", "walk-find", "getattr-cached")

@@ -12,9 +12,10 @@ import pytest
 from fakes import make_run
 
 from bench.machine import disturbance
-from bench.model import Level, Trial
+from bench.model import Level
 from bench.plan import schedule
 from bench.plan.grid import KernelGives
+from bench.plan.series import Trial
 from bench.plan.settings import Settings
 from bench.report.rows import rows
 from bench.report.text import samples

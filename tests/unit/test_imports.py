@@ -17,7 +17,9 @@ HEAVY_PACKAGES = {"stats", "report", "comparison", "selftest"}
 
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("model",),
-    ("machine", "results", "registry"),
+    ("machine", "registry"),
+    ("axes",),
+    ("results",),
     ("requests", "probe", "mounts", "kernels"),
     ("plan",),
     ("run",),

@@ -26,3 +26,8 @@ def parse(text: str) -> Delay:
 def words(delay: Delay) -> list[str]:
     """What of a target's name says which requests it holds back: ``delay-getattr-5us``."""
     return [f"delay-{opcode.name.lower()}-{delay_ns / 1000:g}us" for opcode, delay_ns in delay]
+
+
+def written(delay: Delay) -> str:
+    """The inverse of parse, in whole nanoseconds."""
+    return ",".join(f"{opcode.name}={delay_ns}ns" for opcode, delay_ns in delay)

@@ -6,24 +6,24 @@ import itertools
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench import registry
+from bench.axes.axis import RowAxis
+from bench.axes.rowkey import RowKey
+from bench.axes.rows import AXES, CACHE, CLOCK, PLACEMENT, TIMEOUTS
+from bench.axes.targets import LEVEL, READDIR, SERVING
 from bench.model import (
     TWIN,
     Cache,
     Clock,
     Daemon,
     Level,
-    ReaddirMode,
     Serving,
-    Shape,
     Target,
     Timeouts,
     Workload,
 )
-from bench.plan import delay
-from bench.plan.timeouts import OWN, parse_timeouts
 
 if TYPE_CHECKING:
     from bench.plan.settings import Settings
@@ -34,7 +34,6 @@ LEAPS = (
     "clock leaps: no number of it would mean anything"
 )
 NOT_QUICK = "real programs are not among the rows of --quick: name it with --workload"
-UNTHREADED = "neither its threads nor clone_fd can be chosen: it is run as it is"
 
 
 @dataclass(frozen=True)
@@ -50,13 +49,7 @@ class PlannedRow:
     """What a target is measured with: one row of the tables."""
 
     workload: Workload
-    variant: str
-    cache: Cache
-    timeouts: Timeouts
-    threads: int
-    """Of the client."""
-    entries: int
-    """Directory size; 0: no axis of the workload."""
+    key: RowKey
 
 
 def targets(parts: Sequence[Settings]) -> tuple[list[list[Target]], list[Skipped]]:
@@ -97,10 +90,11 @@ def _asked(settings: Settings, skipped: list[Skipped]) -> Iterator[Target]:
 
 
 def _of_daemon(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> Iterator[Target]:
-    asked = sorted((Level(level) for level in settings.levels), key=lambda level: level.rank)
+    asked = sorted(LEVEL.of(settings.axes), key=lambda level: level.rank)
     ways = _servings(daemon, settings, skipped)
     for level in asked if len(daemon.levels) > 1 else daemon.levels:
-        listing = settings.readdir if level.rank >= Level.ATTACH_GETATTR.rank else (True,)
+        able = level.rank >= Level.ATTACH_GETATTR.rank
+        listing = READDIR.of(settings.axes) if able else (True,)
         for readdir, serving in itertools.product(listing, ways):
             yield Target(daemon.name, daemon.name, level, readdir, serving)
 
@@ -110,32 +104,26 @@ def _servings(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> lis
     twins = (False, True) if settings.twins else (False,)
     if not daemon.is_fuse or not daemon.modes:
         return [Serving(twin=twin) for twin in twins]
-    asked = [ReaddirMode(mode) for mode in settings.modes]
-    if asked == [Serving().mode]:  # as good as nothing asked: each its usual one
-        asked = [asked[0] if asked[0] in daemon.modes else daemon.modes[0]]
-    for mode in asked:
-        if mode not in daemon.modes:
-            skipped.append(Skipped(daemon.name, f"{daemon.modes_why}: no mode {mode}"))
-    modes = [mode for mode in asked if mode in daemon.modes]
-    threads, clone_fd = settings.server_threads, settings.clone_fd
-    if not daemon.threaded:
-        if modes and (any(threads) or any(clone_fd)):
-            skipped.append(Skipped(daemon.name, UNTHREADED))
-        threads, clone_fd = (0,), (False,)
-    delays = [(), *map(delay.parse, settings.delays)] if daemon.has_counters else [()]
-    ways = itertools.product(modes, threads, clone_fd, twins, delays)
-    return [Serving(*way) for way in ways]
+    offers = [axis.offered(daemon, settings.axes) for axis in SERVING]
+    if all(values for values, _ in offers):
+        whys = dict.fromkeys(why for _, reasons in offers for why in reasons)
+    else:  # told is why there is nothing to run it as, and no more
+        whys = dict.fromkeys(why for values, reasons in offers if not values for why in reasons)
+    skipped += [Skipped(daemon.name, why) for why in whys]
+    names = [axis.field for axis in SERVING]
+    return [
+        Serving(**dict(zip(names, way, strict=True)), twin=twin)
+        for *way, twin in itertools.product(*(values for values, _ in offers), twins)
+    ]
 
 
 def _name(target: Target, with_level: bool) -> str:
-    modes, serving = registry.daemon(target.daemon).modes, target.serving
+    daemon = registry.daemon(target.daemon)
     words = [target.daemon]
     words += [target.asked.value] if with_level else []
     words += ["no-readdir"] if not target.readdir else []
-    words += [serving.mode.value] if modes and serving.mode is not modes[0] else []
-    words += [f"{serving.threads}-threads"] if serving.threads else []
-    words += ["clone-fd"] if serving.clone_fd else []
-    return ":".join(words + delay.words(serving.delay)) + (TWIN if serving.twin else "")
+    words += [axis.word(daemon, target.serving) for axis in SERVING]
+    return ":".join(filter(None, words)) + (TWIN if target.serving.twin else "")
 
 
 NOT_HELD = "the row is about timeouts, and the server gives its own"
@@ -143,8 +131,8 @@ NOT_HELD = "the row is about timeouts, and the server gives its own"
 
 def held(row: PlannedRow, target: Target) -> bool:
     """Whether a row says of a target what it is about: a server may give timeouts of its own."""
-    control = registry.daemon(target.daemon).timeouts
-    return not row.workload.timeouts_fixed or control.holds(row.timeouts.attr, row.timeouts.entry)
+    control, asked = registry.daemon(target.daemon).timeouts, row.key.timeouts
+    return not row.workload.timeouts_fixed or not asked or control.holds(asked.attr, asked.entry)
 
 
 def rows(
@@ -153,33 +141,43 @@ def rows(
     """Every row of a part; what cannot be had goes to ``skipped``."""
     found: list[PlannedRow] = []
     for workload, variant in registry.rows(settings.workloads):
-        cache = Cache(settings.cache) if settings.cache else workload.caches[0]
-        if reason := _refusal(workload, cache, settings, cache_refusals):
-            skipped.append(Skipped(registry.row_name(workload, variant), reason))
-            continue
+        places = {axis: _planned(axis, workload, settings) for axis in AXES}
+        refused = {
+            cache: reason
+            for cache in places[CACHE]
+            if (reason := _refusal(workload, cache, settings, cache_refusals))
+        }
+        name = registry.row_name(workload, variant)
+        skipped += [Skipped(name, reason) for reason in dict.fromkeys(refused.values())]
+        places[CACHE] = [cache for cache in places[CACHE] if cache not in refused]
         found += [
-            PlannedRow(workload, variant, cache, *axes)
-            for axes in itertools.product(
-                timeouts(workload, settings),
-                # Only storms can be shared out over threads.
-                settings.threads if workload.shape is Shape.REPEAT else (1,),
-                settings.entries if workload.sized else (0,),
-            )
+            PlannedRow(workload, RowKey(workload.name, variant, key))
+            for key in itertools.product(*places.values())
         ]
     return found
+
+
+def _planned(axis: RowAxis[Any], workload: Workload, settings: Settings) -> Sequence[Any]:
+    """Where on an axis the rows of a workload are to be."""
+    whole_run = {PLACEMENT: settings.placement, CLOCK: settings.clock}
+    if axis in whole_run:
+        return (whole_run[axis],)
+    if axis is TIMEOUTS:
+        return timeouts(workload, settings)
+    return axis.planned(settings.axes, workload) or workload.caches[:1]
 
 
 def _refusal(
     workload: Workload, cache: Cache, settings: Settings, cache_refusals: Mapping[Cache, str]
 ) -> str:
-    if settings.clock == Clock.INSTRUCTIONS and workload.needs:
+    if settings.clock is Clock.INSTRUCTIONS and workload.needs:
         return LEAPS
     if settings.quick and workload.needs and not settings.workloads:
         return NOT_QUICK
     if missing := [program for program in workload.needs if shutil.which(program) is None]:
         return f"not installed: {', '.join(missing)}"
     if cache not in workload.caches:
-        return f"has no cache state {cache.value} (it has {', '.join(workload.caches)})"
+        return f"has no cache state {cache} (it has {', '.join(workload.caches)})"
     return cache_refusals.get(cache, "")
 
 
@@ -192,5 +190,4 @@ def timeouts(workload: Workload, settings: Settings) -> list[Timeouts]:
         own.attr if settings.attr_timeout is None else settings.attr_timeout,
         own.entry if settings.entry_timeout is None else settings.entry_timeout,
     )
-    pairs = [own if text == OWN else parse_timeouts(text) for text in settings.timeouts]
-    return list(dict.fromkeys(pairs))
+    return list(dict.fromkeys(pair or own for pair in TIMEOUTS.of(settings.axes)))
