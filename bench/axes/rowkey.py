@@ -7,7 +7,7 @@ Its ``name`` is the one name of a row, in tables, pages, mails, charts, CSV and 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 from bench.axes.axis import RowAxis
@@ -77,6 +77,11 @@ class RowKey:
         return f"{self.workload}/{self.variant}" if self.variant else self.workload
 
     @property
+    def family(self) -> RowKey:
+        """The same whatever its variant."""
+        return replace(self, variant="")
+
+    @property
     def state(self) -> str:
         """``warm, 2 threads, timeouts 0``: what tells it from other rows of its work."""
         return ", ".join(word for axis, place in self._known() if (word := _said(axis, place)))
@@ -107,9 +112,9 @@ class RowKey:
 
     def _slug(self, whole: bool) -> str:
         words = (
-            axis.short(place)
+            f"{axis.name}-unknown" if place is None else axis.short(place)
             for axis, place in self._known()
-            if place is not None and (whole or axis.labelled)
+            if whole or axis.labelled
         )
         return "--".join(filter(None, (self.workload, self.variant, *words)))
 

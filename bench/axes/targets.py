@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.axes import delay, readers
 from bench.axes.axis import Axis, TargetAxis
-from bench.model import Daemon, Delay, Level, ReaddirMode
+from bench.model import Daemon, Delay, Level, ReaddirMode, Serving
 
 UNTHREADED = "neither its threads nor clone_fd can be chosen: it is run as it is"
 
@@ -64,7 +64,7 @@ MODE: TargetAxis[ReaddirMode] = TargetAxis(
     said=str,
     named=lambda daemon, mode: str(mode) if daemon.modes and mode is not daemon.modes[0] else "",
     write=str,
-    recorded=lambda daemon, mode: str(mode) if daemon.modes else "not known",
+    recorded=lambda daemon, mode: daemon.mode(Serving(mode)),
 )
 SERVER_THREADS: TargetAxis[int] = TargetAxis(
     name="server_threads",

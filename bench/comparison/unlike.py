@@ -55,7 +55,6 @@ CHECKS: tuple[tuple[str, str, Pick], ...] = (
     ("windows", "timed windows per trial", _at("settings", "values")),
     ("windows", "length of a window", _at("settings", "window_s")),
     ("windows", "names of a storm", _at("settings", "names")),
-    ("windows", "statx sync flag", _at("settings", "sync")),
     ("suite", "commit of the suite", _at("environment", "suite_commit")),
     ("versions", "versions", _at("environment", "versions")),
 )
@@ -83,7 +82,7 @@ def kernels(base: Side, patched: Side) -> list[str]:
             f"kernel: {base.release or 'not recorded'} and {patched.release or 'not recorded'}"
         )
     levels: dict[str, list[str]] = {}
-    for key in sorted(base.rows.keys() & patched.rows.keys()):
+    for key in sorted(base.rows.keys() & patched.rows.keys(), key=lambda key: key.order):
         one, other = base.rows[key].level, patched.rows[key].level
         if one != other:
             levels.setdefault(f"{one} and {other}", []).append(key.target)
@@ -125,7 +124,7 @@ def timeouts(row: SideRow) -> str:
 def _timeouts_apart(base: Side, patched: Side) -> list[Difference]:
     """Rows whose mounts had other timeouts, told once for every pair of them."""
     apart: dict[str, list[str]] = {}
-    for key in sorted(base.rows.keys() & patched.rows.keys()):
+    for key in sorted(base.rows.keys() & patched.rows.keys(), key=lambda key: key.order):
         one, other = (timeouts(side.rows[key]) for side in (base, patched))
         if one != other:
             apart.setdefault(f"{one} and {other}", []).append(_named(key))
@@ -136,7 +135,7 @@ def _timeouts_apart(base: Side, patched: Side) -> list[Difference]:
 
 
 def _named(key: Key) -> str:
-    return " ".join(part for part in (key.group, key.target) if part) or "the series"
+    return key.said or "the series"
 
 
 def _others(count: int) -> str:

@@ -17,9 +17,7 @@ from bench.stats.frame import Run, load
 
 def wide(run: Run, half_width: float) -> list[str]:
     """Comparisons with a ratio, to any baseline, whose relative half width is above ``half_width``."""
-    return [
-        row.key.removesuffix(f"--{row.placement}") for row in rows(run) if _is_wide(row, half_width)
-    ]
+    return [row.key.label for row in rows(run) if _is_wide(row, half_width)]
 
 
 def _is_wide(row: Row, half_width: float) -> bool:

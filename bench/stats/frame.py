@@ -18,7 +18,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.model import SCHEMA, Cache, Exit, Outcome, Placement, UserError
+from bench.axes import OPTIONS, rows, targets
+from bench.axes.rowkey import RowKey
+from bench.model import SCHEMA, Cache, Clock, Exit, Outcome, Placement, UserError
 
 TRIAL_DEFAULTS: Mapping[str, Any] = {
     "series": "",
@@ -59,9 +61,19 @@ TRIAL_DEFAULTS: Mapping[str, Any] = {
 }
 """What a trial line is read as where a key is missing or null; the schema has the meanings."""
 
+AXIS_COLUMNS: Mapping[str, Any] = {
+    column: value
+    for column, value in (
+        *((axis.column, axis.write(axis.none)) for axis in rows.AXES if not axis.split),
+        *((axis.column, axis.write(axis.none)) for axis in targets.SERVING),
+    )
+    if column not in TRIAL_DEFAULTS
+}
+"""The same of axes that are no more than a record in bench.axes."""
+
 SAMPLE_COLUMNS = (
     "run", "trial", "series", "group", "row", "target", "workload", "variant", "cache", "threads",
-    "placement", "level", "readdir_mode", "server_threads", "clone_fd", "entries",
+    "placement", "level", "readdir_mode", "server_threads", "clone_fd", "entries", *AXIS_COLUMNS,
     "attr_timeout", "entry_timeout", "round", "position", "op", "unit",
     "loops", "ops_per_loop", "window", "seconds", "ns",
 )  # fmt: skip
@@ -91,8 +103,9 @@ def load(path: Path) -> Run:
     about = _about(path)
     name = str(about.get("run") or path.name)
     records, problems = _records(path / "trials.jsonl")
-    columns = ["trial", "group", "row", *TRIAL_DEFAULTS]
-    read = [_trial(record, number) for number, record in enumerate(records)]
+    columns = ["trial", "key", "group", "row", *TRIAL_DEFAULTS, *AXIS_COLUMNS]
+    given = {**TRIAL_DEFAULTS, **AXIS_COLUMNS, **_of_the_run(about)}
+    read = [_trial(given, record, number) for number, record in enumerate(records)]
     trials = pd.DataFrame(read, columns=columns)
     trials["superseded"] = _superseded(trials)
     samples = _samples(trials, name)
@@ -176,21 +189,28 @@ def _records(file: Path) -> tuple[list[dict[str, Any]], list[str]]:
     return records, problems
 
 
-def _trial(record: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """One trial with every column filled, and the two names that tables and pairing go by."""
-    given = {
-        key: value for key, value in record.items() if value is not None and key in TRIAL_DEFAULTS
+def _of_the_run(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What a line need not say, as it goes for the whole run: its clock, and what became an axis later."""
+    settings = about.get("settings")
+    settings = settings if isinstance(settings, Mapping) else {}
+    found = {
+        axis.column: settings[axis.name]
+        for axis in OPTIONS
+        if axis.column in AXIS_COLUMNS and isinstance(settings.get(axis.name), (str, int))
     }
-    trial = {**TRIAL_DEFAULTS, **given}
-    workload, variant = str(trial["workload"]), str(trial["variant"])
-    row = f"{workload}/{variant}" if variant else workload
-    parts = (workload, variant, trial["cache"], f"t{trial['threads']}", trial["target"])
+    return {**found, "clock": about.get("clock") or Clock.WALL.value}
+
+
+def _trial(given: Mapping[str, Any], record: Mapping[str, Any], number: int) -> dict[str, Any]:
+    """One trial with every column filled, and the names that tables and pairing go by."""
+    said = {key: value for key, value in record.items() if value is not None and key in given}
+    trial = {**given, **said}
+    key = RowKey.from_record(trial)
     if not isinstance(trial["values"], list):
         trial["values"] = []
-    # The series label without its target names the comparison, whatever axes a label will hold.
-    label = str(trial["series"]) or "--".join(str(part) for part in parts if part)
-    group = f"{label.removesuffix('--' + str(trial['target']))}--{trial['placement']}"
-    return trial | {"series": label, "trial": number, "row": row, "group": group}
+    label = str(trial["series"]) or f"{key.label}--{trial['target']}"
+    names = {"trial": number, "key": key, "group": key.slug, "row": key.name}
+    return trial | {"series": label} | names
 
 
 def _superseded(trials: pd.DataFrame) -> list[bool]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.model import Cache, Level, ReaddirMode
+from bench.model import Cache, Level, ReaddirMode, Timeouts
 from bench.report import units
 from bench.report.rows import Row
 from bench.report.studies.breakeven import Study, preferred, studies
@@ -66,7 +66,7 @@ def _sentence(
 ) -> str:
     main = min(measured, key=_distance)
     n = crossing(main, first.name, opponent.name).n
-    said = f"{main.setting.said}, {units.quantity().noun}, n={n}"
+    said = f"{main.key.state}, {units.quantity().noun}, n={n}"
     setting = f"{said[0].upper()}{said[1:]}"
     parts = [
         f"{setting}: against READDIRPLUS ({opponent.name}), {first.said} ({first.name}) "
@@ -93,9 +93,10 @@ def _adaptive(way: Traits, opponent: Traits) -> bool:
 
 def _distance(study: Study) -> tuple[object, ...]:
     """The setting to speak of: a fresh mount, long timeouts, a directory of the usual size."""
-    setting = study.setting
-    away = abs(setting.entries - USUAL_ENTRIES)
-    return setting.cache != Cache.COLD_FUSE, -setting.attr_timeout, -setting.entry_timeout, away
+    key = study.key
+    asked = key.timeouts or Timeouts(0.0, 0.0)
+    away = abs(key.entries - USUAL_ENTRIES)
+    return key.cache != Cache.COLD_FUSE, -asked.attr, -asked.entry, away
 
 
 def verdict(study: Study, challenger: str, opponent: str) -> str:
@@ -160,7 +161,7 @@ def _elsewhere(measured: Sequence[Study], first: Traits, opponent: Traits) -> st
             dict.fromkeys(f"{units.digits(100 * end, 2)} %" for end in (ends[0], ends[-1]))
         )
         told.insert(0, f"up to a break-even in {len(ends)} ({span})")
-    sizes = units.listing(dict.fromkeys(f"{s.setting.entries:,}" for s in measured))
-    caches = units.listing(dict.fromkeys(s.setting.cache for s in measured))
+    sizes = units.listing(dict.fromkeys(f"{s.key.entries:,}" for s in measured))
+    caches = units.listing(dict.fromkeys(s.key.cache for s in measured))
     where = f"of {len(measured)} settings ({caches}; {sizes} entries)"
     return f"{where} it costs less than {opponent.name} {', '.join(told)}"

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.axes.rowkey import RowKey
 from bench.model import Outcome, Verdict
-from bench.report import units
 from bench.report.rows import interval
 from bench.report.traits import Traits, ways
 from bench.stats.estimates import Estimate, centre, paired_ratio, trial_medians
@@ -20,38 +20,12 @@ WORKLOAD = "list-stat"
 Rounds = Mapping[int, float]
 
 
-@dataclass(frozen=True, order=True)
-class Setting:
-    """What a curve was measured under; sizes and timeouts sort as numbers."""
-
-    cache: str
-    attr_timeout: float
-    entry_timeout: float
-    entries: int
-    placement: str
-
-    @property
-    def said(self) -> str:
-        """``cold-fuse, 1,000 entries, timeouts 3600 s/3600 s``."""
-        return f"{self.cache}, {self.entries:,} entries, {self.timeouts}"
-
-    @property
-    def timeouts(self) -> str:
-        """Attribute and entry timeout in words."""
-        return f"timeouts {units.seconds(self.attr_timeout)}/{units.seconds(self.entry_timeout)}"
-
-    @property
-    def key(self) -> str:
-        """Good for a file name."""
-        timeouts = f"to{self.attr_timeout:g}-{self.entry_timeout:g}"
-        return f"{self.cache}-{timeouts}-n{self.entries}-{self.placement}"
-
-
 @dataclass(frozen=True)
 class Study:
     """All list-stat rows of one setting: trial medians by target, fraction and round."""
 
-    setting: Setting
+    key: RowKey
+    """What they have in common."""
     traits: Mapping[str, Traits]
     curves: dict[str, dict[float, Rounds]] = field(default_factory=dict)
     engaged: set[str] = field(default_factory=set)
@@ -96,23 +70,20 @@ class Study:
 def studies(run: Run) -> list[Study]:
     """One for each setting in which list-stat was measured, in order of size."""
     medians = trial_medians(run.samples[run.samples["workload"] == WORKLOAD])
-    named, found = ways(run), dict[Setting, Study]()
+    named, found = ways(run), dict[RowKey, Study]()
     for trial in records(run.trials[run.trials["workload"] == WORKLOAD]):
         target = str(trial["target"])
         share = str(trial["variant"])
         if target not in named or trial["outcome"] != Outcome.OK or not share.isdigit():
             continue
-        setting = Setting(
-            str(trial["cache"]), float(trial["attr_timeout"]), float(trial["entry_timeout"]),
-            int(trial["entries"]), str(trial["placement"]),
-        )  # fmt: skip
-        study = found.setdefault(setting, Study(setting, named))
+        key = trial["key"].family
+        study = found.setdefault(key, Study(key, named))
         rounds = medians.get((str(trial["group"]), target))
         if rounds:
             study.curves.setdefault(target, {})[int(share) / 100] = rounds
         if trial["verdict"] == Verdict.ENGAGED:
             study.engaged.add(target)
-    return [found[setting] for setting in sorted(found)]
+    return [found[key] for key in sorted(found, key=lambda key: key.order)]
 
 
 def preferred(chosen: Sequence[Traits]) -> Traits | None:
