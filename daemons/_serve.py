@@ -78,6 +78,12 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--level", type=Level, choices=list(Level), default=Level.NONE)
     parser.add_argument("--no-readdir", action="store_true", help="no readdir passthrough")
+    parser.add_argument(
+        "--attach",
+        choices=("files", "all"),
+        default="all",
+        help="inodes to attach: regular files, as the posted server does, or all",
+    )
     parser.add_argument("--attr-timeout", type=_seconds, default=0.0, metavar="S")
     parser.add_argument("--entry-timeout", type=_seconds, default=0.0, metavar="S")
     parser.add_argument("--xattr", choices=list(NO_XATTRS), default="answer")
@@ -104,6 +110,8 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if not 16 <= options.fd_cache < soft_limit:
         parser.error(f"--fd-cache: {options.fd_cache}, wanted 16 to {soft_limit - 1}")
+    if options.attach == "files" and options.level is Level.LOOKUP:
+        parser.error("--attach: files, wanted all: level lookup looks up in attached directories")
     return options
 
 
@@ -167,7 +175,11 @@ def _serve(options: argparse.Namespace) -> int:
         shim = Shim()
         inodes = Inodes(options.backing, options.fd_cache, shim.forgotten)
         shim.configure(
-            options.level, not options.no_readdir, options.counters, inodes.fd_or_minus_one
+            options.level,
+            not options.no_readdir,
+            options.counters,
+            inodes.fd_or_minus_one,
+            files_only=options.attach == "files",
         )
         for opcode, delay_ns in options.delay:
             shim.delay(opcode, delay_ns)

@@ -5,18 +5,14 @@
 #include "server_options.h"
 
 #include <ctype.h>
-#include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
-#include <limits.h>
-#include <linux/magic.h>
 #include <sched.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/statfs.h>
 #include <unistd.h>
 
 #include "delay.h"
@@ -42,6 +38,7 @@ static const char usage[] =
 	"  --name NAME            name in logs and in the mount's type (default plain-c)\n"
 	"  --level LEVEL          none, rw, attach-getattr, attach-lookup or lookup\n"
 	"  --no-readdir           no readdir passthrough\n"
+	"  --attach WHAT          files or all: inodes to attach (default all)\n"
 	"  --attr-timeout S       seconds the kernel may keep attributes (default 0)\n"
 	"  --entry-timeout S      seconds the kernel may keep names (default 0)\n"
 	"  --counters FILE        count requests into FILE\n"
@@ -77,10 +74,17 @@ static const char *const xattr_ways[] = {
 	NULL,
 };
 
+static const char *const attachable[] = {
+	[ATTACH_ALL] = "all",
+	[ATTACH_FILES] = "files",
+	NULL,
+};
+
 enum {
 	OPT_NAME = 1,
 	OPT_LEVEL,
 	OPT_NO_READDIR,
+	OPT_ATTACH,
 	OPT_ATTR_TIMEOUT,
 	OPT_ENTRY_TIMEOUT,
 	OPT_COUNTERS,
@@ -99,6 +103,7 @@ static const struct option known[] = {
 	{"name", required_argument, NULL, OPT_NAME},
 	{"level", required_argument, NULL, OPT_LEVEL},
 	{"no-readdir", no_argument, NULL, OPT_NO_READDIR},
+	{"attach", required_argument, NULL, OPT_ATTACH},
 	{"attr-timeout", required_argument, NULL, OPT_ATTR_TIMEOUT},
 	{"entry-timeout", required_argument, NULL, OPT_ENTRY_TIMEOUT},
 	{"counters", required_argument, NULL, OPT_COUNTERS},
@@ -230,6 +235,10 @@ static int parse_option(int which)
 		options.level = chosen;
 		options.level_name = optarg;
 		return status;
+	case OPT_ATTACH:
+		status = parse_choice("attach", attachable, "files or all", &chosen);
+		options.attach = (enum attach_what)chosen;
+		return status;
 	case OPT_ATTR_TIMEOUT:
 		return parse_seconds("attr-timeout", optarg, &options.attr_timeout);
 	case OPT_ENTRY_TIMEOUT:
@@ -316,78 +325,10 @@ int options_parse(int argc, char **argv)
 			   argc - optind);
 		return EXIT_USAGE;
 	}
+	if (options.attach == ATTACH_FILES && options.level == LEVEL_LOOKUP)
+		return refuse("attach", "files",
+			      "all: level lookup looks up in attached directories");
 	options.backing = argv[optind];
 	options.mountpoint = argv[optind + 1];
-	return -1;
-}
-
-static int check_directory(const char *what, const char *path, bool wanted_empty)
-{
-	struct dirent *entry;
-	bool empty = true;
-	DIR *stream = opendir(path);
-
-	if (!stream) {
-		server_log("%s: %s: %s", what, path, strerror(errno));
-		return EXIT_USAGE;
-	}
-	while (empty && (entry = readdir(stream)))
-		empty = strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0;
-	closedir(stream);
-	if (wanted_empty && !empty) {
-		server_log("%s: %s: not empty, wanted an empty directory", what, path);
-		return EXIT_USAGE;
-	}
-	return -1;
-}
-
-/* Whether one real path is the other or lies below it. */
-static bool is_inside(const char *inner, const char *outer)
-{
-	size_t length = strlen(outer);
-
-	if (strncmp(inner, outer, length) != 0)
-		return false;
-	return inner[length] == '\0' || inner[length] == '/' ||
-	       (length > 0 && outer[length - 1] == '/');
-}
-
-static int check_apart(void)
-{
-	char backing[PATH_MAX], mountpoint[PATH_MAX];
-
-	if (!realpath(options.backing, backing) || !realpath(options.mountpoint, mountpoint)) {
-		server_log("%s, %s: %s", options.backing, options.mountpoint, strerror(errno));
-		return EXIT_USAGE;
-	}
-	if (is_inside(mountpoint, backing)) {
-		server_log("mount point: %s: lies inside the backing %s", options.mountpoint,
-			   options.backing);
-		return EXIT_USAGE;
-	}
-	return -1;
-}
-
-int options_check(void)
-{
-	struct statfs filesystem;
-	int status = check_directory("backing", options.backing, false);
-
-	if (status < 0)
-		status = check_directory("mount point", options.mountpoint, true);
-	if (status >= 0)
-		return status;
-	if (statfs(options.backing, &filesystem) == 0 && filesystem.f_type == FUSE_SUPER_MAGIC) {
-		server_log("backing: %s: is itself on FUSE, wanted a real file system",
-			   options.backing);
-		return EXIT_USAGE;
-	}
-	status = check_apart();
-	if (status >= 0)
-		return status;
-	if (access("/dev/fuse", R_OK | W_OK) != 0) {
-		server_log("/dev/fuse: missing or not permitted: modprobe fuse, or run as root");
-		return EXIT_NO_FUSE;
-	}
 	return -1;
 }

@@ -18,6 +18,9 @@ enum readdir_mode { MODE_READDIR, MODE_READDIRPLUS, MODE_AUTO };
  * remembers for as long as the mount lives; EOPNOTSUPP, which it does not. */
 enum xattr_way { XATTR_ANSWER, XATTR_ENOSYS, XATTR_OFF };
 
+/* Which inodes the levels above rw attach: of every type, root too, or as the posted server does. */
+enum attach_what { ATTACH_ALL, ATTACH_FILES };
+
 struct server_options {
 	const char *backing;
 	const char *mountpoint;
@@ -25,6 +28,7 @@ struct server_options {
 	const char *level_name;
 	int level; /* enum shim_level */
 	bool readdir_passthrough;
+	enum attach_what attach;
 	double attr_timeout, entry_timeout; /* seconds */
 	const char *counters; /* file, or NULL */
 	uint64_t delays_ns[COUNTERS_OPCODES];

@@ -171,17 +171,30 @@ static int open_of_inode(uint64_t nodeid, int unused, int *owned)
 	return fd;
 }
 
-static int32_t id_of_inode(uint64_t nodeid, uint32_t mode, uint32_t opcode)
+static bool attaches(uint32_t mode)
+{
+	return !options.files_only || S_ISREG(mode);
+}
+
+/* A directory that is not attached is registered for being listed, if at all. */
+static uint64_t mask_of(uint32_t mode, uint32_t opcode)
 {
 	uint64_t mask = shim_ops_mask(level_in_force, options.readdir, mode, opcode);
 
-	return backing_id(session_fd, nodeid, mask, open_of_inode, 0);
+	return attaches(mode) ? mask : mask & OPS_BIT(OP_READDIR);
+}
+
+static int32_t id_of_inode(uint64_t nodeid, uint32_t mode, uint32_t opcode)
+{
+	if (!attaches(mode))
+		return 0;
+	return backing_id(session_fd, nodeid, mask_of(mode, opcode), open_of_inode, 0);
 }
 
 static int32_t id_of_handle(uint64_t nodeid, const uint8_t *open_out, uint32_t mode,
 			    uint32_t opcode)
 {
-	uint64_t mask = shim_ops_mask(level_in_force, options.readdir, mode, opcode);
+	const uint64_t mask = mask_of(mode, opcode);
 
 	if (!options.fh_is_fd)
 		return backing_id(session_fd, nodeid, mask, open_of_inode, 0);
