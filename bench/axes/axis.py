@@ -119,7 +119,7 @@ class RowAxis(Axis[T]):
         if self.join:
             return self.join(record)
         raw = record.get(self.column)
-        if raw is None:
+        if raw is None or raw == self.none:
             return self.none
         try:
             return self.read(raw)[0]

@@ -107,6 +107,7 @@ PLACEMENT: RowAxis[Placement] = RowAxis(
     none=Placement.SAME,
     has=lambda _workload: True,
     write=str,
+    state=lambda placement: f"placement {placement}",
     said=lambda placement: "" if placement == Placement.SAME else f"placement {placement}",
     short=str,
     rank=lambda placement: list(Placement).index(placement),

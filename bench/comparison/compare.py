@@ -66,6 +66,7 @@ class Comparison:
 
 def compare(base: Side, patched: Side, threshold: float, allowed: frozenset[str]) -> Comparison:
     """Hold ``patched`` against ``base``; raises UserError where they are unlike and may not be."""
+    base, patched = unlike.aligned(base, patched)
     differing = unlike.refuse(base, patched, allowed)
     paired = base.paired_with(patched)
     shared = sorted(base.rows.keys() & patched.rows.keys(), key=lambda key: _place(key, base))
@@ -162,8 +163,7 @@ def _only(one: Side, other: Side) -> tuple[str, ...]:
     """The rows that the other side does not have, and what became of them in this one."""
     found = sorted(one.rows.keys() - other.rows.keys(), key=lambda key: _place(key, one))
     return tuple(
-        key.said + (f" ({one.rows[key].trouble})" if one.rows[key].trouble else "")
-        for key in found
+        key.said + (f" ({one.rows[key].trouble})" if one.rows[key].trouble else "") for key in found
     )
 
 

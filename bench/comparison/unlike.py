@@ -6,9 +6,10 @@ The kernel is never a reason to refuse: it is what comparisons are made for. It 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from bench.axes.rows import TIMEOUTS as TIMEOUTS_AXIS
 from bench.comparison.sides import Key, Side, SideRow
 from bench.machine.environment import scheduling
 from bench.model import UserError
@@ -119,6 +120,25 @@ def refuse(base: Side, patched: Side, allowed: frozenset[str]) -> list[Differenc
 def timeouts(row: SideRow) -> str:
     """In words, as NaN (not recorded) is not equal to itself."""
     return f"{units.seconds(row.attr_timeout)}/{units.seconds(row.entry_timeout)}"
+
+
+def aligned(base: Side, patched: Side) -> tuple[Side, Side]:
+    """The two sides; where they share no row, and would whatever their timeouts, without these."""
+    if base.rows.keys() & patched.rows.keys():
+        return base, patched
+    loose = [_whatever_timeouts(side) for side in (base, patched)]
+    if loose[0].rows.keys() & loose[1].rows.keys():
+        return loose[0], loose[1]
+    return base, patched
+
+
+def _whatever_timeouts(side: Side) -> Side:
+    """A side whose rows are matched whatever their timeouts; itself where one would hide another."""
+    rows = {
+        Key(key.row and key.row.without(TIMEOUTS_AXIS), key.target): row
+        for key, row in side.rows.items()
+    }
+    return replace(side, rows=rows) if len(rows) == len(side.rows) else side
 
 
 def _timeouts_apart(base: Side, patched: Side) -> list[Difference]:

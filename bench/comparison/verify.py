@@ -118,9 +118,7 @@ def _test(theirs: Side, ours: Side, key: Key, baseline: str, margin: float) -> E
     """The equivalence of one ratio, or why nothing can be said of it."""
     them, us = (_ratio(side, key, baseline).points for side in (theirs, ours))
     for name in (key.target, baseline):
-        note = _not_alike(
-            theirs.rows.get(Key(key.row, name)), ours.rows.get(Key(key.row, name))
-        )
+        note = _not_alike(theirs.rows.get(Key(key.row, name)), ours.rows.get(Key(key.row, name)))
         if note:
             return unknown(them, us, f"{name}: {note}")
     if theirs.clock == Clock.INSTRUCTIONS:

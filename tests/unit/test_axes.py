@@ -28,14 +28,19 @@ def names(settings: Settings) -> list[str]:
 def test_a_mode_is_a_target() -> None:
     """The usual way of serving needs no word, every other has one."""
     modes = tuple(ReaddirMode)
-    settings = Settings(daemons=("plain-c",), only=True, axes={"modes": modes}, workloads=("readdir",))
+    settings = Settings(
+        daemons=("plain-c",), only=True, axes={"modes": modes}, workloads=("readdir",)
+    )
     assert names(settings) == ["plain-c", "plain-c:readdir", "plain-c:auto"]
 
 
 def test_threads_and_clone_fd_multiply() -> None:
     """Every combination is a target of its own."""
     settings = Settings(
-        daemons=("plain-c",), only=True, axes={"server_threads": (1, 2), "clone_fd": (False, True)}, trials=1
+        daemons=("plain-c",),
+        only=True,
+        axes={"server_threads": (1, 2), "clone_fd": (False, True)},
+        trials=1,
     )
     assert names(settings) == [
         "plain-c:1-threads",
@@ -47,7 +52,9 @@ def test_threads_and_clone_fd_multiply() -> None:
 
 def test_a_mode_a_daemon_lacks_is_skipped_with_the_reason() -> None:
     """It is never measured in another mode instead."""
-    settings = Settings(daemons=("native", "plain", "plain-c"), only=True, axes={"modes": (ReaddirMode.READDIR,)})
+    settings = Settings(
+        daemons=("native", "plain", "plain-c"), only=True, axes={"modes": (ReaddirMode.READDIR,)}
+    )
     made = schedule.make(settings, RW)
     assert [target.name for target in made.targets] == ["native", "plain-c:readdir"]
     assert [(item.what, item.reason) for item in made.skipped] == [
@@ -66,7 +73,10 @@ def test_a_daemon_without_threads_to_choose_runs_as_it_is_and_that_is_said() -> 
 def test_timeouts_multiply_rows_and_no_row_is_made_twice() -> None:
     """walk-find's own timeouts are forever; getattr-cached is about its own and has one row."""
     settings = Settings(
-        daemons=("native",), trials=1, workloads=WORKLOADS, axes={"timeouts": TIMEOUTS.values(["own", "0", "1/2", "forever"])}
+        daemons=("native",),
+        trials=1,
+        workloads=WORKLOADS,
+        axes={"timeouts": TIMEOUTS.values(["own", "0", "1/2", "forever"])},
     )
     found = [
         (one.series.row, one.series.timeouts.attr, one.series.timeouts.entry)
@@ -102,7 +112,9 @@ def test_directory_size_is_an_axis_of_sized_workloads_only(monkeypatch: pytest.M
     known = registry.workloads()
     sized = {**known, "readdir": replace(known["readdir"], sized=True)}
     monkeypatch.setattr(registry, "workloads", lambda: sized)
-    settings = Settings(daemons=("native",), workloads=("readdir", "readdirplus"), axes={"entries": (10, 99)})
+    settings = Settings(
+        daemons=("native",), workloads=("readdir", "readdirplus"), axes={"entries": (10, 99)}
+    )
     found = [(row.key.workload, row.key.entries) for row in product.rows(settings, {}, [])]
     assert found == [("readdir", 10), ("readdir", 99), ("readdirplus", 0)]
 
@@ -150,7 +162,12 @@ def test_a_part_brings_no_companions_and_takes_part_in_its_own_rounds() -> None:
 def test_a_target_has_one_name_in_all_parts() -> None:
     """Where parts together ask for several levels, each target says its own."""
     made = schedule.make(
-        parts(*(STORM | {"daemons": ("passthrough-c",), "levels": (v,)} for v in (Level.NONE, Level.RW))),
+        parts(
+            *(
+                STORM | {"daemons": ("passthrough-c",), "levels": (v,)}
+                for v in (Level.NONE, Level.RW)
+            )
+        ),
         RW,
     )
     assert [target.name for target in made.targets] == ["passthrough-c:none", "passthrough-c:rw"]

@@ -108,7 +108,7 @@ def test_a_disturbed_trial_is_repeated_with_what_it_is_compared_with() -> None:
     again = schedule.repeats(trials, lines(trials, {0}))
     width = len({one.series.target for one in trials})
     assert [one.attempt for one in again] == [1] * width
-    assert {one.series.comparison for one in again} == {trials[0].series.comparison}
+    assert {one.series.key for one in again} == {trials[0].series.key}
     assert {one.round for one in again} == {0}
 
 

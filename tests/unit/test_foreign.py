@@ -201,7 +201,9 @@ def test_the_listing_requests_of_other_peoples_servers(
 ) -> None:
     """Each by its usual ones, and by its name alone, unless others were asked for."""
     daemons = ("mine=server {mountpoint}", "bindfs", "fuse-overlayfs")
-    settings = foreign.introduce(Settings(daemons=daemons, only=True, axes={"modes": MODE.values(modes)}))
+    settings = foreign.introduce(
+        Settings(daemons=daemons, only=True, axes={"modes": MODE.values(modes)})
+    )
     got = {
         target.name: registry.daemon(target.daemon).mode(target.serving)
         for target in targets(settings)

@@ -87,7 +87,7 @@ def test_a_bare_trial_line_is_read_with_defaults(tmp_path: Path) -> None:
     path = make_run(tmp_path)
     bare = {"target": "plain", "workload": "readdir", "outcome": "ok", "values": [1e-6]}
     (path / "trials.jsonl").write_text(json.dumps(bare) + "\n")
-    assert list(load(path).samples["row"]) == ["readdir"]
+    assert list(load(path).samples["row"]) == ["readdir (warm, timeouts not recorded)"]
 
 
 def test_newest_goes_by_the_start_and_ignores_what_it_cannot_read(tmp_path: Path) -> None:

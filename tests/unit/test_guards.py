@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 from fakes import make_run
 
+from bench.axes.rowkey import RowKey
+from bench.model import Cache
 from bench.report.rows import Line, rows
 from bench.stats import guards
 from bench.stats.estimates import paired_ratio, trial_medians
@@ -25,7 +27,7 @@ def frame(trials: np.ndarray, cache: str = "warm") -> pd.DataFrame:
     number = np.repeat(np.arange(count), windows)
     return pd.DataFrame(
         {"trial": number, "round": number, "group": f"storm--{cache}", "target": "plain",
-         "row": "storm", "threads": 1, "placement": "same", "cache": cache,
+         "key": RowKey.of("storm", cache=Cache(cache)),
          "seconds": trials.ravel()}
     )  # fmt: skip
 
@@ -134,7 +136,7 @@ def test_faster_than_the_floor_is_named() -> None:
 
 def lines(path: Path) -> dict[tuple[str, str], Line]:
     """All lines of a run by row name and target."""
-    return {(row.name, ln.target.name): ln for row in rows(load(path)) for ln in row.lines}
+    return {(row.work, ln.target.name): ln for row in rows(load(path)) for ln in row.lines}
 
 
 def test_a_control_that_moved_is_implausible_against_its_twin_alone(tmp_path: Path) -> None:

@@ -222,7 +222,7 @@ def test_boots_on_the_instruction_clock_all_compare_trees(
 ) -> None:
     """A second boot that does less before its trials finds other memory; in wall time once will do."""
     run, _, _ = a_run(tmp_path)
-    run.settings = replace(run.settings, clock=clock.value)
+    run.settings = replace(run.settings, clock=clock)
     assert host.job(run, run.guests[0], 0)["conformance"]
     run.broken["lab"] = {}
     assert host.job(run, run.guests[0], 1)["conformance"] is again
@@ -243,7 +243,7 @@ def test_parameters_that_make_boots_alike(
         return SimpleNamespace(ok=True, reason="", outcome="exited")
 
     run, listener, events = a_run(tmp_path)
-    run.settings = replace(run.settings, clock=clock.value)
+    run.settings = replace(run.settings, clock=clock)
     monkeypatch.setattr("bench.kernels.vm.boot", boot)
     monkeypatch.setattr("bench.guests.host.ending", lambda _result: "")
     guest = replace(run.guests[0], parameters=("quiet",))

@@ -162,7 +162,9 @@ def test_several_levels_are_several_targets() -> None:
 def test_a_delay_is_one_more_target_of_servers_that_can_hold_requests_back() -> None:
     """Beside the server as it is; native and overlayfs have nobody to wait."""
     settings = Settings(
-        daemons=("native", "overlayfs", "plain-c"), axes={"delays": DELAY.values("GETATTR=1.5us")}, only=True
+        daemons=("native", "overlayfs", "plain-c"),
+        axes={"delays": DELAY.values("GETATTR=1.5us")},
+        only=True,
     )
     found = {target.name: target.serving.delay for target in targets(settings)}
     assert found == {

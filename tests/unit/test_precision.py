@@ -29,7 +29,7 @@ def test_narrow_intervals_want_nothing(tmp_path: Path) -> None:
 
 def test_wide_ones_are_named_as_the_plan_names_them(tmp_path: Path) -> None:
     """Without placement and target, so that a round can be made of them."""
-    assert wide(tmp_path, 1e-6) == ["getattr-storm--path--warm--t1"]
+    assert wide(tmp_path, 1e-6) == ["getattr-storm--path--warm--t1--to0-0"]
 
 
 def test_too_few_rounds_are_not_precise(tmp_path: Path) -> None:

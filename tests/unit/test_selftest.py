@@ -153,7 +153,7 @@ def test_the_noise_floor_is_kept_and_read_again(
     assert code == Exit.MEASURED
     assert "noise of 5 rounds" in capsys.readouterr().out
     noise = load_noise_floor(tmp_path)
-    one = noise["getattr-storm--fd--warm--t1--same"]
+    one = noise["getattr-storm--fd--warm--t1--to0-0--same"]
     assert 0 < one.floor < one.detectable
     assert one.at(20) == pytest.approx(one.floor / 2)
     assert load_noise_floor(tmp_path / FILE) == noise
