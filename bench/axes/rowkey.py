@@ -121,7 +121,7 @@ class RowKey:
     @property
     def order(self) -> tuple[Any, ...]:
         """Rows sort by work, then axis by axis; numbers as numbers, what is not known last."""
-        variant = (int(self.variant), "") if self.variant.isdecimal() else (-1, self.variant)
+        variant = (int(self.variant) if self.variant.isdecimal() else -1, self.variant)
         places = (
             (place is None, 0 if place is None else axis.rank(place))
             for axis, place in self._known()

@@ -147,5 +147,6 @@ def test_text_fits_a_mail_and_charts_are_drawn(tmp_path: Path, clock: Clock) -> 
     assert "Is readdir + getattr passthrough a win over READDIRPLUS?" in " ".join(table.split())
     assert {
         "breakeven-map",
-        "breakeven-list-stat--cold-fuse--t1--to3600-3600--n1000--same",
+        "breakeven-list-stat--cold-fuse--t1--to3600-3600--n1000--same"
+        + ("--instructions" if clock is Clock.INSTRUCTIONS else ""),
     } <= made.keys()

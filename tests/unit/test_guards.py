@@ -113,7 +113,7 @@ def test_no_samples_are_no_flags(tmp_path: Path) -> None:
     """A run in which nothing was measured has nothing to flag."""
     run = load(make_run(tmp_path, spoil={"values": []}, rows=1))
     assert guards.series_flags(run.samples, {}) == {}
-    assert guards.cold_faster_than_warm(run.samples, {}) == {}
+    assert guards.cold_faster_than_warm(run.trials, {}) == {}
 
 
 def test_cold_faster_than_warm_is_named() -> None:
@@ -166,7 +166,7 @@ def test_a_control_that_stands_still_is_no_alarm(tmp_path: Path) -> None:
 def test_the_noise_of_the_machine_is_what_a_difference_must_exceed(tmp_path: Path) -> None:
     """selftest.json beside the run says 60 %: what is half as fast again is nothing."""
     path = make_run(tmp_path, troubles=False)
-    noise = {"read-random--warm--t1--same": {"floor": 99.0, "detectable": 99.0, "rounds": 5}}
+    noise = {"read-random--warm--t1--to0-0--same": {"floor": 99.0, "detectable": 99.0, "rounds": 5}}
     (path.parent / "selftest.json").write_text(json.dumps({"noise": noise}))
     found = lines(path)["read-random", "passthrough"].judgements["plain"]
     assert found.finding is Finding.NOISY and "noise floor" in found.reason

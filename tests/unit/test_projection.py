@@ -136,7 +136,7 @@ def test_a_passthrough_answers_also_where_a_cache_spares_the_request(tmp_path: P
     ]
     one = alone(tmp_path, predictions.GETATTR, "open-close", [*GETATTR_ROWS, *row])
     assert one.predicted == pytest.approx(4.8e-6)
-    assert one.costs == ("GETATTR by getattr-storm/fd, 0 s/0 s",)
+    assert one.costs == ("GETATTR by getattr-storm/fd (warm, timeouts 0)",)
 
 
 def test_requests_still_sent_are_not_saved(tmp_path: Path) -> None:

@@ -151,7 +151,7 @@ def test_a_listing_of_another_size_is_of_no_use(tmp_path: Path) -> None:
         for share, entries in ((0, 10), (50, 100))
     ]
     costs, rows = costs_of(tmp_path, made)
-    small, large = sorted(rows, key=lambda row: row.entries)
+    small, large = sorted(rows, key=lambda row: row.key.entries)
     assert us(costs.of("READDIRPLUS", small)) == pytest.approx((40.0, 1.0))
     assert costs.of("READDIRPLUS", large) is None
     wanted = costs.wanted("READDIRPLUS", large)

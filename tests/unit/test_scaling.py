@@ -92,9 +92,9 @@ def test_a_run_without_the_axes_says_what_would_have_them(tmp_path: Path) -> Non
         arguments = parser().parse_args(shlex.split(command(run, axis))[3:])
         asked[axis] = settings_from(arguments)
         assert asked[axis].daemons == ("native", "plain-c", "mine")
-        assert (asked[axis].kernels, asked[axis].levels) == (("lab",), ("rw",))
-    assert (asked[THREADS].threads, asked[THREADS].clock) == ((1, 2), "wall")
-    assert (asked[ENTRIES].entries, asked[ENTRIES].clock) == (
+        assert (asked[axis].kernels, asked[axis].axes["levels"]) == (("lab",), ("rw",))
+    assert (asked[THREADS].axes["threads"], asked[THREADS].clock) == ((1, 2), "wall")
+    assert (asked[ENTRIES].axes["entries"], asked[ENTRIES].clock) == (
         (10, 100, 1000, 10_000),
         "instructions",
     )

@@ -131,9 +131,11 @@ def test_two_runs_that_agree_do_not_flip(tmp_path: Path) -> None:
     assert no_flip.run(CheckRequest(pair=(first, again))).held is Held.YES
     flipped = no_flip.run(CheckRequest(pair=(first, other)))
     assert flipped.held is Held.NO
-    assert ["getattr-storm--path--warm--t1--same", "passthrough", "plain"] in flipped.figures[
-        "flipped"
-    ]
+    assert [
+        "getattr-storm--path--warm--t1--to0-0--same",
+        "passthrough",
+        "plain",
+    ] in flipped.figures["flipped"]
 
 
 def engaged(run: Path) -> None:
