@@ -144,7 +144,7 @@ def test_rows_as_csv(whole: Path) -> None:
     """A line for each row and target, with the ratio that the numbers were made with."""
     lines = table(whole / "rows.csv")
     columns = [column for axis in AXES for column in axis.columns(axis.none)]
-    columns = columns[:2] + ["attr_timeout", "entry_timeout"] + columns[2:]
+    columns = [*columns[:2], "attr_timeout", "entry_timeout", *columns[2:]]
     assert list(lines[0]) [: len(columns) + 10] == [
         "row", "workload", "variant", *columns, "timeouts", "target", "level",
         "unit", "value", "low", "high",

@@ -115,7 +115,7 @@ def texts(axis: Any) -> list[str]:
 
 @pytest.mark.parametrize("axis", OPTIONS, ids=lambda axis: axis.name)
 def test_an_axis_multiplies_headings(axis: Any) -> None:
-    """Of each axis several values: as many rows and targets as combinations, each with a heading of its own."""
+    """Several values make as many rows and targets, each with a heading of its own."""
     words = [word for text in texts(axis) for word in (axis.flag, text)]
     daemon = ["--daemon", "passthrough-c", "--only", "--trials", "1", "--seed", "1"]
     settings = settings_from(parser().parse_args(["run", *daemon, *words]))
