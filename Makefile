@@ -15,8 +15,9 @@ FUZZ_PACKAGES := clang-14 libclang-rt-14-dev
 LAB_PACKAGES := bc bison btrfs-progs cpio e2fsprogs flex kmod libelf-dev libssl-dev \
     linux-source-6.12 patch qemu-system-x86 xfsprogs xz-utils
 
-SOURCES := pyproject.toml setup.py constraints.txt $(wildcard */_native/*.[ch])
-C_SOURCES := $(wildcard */_native/*.[ch] tests/fuzz/*.c)
+NATIVE := $(wildcard */_native/*.[ch] bench/*/_native/*.[ch])
+SOURCES := pyproject.toml setup.py constraints.txt $(NATIVE)
+C_SOURCES := $(NATIVE) $(wildcard tests/fuzz/*.c)
 
 .PHONY: run test fuzz sanitize sanitize-address lint format types setup apt lab servers bytecode clean
 .DEFAULT_GOAL := help

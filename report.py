@@ -25,7 +25,7 @@ from bench.report import attribution, units
 from bench.report.overlay import overlay
 from bench.report.rows import Row, rows
 from bench.report.studies.scaling import scalings
-from bench.report.text import mail, markdown, samples, scaling_tables, tables, text
+from bench.report.text import mail, markdown, profiles, samples, scaling_tables, tables, text
 from bench.stats.frame import Run, load, newest
 
 FORMATS = ("text", "md", "csv", "svg", "png", "html")
@@ -117,7 +117,7 @@ def find(name: str | None) -> Path:
 
 
 def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Sequence[str]) -> None:
-    """table.txt, table.md, samples.csv, every table as CSV; attribution.txt, scaling.txt if there is one."""
+    """table.txt, table.md, samples.csv, every table as CSV; attribution.txt and others if there is one."""
     writers = {"text": ("table.txt", text), "md": ("table.md", markdown)}
     for name, (file, writer) in writers.items():
         if name in formats:
@@ -126,6 +126,8 @@ def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Seque
         write(output / "attribution.txt", "\n".join(said))
     if "text" in formats and (said := scaling_tables.lines(scalings(run, measured))):
         write(output / "scaling.txt", "\n".join(said))
+    if "text" in formats and (said := profiles.lines(run, measured)):
+        write(output / "profiles.txt", "\n".join(said))
     if "csv" in formats:
         write_lines(output / "samples.csv", samples.lines(run, measured))
         for name, content in tables.tables(run, measured).items():

@@ -1,5 +1,5 @@
-"""Native parts: op driver and tree builder (Python extensions), shim (a plain shared library), and
-the C mirror (an executable)."""
+"""Native parts: op driver, marks and tree builder (Python extensions), shim and qemu's plugin (plain
+shared libraries), and the C mirror (an executable)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class NativeParts(build_ext):
     def get_ext_filename(self, fullname: str) -> str:
         # Setuptools asks with the full name and with its last part alone.
         name = fullname.rpartition(".")[2]
-        if name == "shim":
+        if name in ("shim", "profiler"):
             return fullname.replace(".", os.sep) + ".so"
         if name == "mirror":
             return fullname.replace(".", os.sep)
@@ -93,7 +93,7 @@ def extension(
     return kind(
         name,
         sources=list(sources),
-        depends=[str(header) for header in Path().glob("*/_native/*.h")],
+        depends=[str(header) for header in Path().glob("**/_native/*.h")],
         extra_compile_args=[*WARNINGS, *(cflags or []), *EXTRA],
         extra_link_args=[*LINK, *(libs or []), *EXTRA],
     )
@@ -151,6 +151,12 @@ setup(
         native("opdriver", "layout", "window", "ops", "walk", "thread_group"),
         native("treebuilder", "trees", "removal", "names", "thread_group"),
         native("bareloops"),
+        native("marks"),
+        extension(
+            "bench.profile._native.profiler",
+            *(f"bench/profile/_native/{part}.c" for part in ("plugin", "stacks", "tree")),
+            cflags=["-fvisibility=hidden", f"-I{NATIVE}"],
+        ),
         fuse_part("shim", *SHIM),
         fuse_part("mirror", *MIRROR, *SHIM, kind=Program),
     ],

@@ -128,6 +128,7 @@ def measure(job: StepJob, image: str, run: Path) -> Figures:
         workloads=job.workloads,
         trials=BOOTS,
         threshold=job.threshold,
+        profile=True,
     )
     result = host.start(diff.settings_of(wish), run, [*bisect.command(), bisect.JOB], View())
     if result.interrupted:

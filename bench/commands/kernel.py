@@ -76,6 +76,11 @@ def add_diff(below: argparse._SubParsersAction[Parser]) -> None:
     diff.add_argument(
         "--trials", type=positive, default=2, metavar="N", help="boots of each kernel (default: 2)"
     )
+    diff.add_argument(
+        "--profile",
+        action="store_true",
+        help="name the functions that account for each change (see: bench profile)",
+    )
     diff.add_argument("--output", type=Path, metavar="DIR", help="run directory")
     diff.add_argument("--json", action="store_true", help="as one JSON object")
     diff.set_defaults(command=command_diff)
@@ -177,6 +182,7 @@ def command_diff(arguments: argparse.Namespace, argv: list[str]) -> int:
             workloads=workloads,
             trials=arguments.trials,
             threshold=100 * arguments.threshold,
+            profile=arguments.profile,
         ),
         arguments.output,
         ["python", "-m", "bench", *argv],

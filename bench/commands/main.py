@@ -13,6 +13,7 @@ from bench.commands.clean import add_clean
 from bench.commands.list import add_list
 from bench.commands.parser import Parser
 from bench.commands.probe import add_probe
+from bench.commands.profile import add_profile
 from bench.commands.run import CODES, RUN_EXAMPLES, add_run
 from bench.commands.show import add_show
 from bench.model import Exit, UserError
@@ -64,6 +65,7 @@ def parser() -> Parser:
     add_list(commands)
     add_probe(commands)
     add_show(commands)
+    add_profile(commands)
     add_clean(commands)
     kernel.add(commands)
     selftest.add(commands)

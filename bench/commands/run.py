@@ -183,6 +183,12 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         help="find where each op's time goes, in a pass of its own: server, queue, client's kernel",
     )
     how.add_argument(
+        "--profile",
+        action="store_true",
+        help="with --clock instructions: which functions the instructions go to, in a window of its "
+        "own (see: bench profile)",
+    )
+    how.add_argument(
         "--seed",
         type=int,
         metavar="N",

@@ -43,7 +43,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     if arguments.placement:
         asked["placement"] = Placement(arguments.placement)
     asked |= axes_asked(arguments)
-    refuse_contradictions(asked)
+    refuse_contradictions(asked | {"profile": arguments.profile})
     asked |= {
         "daemons": tuple(arguments.daemon or ()) or None,
         "libfuse_examples": examples_folder(arguments.libfuse_examples),
@@ -54,6 +54,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         "only": arguments.only,
         "histogram": arguments.histogram,
         "attribution": arguments.attribution,
+        "profile": arguments.profile,
         "cost": arguments.cost,
         "precision": arguments.precision,
         "max_time_s": arguments.max_time,
@@ -91,6 +92,8 @@ def refuse_contradictions(asked: Mapping[str, Any]) -> None:
             "--cache cold-all waits for the disk, and while a guest waits its instruction clock "
             "leaps: use --clock wall"
         )
+    if asked.get("profile") and not counting:
+        raise UserError("--profile counts instructions: it needs --clock instructions")
     if counting and not asked.get("kernels"):
         raise UserError("--clock instructions needs a guest: name one with --kernel")
     if asked.get("backing_fs") and not asked.get("kernels"):

@@ -25,6 +25,8 @@ from bench.machine import suite, tune
 from bench.machine.knobs import KNOBS
 from bench.model import Clock, UserError
 from bench.plan.settings import Settings
+from bench.profile import plugin
+from bench.profile.inside import BLOCKS
 from bench.results.store import RunDirectory
 from bench.run import headers, trials
 from bench.run.trials import RunResult
@@ -45,6 +47,7 @@ PASSED_ON = ("FUSE_BENCH_MIRROR",)
 def start(settings: Settings, output: Path, argv: list[str], view: View) -> RunResult:
     """Make a new run in guests; raises UserError when nothing can be measured."""
     guests = find(settings)
+    settings = profiling(settings, view)
     header = headers.make_header(settings, argv, {"targets": [], "kernels": []}, ())
     run = GuestRun(settings, RunDirectory.create(output, header), view, guests)
     with tune.applied(KNOBS if settings.tune else ()) as tuned:
@@ -54,9 +57,17 @@ def start(settings: Settings, output: Path, argv: list[str], view: View) -> RunR
 
 def resume(directory: RunDirectory, settings: Settings, view: View) -> RunResult:
     """Finish a run in guests: what has no line in trials.jsonl yet."""
-    run = GuestRun(settings, directory, view, find(settings))
+    run = GuestRun(profiling(settings, view), directory, view, find(settings))
     run.greeted = {entry["label"] for entry in directory.header().get("kernels", [])}
     return rounds(run)
+
+
+def profiling(settings: Settings, view: View) -> Settings:
+    """Where qemu does not load the plugin, a run without profiles, and its reason."""
+    if settings.profile and (why := plugin.why_not()):
+        view.warn(f"no profiles: {why}")
+        return replace(settings, profile=False)
+    return settings
 
 
 def rounds(run: GuestRun) -> RunResult:
@@ -125,7 +136,7 @@ def boot(run: GuestRun, guest: Guest, number: int, share: Path, listener: Listen
     instructions = run.settings.clock is Clock.INSTRUCTIONS
     run.view.status(f"booting kernel {guest.label}, round {number + 1} of {run.settings.trials}")
     try:
-        share.mkdir(parents=True, exist_ok=True)
+        (share / BLOCKS).mkdir(parents=True, exist_ok=True)
         (share / JOB).write_text(json.dumps(job(run, guest, number)))
         with disk.image(run.settings.backing_fs, share) as disks:
             result = vm.boot(
@@ -139,6 +150,7 @@ def boot(run: GuestRun, guest: Guest, number: int, share: Path, listener: Listen
                 kernel_args=(*(ALIKE if instructions else ()), *guest.parameters),
                 disks=disks,
                 accelerator=guest.accelerator,
+                plugin=plugin.option((share / BLOCKS).resolve()) if run.settings.profile else "",
                 tick=listener.watch,
             )
     except Hung as hung:

@@ -31,6 +31,7 @@ from bench.plan.grid import targets
 from bench.plan.schedule import refuse_empty
 from bench.plan.series import Trial
 from bench.plan.settings import Settings
+from bench.profile.inside import keep_symbols
 from bench.run import headers, trial, trials
 from bench.run.bench import Bench
 from bench.run.checks import check_targets, costs
@@ -92,6 +93,8 @@ def main() -> int:
             bench.logs = share
             bench.start_worker = fork_worker
             bench.start_daemon = fork_daemon
+            if settings.profile:
+                keep_symbols(share)
             if settings.clock is Clock.INSTRUCTIONS:
                 never_preempt_by_waking()
                 bench.settle = lambda: time.sleep(SETTLE_S)

@@ -13,6 +13,8 @@ from bench.guests.protocol import EVENTS, JOB
 from bench.kernels import disk
 from bench.kernels.console import MORE_MEMORY, oom_line
 from bench.model import Exit, Outcome, UserError
+from bench.profile.inside import KALLSYMS
+from bench.profile.resolve import Boot
 from bench.run import trials
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ class Listener:
         self.begun: dict[str, Any] | None = None
         self.finished = False
         self.since = time.monotonic()
+        self.profiles = Boot(share)
 
     def watch(self) -> None:
         """Listen; raises Hung when the trial under way takes too long, UserError on a full disk."""
@@ -138,6 +141,8 @@ class Listener:
         oom = record["outcome"] == Outcome.FAILED and oom_line(self._console())
         if oom:
             record["reason"] += f"; guest out of memory: {oom}; {MORE_MEMORY}"
+        if record.get("profile"):
+            self._keep_profile(record)
         self._keep(record, pyperf)
 
     def on_refused(self, reason: str, code: int) -> None:
@@ -153,6 +158,13 @@ class Listener:
             return self.path.with_name("guest.console").read_text(errors="replace")
         except FileNotFoundError:
             return ""
+
+    def _keep_profile(self, record: dict[str, Any]) -> None:
+        name = f"{record['series']}--r{record['round']}"
+        name += f"-{record['attempt']}" if record["attempt"] else ""
+        record["profile"] = self.profiles.keep(record["profile"], self.run.directory.path, name)
+        if why := record["profile"]["error"]:
+            self.on_warn(f"no profile: {why}")
 
     def _keep(self, record: dict[str, Any], pyperf_json: str) -> None:
         self.begun = None
@@ -176,7 +188,7 @@ class Listener:
 def tidy(share: Path) -> None:
     """Of a boot that went well only logs that say something are kept, and the console."""
     for path in share.iterdir():
-        if path.name in (EVENTS, JOB) or (path.is_file() and path.stat().st_size == 0):
+        if path.name in (EVENTS, JOB, KALLSYMS) or (path.is_file() and path.stat().st_size == 0):
             path.unlink()
         elif path.is_dir():
             shutil.rmtree(path, ignore_errors=True)

@@ -84,7 +84,7 @@ def vng() -> str:
 
 def _argv(
     image: Image, script: str, share: Path, accelerator: str, memory_mb: int,
-    cpus: int, clock: str, kernel_args: Sequence[str], disks: Sequence[Path],
+    cpus: int, clock: str, kernel_args: Sequence[str], disks: Sequence[Path], plugin: str,
 ) -> list[str]:  # fmt: skip
     argv = [
         vng(), "--run", str(image.path), "--user", "root", "--force-9p", "--verbose",
@@ -94,7 +94,7 @@ def _argv(
     if accelerator == TCG:
         argv.append("--disable-kvm")
     if clock == INSTRUCTIONS:
-        argv.append(f"--qemu-opts={_ICOUNT}")
+        argv.append(f"--qemu-opts={_ICOUNT} {plugin}".rstrip())
     for disk in disks:
         argv += ["--disk", str(disk)]
     for argument in (_ROOT, *kernel_args):
@@ -177,6 +177,7 @@ def boot(
     kernel_args: Sequence[str] = (),
     disks: Sequence[Path] = (),
     accelerator: str | None = None,
+    plugin: str = "",
     label: str = "guest",
     tick: Callable[[], None] = lambda: None,
 ) -> GuestResult:
@@ -186,8 +187,9 @@ def boot(
     host's root is read-only.  The logs are `<label>.console` and `<label>.stdout`
     in it.  `boot_timeout_s` is BOOT_TIMEOUT_S by default.  `clock` INSTRUCTIONS makes
     guest time executed instructions, on one CPU and without KVM.  `accelerator` None
-    takes what `accelerator_for` finds.  `tick` is called five times a second.  Raises
-    UserError if virtme-ng or qemu is missing, or for an impossible wish.
+    takes what `accelerator_for` finds.  `plugin` is qemu's option that loads one, on the
+    instruction clock only.  `tick` is called five times a second.  Raises UserError if
+    virtme-ng or qemu is missing, or for an impossible wish.
     """
     if clock not in (WALL, INSTRUCTIONS):
         raise UserError(f"no clock {clock!r}: choose {WALL} or {INSTRUCTIONS}")
@@ -203,7 +205,7 @@ def boot(
     console, stdout = share / f"{label}.console", share / f"{label}.stdout"
     argv = _argv(
         image, _script(command, state, stdout), share, accelerator, memory_mb, cpus, clock,
-        kernel_args, disks,
+        kernel_args, disks, plugin,
     )  # fmt: skip
     watch = _Watch(state, timeout_s, boot_timeout_s or BOOT_TIMEOUT_S, tick)
     result = _boot_once(argv, watch, console, stdout, accelerator)

@@ -50,6 +50,8 @@ class Settings:
     histogram: bool = False
     attribution: bool = False
     """Whether every trial is to say, in a pass of its own, where an operation's time goes."""
+    profile: bool = False
+    """Whether every trial is to say, in a window of its own, which functions its instructions go to."""
     precision: float | None = None
     """Relative half width that every interval of a ratio shall have; None: ``trials`` rounds."""
     max_time_s: float = 3600.0

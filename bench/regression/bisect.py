@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from bench.model import Exit, UserError
+from bench.regression import where
 from bench.regression.diff import Figure
 from bench.regression.git import candidates, checked, commit, git, worktree
 
@@ -138,6 +139,8 @@ def verdict_on(job: StepJob, build: Build, measure: Measure) -> StepVerdict:
     run = output / f"step-{len(list(steps(output))) + 1:02}"
     try:
         verdict, reason = judge(measure(job, build(job), run), job.threshold)
+        if verdict is StepVerdict.BAD and (named := where.largest(run, BASE, TRIED)):
+            reason += f"; {named}"
     except UserError as error:
         verdict, reason = StepVerdict.SKIP, str(error)
     line = {"revision": revision, "verdict": verdict.name.lower(), "reason": reason}

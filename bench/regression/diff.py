@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from bench.guests import host
 from bench.guests.kernels import parse
 from bench.model import Clock, Exit, Outcome
 from bench.plan.settings import Settings, guest
+from bench.profile.difference import Difference
+from bench.regression import where
 from bench.run import headers
 from bench.run.view import View
 
@@ -35,6 +38,8 @@ class Wish:
     """Boots of each kernel: what only one of several shows is no regression."""
     threshold: float
     """Percent more instructions per operation that count as a regression."""
+    profile: bool = False
+    """Whether to say which functions account for a change."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,11 @@ class KernelComparison:
         return statistics.median(self.changes) if self.changes else None
 
     @property
+    def notable(self) -> bool:
+        """Whether it rose or fell by more than the threshold."""
+        return abs(self.change or 0.0) > self.threshold
+
+    @property
     def regressed(self) -> bool:
         """Whether it rose by more than the threshold in every round."""
         return min(self.changes, default=0.0) > self.threshold
@@ -96,6 +106,7 @@ def settings_of(wish: Wish) -> Settings:
         trials=wish.trials,
         kernels=(labelled(wish.base, "base"), labelled(wish.patched, "patched")),
         clock=Clock.INSTRUCTIONS,
+        profile=wish.profile,
     )
 
 
@@ -106,11 +117,14 @@ def run(wish: Wish, output: Path | None, argv: list[str], *, as_json: bool = Fal
     if result.exit in (Exit.INTERRUPTED, Exit.NOTHING):
         return result.exit
     base, patched = (parse(text)[0] for text in settings.kernels)
-    rows = compare(summarize(result.run.trials()), base, patched, wish.threshold)
+    records = list(result.run.trials())
+    rows = compare(summarize(records), base, patched, wish.threshold)
+    functions = where.differences(result.run.path, records, base, patched)
     if as_json:
-        print(json.dumps(as_object(rows, base, patched, result.run.path), indent=1))
+        print(json.dumps(as_object(rows, base, patched, result.run.path, functions), indent=1))
     else:
-        print("\n".join([*table(rows, base, patched), "", f"run: {result.run.path}"]))
+        lines = table(rows, base, patched, functions)
+        print("\n".join([*lines, "", f"run: {result.run.path}"]))
     return SLOWER if any(row.regressed for row in rows) else result.exit
 
 
@@ -155,8 +169,16 @@ def compare(
     ]
 
 
-def table(rows: Sequence[KernelComparison], base: str, patched: str) -> list[str]:
-    """Lines of at most 79 columns: a heading for every workload, a line for every target."""
+def table(
+    rows: Sequence[KernelComparison],
+    base: str,
+    patched: str,
+    functions: Mapping[tuple[str, str], Difference] | None = None,
+) -> list[str]:
+    """Lines of at most 79 columns: a heading for every workload, a line for every target.
+
+    Below a line that changed, the functions that account for it, where there are profiles.
+    """
     lines = ["instructions and requests per op, median of the boots", ""]
     names = f"{base[:_NAME_COLUMNS]:>10} {patched[:_NAME_COLUMNS]:>10}"
     lines.append(f"{'':<{_TARGET_COLUMNS + 2}} {names} {'change':>9} {'req/op':>12}")
@@ -166,6 +188,10 @@ def table(rows: Sequence[KernelComparison], base: str, patched: str) -> list[str
             lines.append(one.row)
             heading = one.row
         lines += _lines(one)
+        if functions and (found := functions.get((one.row, one.target))) and one.notable:
+            lines += textwrap.wrap(
+                where.sentence(found), 79, initial_indent="    ", subsequent_indent="    "
+            )
     return lines
 
 
@@ -191,7 +217,11 @@ def _requests(figure: Figure) -> str:
 
 
 def as_object(
-    rows: Sequence[KernelComparison], base: str, patched: str, run: Path
+    rows: Sequence[KernelComparison],
+    base: str,
+    patched: str,
+    run: Path,
+    functions: Mapping[tuple[str, str], Difference] | None = None,
 ) -> dict[str, Any]:
     """The comparison for programs."""
     return {
@@ -200,6 +230,13 @@ def as_object(
         "run": str(run),
         "regressed": any(row.regressed for row in rows),
         "rows": [
-            asdict(row) | {"change_percent": row.change, "regressed": row.regressed} for row in rows
+            asdict(row)
+            | {"change_percent": row.change, "regressed": row.regressed}
+            | {"functions": _functions((functions or {}).get((row.row, row.target)))}
+            for row in rows
         ],
     }
+
+
+def _functions(found: Difference | None) -> list[dict[str, Any]] | None:
+    return where.as_object(found) if found else None

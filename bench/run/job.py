@@ -26,6 +26,8 @@ class Job:
     count: bool
     measure: bool
     attribution: bool
+    profile: int | None
+    """Number of the window to be profiled; None: none is."""
     values: int
     window_s: float
     clock: Clock

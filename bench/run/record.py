@@ -57,6 +57,7 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "verdict_reason": "",
         "histogram": None,
         "attribution": None,
+        "profile": None,
         "cache_how": "",
         "cpus": {"client": sorted(cpus.client), "daemon": sorted(cpus.daemon)},
         "server": None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from bench.model import Cache, Clock, Context, Daemon, DaemonOptions, Outcome, S
 from bench.mounts.mount import Mount, ServerEnd, TrialError
 from bench.plan.schedule import options
 from bench.plan.series import Trial
+from bench.profile import inside
 from bench.run import conformance
 from bench.run.bench import Bench
 from bench.run.job import Job
@@ -24,6 +25,15 @@ from bench.run.workers import run_worker
 
 SPOT_CHECKS = 16
 """Entries compared with the backing after every trial's last window."""
+
+
+@dataclass(frozen=True)
+class Windows:
+    """What is done on one mount."""
+
+    count: bool = True
+    measure: bool = True
+    profile: bool = False
 
 
 def run(bench: Bench, trial: Trial) -> tuple[dict[str, Any], str]:
@@ -49,20 +59,23 @@ def run(bench: Bench, trial: Trial) -> tuple[dict[str, Any], str]:
 def _measure(
     bench: Bench, trial: Trial, phases: Phases
 ) -> tuple[dict[str, Any], str, dict[str, Any] | None]:
-    """Count and time: on one mount, or on two where a window uses a mount up."""
+    """Count, time and profile: on one mount, or on one for each where a window uses a mount up."""
     workload = registry.workloads()[trial.series.workload]
     daemon = registry.daemon(trial.series.daemon)
     if workload.shape is not Shape.ONCE:
-        return _on_mount(bench, trial, phases, count=True, measure=True)
+        return _on_mount(bench, trial, phases, Windows(profile=bench.settings.profile))
     counted: dict[str, Any] = {}
     if daemon.is_fuse:
-        counted, _, _ = _on_mount(bench, trial, phases, count=True, measure=False)
-    answer, pyperf_json, server = _on_mount(bench, trial, phases, count=False, measure=True)
+        counted, _, _ = _on_mount(bench, trial, phases, Windows(measure=False))
+    if bench.settings.profile:
+        only = Windows(count=False, measure=False, profile=True)
+        counted |= _on_mount(bench, trial, phases, only)[0]
+    answer, pyperf_json, server = _on_mount(bench, trial, phases, Windows(count=False))
     return counted | answer, pyperf_json, server
 
 
 def _on_mount(
-    bench: Bench, trial: Trial, phases: Phases, *, count: bool, measure: bool
+    bench: Bench, trial: Trial, phases: Phases, windows: Windows
 ) -> tuple[dict[str, Any], str, dict[str, Any] | None]:
     series = trial.series
     daemon = registry.daemon(series.daemon)
@@ -79,9 +92,9 @@ def _on_mount(
             mount.up(cpus.daemon, log, bench.tick)
         before = look(bench, mount, watched)
         with phases("worker"):
-            answer, pyperf_json = run_worker(
-                bench, _job(bench, trial, mount, count, measure), log, mount
-            )
+            answer, pyperf_json = run_worker(bench, _job(bench, trial, mount, windows), log, mount)
+        if "profile" in answer and mount.server:
+            answer["profile"]["maps"]["server"] = inside.executable(mount.server)
         if before is not None and (after := look(bench, mount, watched)) is not None:
             seen = disturbance.between(before, after, len(watched) or os.cpu_count() or 1)
             answer |= {"noise": seen, "disturbed": disturbance.causes(seen)}
@@ -109,7 +122,7 @@ def _options(trial: Trial, daemon: Daemon) -> DaemonOptions:
     return replace(chosen, counters=isolate.runtime() / f"{trial.series.target}.counters")
 
 
-def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -> Job:
+def _job(bench: Bench, trial: Trial, mount: Mount, windows: Windows) -> Job:
     series, settings = trial.series, bench.settings
     context = Context(
         root=mount.root,
@@ -117,7 +130,7 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         variant=series.variant,
         seed=trial.seed,
         names=settings.names,
-        windows=settings.values + 1 + settings.attribution,
+        windows=settings.values + 1 + settings.attribution + settings.profile,
         histogram=settings.histogram,
         **series.key.given(Context),
     )
@@ -127,9 +140,10 @@ def _job(bench: Bench, trial: Trial, mount: Mount, count: bool, measure: bool) -
         context=context,
         connection=mount.connection if mount.connection >= 0 else None,
         counters=mount.options.counters,
-        count=count,
-        measure=measure,
-        attribution=settings.attribution and measure,
+        count=windows.count,
+        measure=windows.measure,
+        attribution=settings.attribution and windows.measure,
+        profile=inside.number_of(series.label, trial.attempt) if windows.profile else None,
         values=settings.values,
         window_s=settings.window_s,
         clock=settings.clock,

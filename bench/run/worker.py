@@ -84,6 +84,9 @@ def work(job: Job) -> dict[str, Any]:
             answer["attribution"] = attribution.attribute(
                 body, workload.shape, job.context.threads, job.connection, job.counters
             )
+        looked_at = time.monotonic()
+        if job.profile is not None:
+            answer["profile"] = profiled(job, body, answer.get("loops", 1))
     finally:
         body.close()
     end = time.monotonic()
@@ -91,7 +94,8 @@ def work(job: Job) -> dict[str, Any]:
         "prepare": counted - began,
         "count": measured - counted,
         "measure": attributed - measured,
-        "attribute": end - attributed,
+        "attribute": looked_at - attributed,
+        "profile": end - looked_at,
     }
     return answer
 
@@ -134,7 +138,7 @@ def measure(job: Job, workload: Workload, body: Body) -> dict[str, Any]:
         loops = same_loops(loops)
     values = 1 if used_up(job, workload) else job.values
     if body.most_windows is not None:
-        values = min(values, body.most_windows - 1)
+        values = min(values, body.most_windows - 1 - (job.profile is not None))
     taken: list[float] = []
 
     def timed(asked: int) -> float:
@@ -168,6 +172,19 @@ def measure(job: Job, workload: Workload, body: Body) -> dict[str, Any]:
     runner.bench_time_func(job.label, time_func, inner_loops=body.ops_per_loop)
     per_window = loops * body.ops_per_loop
     return {"loops": loops, "values": [window / per_window for window in taken]}
+
+
+def profiled(job: Job, body: Body, loops: int) -> dict[str, Any]:
+    """One more window like those timed, under the emulator's eye."""
+    from bench.profile import inside
+
+    assert job.profile is not None
+    body.before()
+    align()
+    found = inside.window(lambda: body.window(loops), job.profile, job.clock.unit_ns)
+    if found["ops"] != loops * body.ops_per_loop:
+        raise RuntimeError(f"did {found['ops']} operations in the profiled window")
+    return found
 
 
 def calibrate(body: Body, window_s: float) -> int:

@@ -57,6 +57,7 @@ TRIAL_DEFAULTS: Mapping[str, Any] = {
     "verdict_reason": "",
     "histogram": None,
     "attribution": None,
+    "profile": None,
     "cache_how": "",
 }
 """What a trial line is read as where a key is missing or null; the schema has the meanings."""

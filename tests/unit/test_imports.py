@@ -20,7 +20,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("machine", "registry"),
     ("axes",),
     ("results",),
-    ("requests", "probe", "mounts", "kernels"),
+    ("requests", "probe", "mounts", "kernels", "profile"),
     ("plan",),
     ("run",),
     ("guests",),

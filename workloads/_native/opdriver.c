@@ -10,6 +10,7 @@
 
 #include "clock.h"
 #include "histogram.h"
+#include "mark.h"
 #include "walk.h"
 #include "window.h"
 
@@ -539,7 +540,9 @@ static void walk_body(struct thread_group *group, int index, void *shared)
 	(void)index;
 	job->walk->group = group;
 	uint64_t start = now_ns();
+	MARK(MARK_BEGIN);
 	job->error = walk_tree(job->walk, job->root);
+	MARK(MARK_END);
 	job->ns = now_ns() - start;
 }
 

@@ -8,6 +8,7 @@
 #include "ops.h"
 #include "clock.h"
 #include "histogram.h"
+#include "mark.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -216,6 +217,7 @@ INLINE void drive(struct lane *lane, struct thread_group *group, visit_op *op, u
 {
 	uint64_t left = lane->quota, clock;
 	lane->start_ns = clock = now_ns();
+	MARK(MARK_BEGIN);
 	while (left && !thread_group_stopped(group)) {
 		uint64_t ahead = (uint64_t)(lane->end - lane->at);
 		uint64_t count = left < ahead ? left : ahead;
@@ -228,6 +230,7 @@ INLINE void drive(struct lane *lane, struct thread_group *group, visit_op *op, u
 		if (done != count)
 			break;
 	}
+	MARK(MARK_END);
 	lane->end_ns = now_ns();
 	lane->done = lane->quota - left;
 }

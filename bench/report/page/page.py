@@ -24,7 +24,7 @@ from bench.report.studies.projection import projections
 from bench.report.studies.projection_text import method, missing
 from bench.report.studies.scaling import scalings
 from bench.report.summary import sentences
-from bench.report.text import cells, scaling_tables
+from bench.report.text import cells, profiles, scaling_tables
 from bench.report.text.cells import Grid
 from bench.report.text.sections import meetings
 from bench.stats.frame import Run
@@ -134,7 +134,12 @@ def render(name: str, shared: SharedShapes, **values: Any) -> str:
 
 def _parts(run: Run, rows: Sequence[Row], charts: Charts) -> list[Part]:
     """The chapters that this run has something for; scaling says what run would give it."""
-    made = (_breakeven(run, charts), _projection(run, rows, charts), _scaling(run, rows, charts))
+    made = (
+        _breakeven(run, charts),
+        _projection(run, rows, charts),
+        _profile(run, rows),
+        _scaling(run, rows, charts),
+    )
     return [part for part in made if part]
 
 
@@ -166,6 +171,19 @@ def _scaling(run: Run, rows: Sequence[Row], charts: Charts) -> Part:
     made = scalings(run, rows)
     tables = [(scaling_tables.grid(scaling), ()) for scaling in made]
     return Part("Scaling", (), tables, charts.take(SCALING), wanting(run, made))
+
+
+def _profile(run: Run, rows: Sequence[Row]) -> Part | None:
+    found = profiles.chief(profiles.profiles(run, rows))
+    if not found:
+        return None
+    against = baselines(run)
+    return Part(
+        "Profile",
+        [profiles.NOTE, "bench profile shows every row, function by function."],
+        [(profiles.grid(one), profiles.sentences(one, against)) for one in found],
+        [Markup(drawn) for drawn in profiles.flames(found, against).values()],
+    )
 
 
 def _costs(run: Run) -> Part | None:

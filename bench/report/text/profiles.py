@@ -1,0 +1,139 @@
+"""Where the instructions of the rows go, target beside target: tables, and flame graphs of the chief rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from bench.model import UserError
+from bench.profile import difference, flame, select, store
+from bench.profile.store import Profile
+from bench.profile.subsystems import Subsystem
+from bench.profile.text import named_first
+from bench.report.rows import Row, baselines
+from bench.report.text.cells import Cell, Grid
+from bench.stats.frame import Run, records
+
+CHIEF = (
+    ("getattr-storm", "fd"),
+    ("getattr-storm", "path"),
+    ("lookup-cold", ""),
+    ("readdir", ""),
+    ("list-stat", "0"),
+    ("list-stat", "100"),
+)
+"""Rows that the page shows: those of the answer to what passthrough brings."""
+FLAMES = 2
+"""Flame graphs of a row on the page: the baseline's and the highest level's."""
+NOTE = (
+    "Every instruction of a window of its own, by function and call path, counted under emulation. "
+    "What the compiler inlined is part of its caller; libraries of others are one name; helpers that "
+    "everybody calls belong to the subsystem that called them. Instructions are not time."
+)
+
+
+@dataclass(frozen=True)
+class RowProfiles:
+    """A row's profiles by target, in table order."""
+
+    row: Row
+    by_target: Mapping[str, Profile]
+
+    @property
+    def title(self) -> str:
+        """The row's name, as tables have it."""
+        return self.row.name
+
+
+def profiles(run: Run, rows: Sequence[Row]) -> list[RowProfiles]:
+    """Rows with a profile on a target at least; of several boots the first."""
+    kept: dict[tuple[str, str], Profile] = {}
+    told = run.trials[run.trials["profile"].notna()]
+    for record in select.profiled(records(told)):
+        key = str(record["group"]), str(record["target"])
+        if key not in kept:
+            try:
+                kept[key] = store.read(run.path, record["profile"])
+            except UserError:
+                continue
+    found = [
+        RowProfiles(
+            row,
+            {
+                line.target.name: kept[row.slug, line.target.name]
+                for line in row.lines
+                if (row.slug, line.target.name) in kept
+            },
+        )
+        for row in rows
+    ]
+    return [one for one in found if one.by_target]
+
+
+def chief(found: Sequence[RowProfiles]) -> list[RowProfiles]:
+    """One row for each of CHIEF that was profiled: of several settings the first."""
+    names = ["/".join(part for part in name if part) for name in CHIEF]
+    first: dict[str, RowProfiles] = {}
+    for one in found:
+        first.setdefault(one.row.name, one)
+    return [first[name] for name in names if name in first]
+
+
+def grid(one: RowProfiles) -> Grid:
+    """Instructions per operation: a line for every subsystem, a column for every target."""
+    sums = {target: profile.by_subsystem() for target, profile in one.by_target.items()}
+    shown = [part.value for part in Subsystem if any(part.value in by for by in sums.values())]
+    lines = [
+        [Cell(name), *(Cell(_number(by.get(name, 0.0))) for by in sums.values())] for name in shown
+    ]
+    totals = [Cell(_number(profile.per_op)) for profile in one.by_target.values()]
+    return Grid(one.title, ["subsystem", *sums], [*lines, [Cell("all"), *totals]])
+
+
+def _number(value: float) -> str:
+    return f"{value:.0f}" if value else "-"
+
+
+def sentences(one: RowProfiles, against: Sequence[str]) -> list[str]:
+    """For each target what it has more and less than the baseline, largest first."""
+    base = next((name for name in against if name in one.by_target), None)
+    if base is None:
+        return []
+    told = []
+    for target, profile in one.by_target.items():
+        if target != base:
+            apart = difference.between(one.by_target[base], profile)
+            told.append(f"{target} less {base}: {apart.change:+.0f}: {named_first(apart, 5)}")
+    return told
+
+
+def lines(run: Run, rows: Sequence[Row]) -> list[str]:
+    """The text of profiles.txt; none where nothing was profiled."""
+    found = profiles(run, rows)
+    made = [NOTE, ""] if found else []
+    for one in found:
+        made += [*_table(grid(one)), "", *sentences(one, baselines(run)), ""]
+    return made
+
+
+def _table(made: Grid) -> list[str]:
+    heads = [str(head) for head in made.heads]
+    width = max(len(line[0].text) for line in made.lines)
+    columns = [max(len(head), 8) for head in heads[1:]]
+    lines = [made.label, " ".join([" " * width, *map(str.rjust, heads[1:], columns)])]
+    for name, *cells in made.lines:
+        values = [cell.text.rjust(room) for cell, room in zip(cells, columns, strict=True)]
+        lines.append(" ".join([name.text.ljust(width), *values]))
+    return lines
+
+
+def flames(found: Sequence[RowProfiles], against: Sequence[str]) -> dict[str, str]:
+    """SVGs of the chief rows by name: of the baseline, and of the last target that is ours."""
+    made = {}
+    for one in chief(found):
+        ours = [name for name in one.by_target if name.startswith("passthrough-c")]
+        base = [name for name in reversed(against) if name in one.by_target]
+        for target in [*base[:1], *ours[-1:]][:FLAMES]:
+            name = f"flame-{one.row.slug}--{target}".replace("/", "-").replace(":", "-")
+            made[name] = flame.svg(one.by_target[target], f"{one.title} on {target}")
+    return made
