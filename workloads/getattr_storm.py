@@ -35,4 +35,5 @@ WORKLOAD = Workload(
     subject=frozenset({Opcode.GETATTR, Opcode.STATX}),
     variants=("path", "at", "fd"),
     expect=expect,
+    axes=("sync",),
 )

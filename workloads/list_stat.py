@@ -168,4 +168,5 @@ WORKLOAD = Workload(
     expect=expect,
     timeouts=FOREVER,
     sized=True,
+    axes=("sync",),
 )

@@ -26,4 +26,5 @@ WORKLOAD = Workload(
     caches=(Cache.COLD_FUSE, Cache.COLD_ALL),
     expect=lambda _context: _expect.first_contact(),
     timeouts=FOREVER,
+    axes=("sync",),
 )

@@ -45,4 +45,5 @@ WORKLOAD = Workload(
     shape=Shape.SLICES,
     caches=(Cache.COLD_FUSE, Cache.COLD_ALL),
     timeouts=FOREVER,
+    axes=("sync",),
 )

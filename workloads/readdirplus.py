@@ -13,4 +13,5 @@ WORKLOAD = Workload(
     prepare=lambda context: readdir.scans(context, "scan-stat"),
     subject=frozenset({Opcode.READDIR, Opcode.READDIRPLUS, Opcode.GETATTR}),
     expect=readdir.expect,
+    axes=("sync",),
 )

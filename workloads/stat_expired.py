@@ -70,4 +70,5 @@ WORKLOAD = Workload(
     expect=expect,
     timeouts=Timeouts(attr=TIMEOUT_S, entry=TIMEOUT_S),
     timeouts_fixed=True,
+    axes=("sync",),
 )

@@ -9,7 +9,7 @@ from typing import Any
 from bench.axes import readers
 from bench.axes.axis import RowAxis
 from bench.axes.timeouts import OWN, parse_timeouts, written
-from bench.model import Cache, Clock, Placement, Shape, Timeouts
+from bench.model import Cache, Clock, Placement, Shape, Sync, Timeouts
 
 
 def _read_timeouts(value: Any) -> tuple[Timeouts | None]:
@@ -97,6 +97,20 @@ ENTRIES: RowAxis[int] = RowAxis(
     said=lambda entries: _times(entries, "entry") if entries else "",
     short=lambda entries: f"n{entries}" if entries else "",
 )
+SYNC: RowAxis[Sync] = RowAxis(
+    name="sync",
+    column="sync",
+    about="AT_STATX_SYNC_* flag of statx, of workloads that call it (default: as-stat)",
+    words=tuple(Sync),
+    read=readers.word_of(Sync),
+    default=(Sync.AS_STAT,),
+    none=Sync.AS_STAT,
+    write=str,
+    said=lambda sync: "" if sync == Sync.AS_STAT else f"sync {sync}",
+    short=lambda sync: "" if sync == Sync.AS_STAT else f"sync-{sync}",
+    state=lambda sync: f"statx {sync}",
+    rank=lambda sync: list(Sync).index(sync),
+)
 PLACEMENT: RowAxis[Placement] = RowAxis(
     name="placement",
     column="placement",
@@ -129,5 +143,5 @@ CLOCK: RowAxis[Clock] = RowAxis(
     labelled=False,
 )
 
-AXES: tuple[RowAxis[Any], ...] = (CACHE, THREADS, TIMEOUTS, ENTRIES, PLACEMENT, CLOCK)
+AXES: tuple[RowAxis[Any], ...] = (CACHE, THREADS, TIMEOUTS, ENTRIES, SYNC, PLACEMENT, CLOCK)
 """In the order of names, columns and rows."""
