@@ -11,7 +11,7 @@ from bench.plan.settings import Settings
 from bench.results.store import RunDirectory
 from bench.run import headers
 from bench.run.local import go, not_done
-from bench.run.phases import Timer
+from bench.run.phases import Phases
 from bench.run.prepare import prepared
 from bench.run.trials import RunResult
 
@@ -25,7 +25,7 @@ def start(settings: Settings, output: Path | None, argv: list[str], view: View) 
         from bench.guests import host
 
         return host.start(settings, output or headers.default_output(), argv, view)
-    clock = Timer()
+    clock = Phases()
     with prepared(settings, view, clock) as (bench, gives):
         planned = schedule.make(settings, gives)
         refuse_empty(planned)
@@ -44,7 +44,7 @@ def resume(run: RunDirectory, view: View) -> RunResult:
         from bench.guests import host
 
         return host.resume(run, settings, view)
-    clock = Timer()
+    clock = Phases()
     with prepared(settings, view, clock) as (bench, gives):
         planned = schedule.make(settings, gives)
         headers.refuse_other_machine(header, headers.facts(bench, planned))

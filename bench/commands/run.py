@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.axes import OPTIONS
 from bench.axes.axis import Axis
-from bench.commands.parser import percentage, positive, seconds
+from bench.commands.parser import positive, seconds, share
 from bench.commands.readers import report
 from bench.commands.run_settings import refuse, settings_from
 from bench.kernels import disk
@@ -162,7 +162,7 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     how.add_argument(
         "--precision",
-        type=percentage,
+        type=share,
         metavar="PERCENT",
         help="add rounds until every ratio's interval is +- this narrow, e.g. 2%%",
     )

@@ -35,7 +35,7 @@ from bench.profile.inside import keep_symbols
 from bench.run import headers, trial, trials
 from bench.run.bench import Bench
 from bench.run.checks import check_targets, costs
-from bench.run.phases import Timer
+from bench.run.phases import Phases
 from bench.run.prepare import prepared
 from bench.run.record import header
 from bench.run.workers import fork_worker
@@ -86,7 +86,7 @@ def main() -> int:
             prepared(
                 replace(settings, backing=folder or settings.backing),
                 GuestVoice(events),
-                Timer(),
+                Phases(),
                 job["kernel"],
             ) as (bench, gives),
         ):

@@ -11,7 +11,14 @@ from typing import Any
 from bench.axes.rowkey import RowKey
 from bench.model import Level, Outcome, Verdict
 from bench.report import units
-from bench.stats.estimates import Estimate, centre, paired_ratio, percentiles, trial_medians
+from bench.stats.estimates import (
+    Estimate,
+    centre,
+    over_boots,
+    paired_ratio,
+    percentiles,
+    trial_medians,
+)
 from bench.stats.frame import Run, records
 from bench.stats.guards import Flag, SeriesKey
 from bench.stats.judging import Table, flags_of, judge
@@ -304,10 +311,8 @@ def _beside(base: str, target: TargetInRow) -> str:
 
 
 def interval(estimate: Estimate) -> Estimate:
-    """Of instructions the range over the boots: two boots agree to a fraction of a per cent."""
-    if units.quantity() is not units.INSTRUCTIONS or len(estimate.points) < 2:
-        return estimate
-    return replace(estimate, low=min(estimate.points), high=max(estimate.points), note="")
+    """Of instructions the range over the boots; of time what it is."""
+    return over_boots(estimate) if units.quantity() is units.INSTRUCTIONS else estimate
 
 
 def _line(

@@ -6,19 +6,19 @@ values added to the pyperf file of its series.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.model import SCHEMA, UserError
 
-if TYPE_CHECKING:
-    pass
-
-
 RESULTS = Path("results")
+ITS_OWN = Path(__file__).resolve().parents[2] / "results"
+"""Where the suite's published runs are, for who stands elsewhere."""
 Record = dict[str, Any]
 
 
@@ -152,24 +152,41 @@ def write_atomically(path: Path, text: str) -> None:
     part.replace(path)
 
 
-def find_run(name: str | None, root: Path) -> Path:
-    """The run called ``name`` (a path, or a name under ``root``), or the newest under ``root``.
+def find_run(name: str | None, root: Path = RESULTS) -> Path:
+    """The run called ``name``, or the one under ``root`` that was started last.
 
-    Raises UserError when there is none.
+    A name is a path, or what a directory at most two below ``root`` is called; of several that
+    are called alike it is the one started last. Raises UserError when there is none.
     """
-    if name is not None:
-        for candidate in (Path(name), root / name, root / "local" / name):
-            if (candidate / "run.json").exists():
-                return candidate
-        raise UserError(f"no run at {name!r}: give a directory that holds a run.json")
-    runs = sorted(root.glob("*/*/run.json"), key=_started)
-    if not runs:
-        raise UserError(f"no run under {root}/: make one with python -m bench run")
-    return runs[-1].parent
+    if root == RESULTS and not root.is_dir():
+        root = ITS_OWN
+    if name is None:
+        runs = _by_start(root.rglob("run.json"))
+        if not runs:
+            raise UserError(
+                f"no run under {root}/: make one with python -m bench run, or name its directory"
+            )
+        return runs[-1]
+    for candidate in (Path(name), root / name):
+        if (candidate / "run.json").is_file():
+            return candidate
+    if "/" not in name and (runs := _by_start(root.glob(f"*/{glob.escape(name)}/run.json"))):
+        return runs[-1]
+    raise UserError(
+        f"no run at {name!r}: give a directory that holds a run.json, or a name under {root}/"
+    )
 
 
-def _started(header: Path) -> str:
+def _by_start(headers: Iterable[Path]) -> list[Path]:
+    """The runs of these run.json, the one started last at the end; without those that cannot tell."""
+    known = {header.parent: when for header in headers if (when := _started(header))}
+    return sorted(known, key=lambda run: (known[run], run))
+
+
+def _started(header: Path) -> datetime | None:
+    """When a run began, whatever the offset its clock was at; None if that cannot be read."""
     try:
-        return str(json.loads(header.read_text()).get("started", ""))
-    except (OSError, ValueError, AttributeError):
-        return ""
+        when = datetime.fromisoformat(json.loads(header.read_bytes())["started"])
+    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -12,7 +12,7 @@ from bench.results.store import RunDirectory
 from bench.run import headers
 from bench.run.bench import Bench
 from bench.run.checks import check_targets, sheet
-from bench.run.phases import Timer
+from bench.run.phases import Phases
 from bench.run.trials import RunResult, Work, until_precise
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def go(
     planned: Plan,
     bench: Bench,
     view: View,
-    clock: Timer,
+    clock: Phases,
 ) -> RunResult:
     """Conformance, then every trial that has no line yet; the directory is right after each of them.
 

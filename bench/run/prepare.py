@@ -23,7 +23,7 @@ from bench.probe import probe
 from bench.probe.decide import KernelAbility
 from bench.requests import tracepoint
 from bench.run.bench import Bench
-from bench.run.phases import Timer
+from bench.run.phases import Phases
 from bench.run.workers import spawn_worker
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Voice(Protocol):
 
 @contextmanager
 def prepared(
-    settings: Settings, view: Voice, clock: Timer, kernel: str = ""
+    settings: Settings, view: Voice, clock: Phases, kernel: str = ""
 ) -> Iterator[tuple[Bench, KernelGives]]:
     """Everything a trial needs, held until the run ends: namespace, lock, latency, tree, placement.
 

@@ -52,7 +52,7 @@ def run(bench: Bench, trial: Trial) -> tuple[dict[str, Any], str]:
         record |= {"outcome": Outcome.FAILED.value, "reason": str(error)}
     if record["outcome"] != Outcome.OK:
         pyperf_json = ""
-    record["phases"] = {name: round(taken, 4) for name, taken in phases.seconds.items()}
+    record["phases"] = phases.rounded()
     return record, pyperf_json
 
 
@@ -99,8 +99,8 @@ def _on_mount(
             seen = disturbance.between(before, after, len(watched) or os.cpu_count() or 1)
             answer |= {"noise": seen, "disturbed": disturbance.causes(seen)}
         for name, seconds in answer.pop("phases", {}).items():
-            phases.seconds[name] = phases.seconds.get(name, 0.0) + seconds
-            phases.seconds["worker"] -= seconds
+            phases.add(name, seconds)
+            phases.add("worker", -seconds)
         with phases("check"):
             _spot_check(bench, trial, mount)
         with phases("unmount"):

@@ -19,7 +19,7 @@ from bench.plan.settings import Settings
 from bench.results.store import RunDirectory
 from bench.run import trial
 from bench.run.bench import Bench
-from bench.run.phases import Timer
+from bench.run.phases import Phases
 from bench.run.record import skipped
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Work:
     run: RunDirectory
     bench: Bench
     view: View
-    clock: Timer
+    clock: Phases
     broken: dict[str, str] = field(default_factory=dict)
     """Targets whose answers differ from the backing, and how."""
     counts: Counter[str] = field(default_factory=Counter)

@@ -10,7 +10,6 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from bench.axes import OPTIONS, rows, targets
 from bench.axes.rowkey import RowKey
-from bench.model import SCHEMA, Cache, Clock, Exit, Outcome, Placement, UserError
+from bench.model import SCHEMA, Cache, Clock, Outcome, Placement, UserError
 
 TRIAL_DEFAULTS: Mapping[str, Any] = {
     "series": "",
@@ -125,18 +124,6 @@ def records(trials: pd.DataFrame) -> Iterator[dict[str, Any]]:
         yield dict(zip(names, values, strict=True))
 
 
-def newest(results: Path) -> Path:
-    """The run under ``results`` that was started last, by its run.json."""
-    started = {path.parent: _started(path) for path in results.glob("**/run.json")}
-    known = {path: when for path, when in started.items() if when is not None}
-    if not known:
-        raise UserError(
-            f"{results}: no run found; measure one (python -m bench run) or name its directory",
-            Exit.USAGE,
-        )
-    return max(known, key=lambda path: known[path])
-
-
 def _about(path: Path) -> Mapping[str, Any]:
     """run.json, checked to be of the schema this program reads."""
     file = path / "run.json"
@@ -155,15 +142,6 @@ def _about(path: Path) -> Mapping[str, Any]:
             "use the version of the suite that wrote the run"
         )
     return dict(about)
-
-
-def _started(file: Path) -> datetime | None:
-    """When the run of this run.json began; None if that cannot be read."""
-    try:
-        when = datetime.fromisoformat(json.loads(file.read_text(encoding="utf-8"))["started"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
 
 
 def _records(file: Path) -> tuple[list[dict[str, Any]], list[str]]:

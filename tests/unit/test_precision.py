@@ -8,7 +8,7 @@ import pytest
 from fakes import make_run
 
 from bench.commands import main
-from bench.commands.parser import percentage
+from bench.commands.parser import share as read_share
 from bench.model import Exit, Level
 from bench.plan import schedule
 from bench.plan.grid import KernelGives
@@ -54,7 +54,7 @@ def test_a_further_round_is_a_function_of_the_seed() -> None:
 @pytest.mark.parametrize(("text", "share"), [("2%", 0.02), ("0.5", 0.005)])
 def test_a_percentage_may_have_its_sign(text: str, share: float) -> None:
     """Both ways are typed."""
-    assert percentage(text) == share
+    assert read_share(text) == share
 
 
 @pytest.mark.parametrize("text", ["0", "100%", "-1", "two"])
