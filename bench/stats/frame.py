@@ -67,7 +67,7 @@ AXIS_COLUMNS: Mapping[str, Any] = {
         *((axis.column, axis.write(axis.none)) for axis in rows.AXES if not axis.split),
         *((axis.column, axis.write(axis.none)) for axis in targets.SERVING),
     )
-    if column not in TRIAL_DEFAULTS
+    if column not in (*TRIAL_DEFAULTS, targets.DELAY.column)
 }
 """The same of axes that are no more than a record in bench.axes."""
 
