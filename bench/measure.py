@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bench.machine.alone import on_this_machine
 from bench.plan import foreign, schedule
 from bench.plan.schedule import refuse_empty
 from bench.plan.settings import Settings
@@ -19,12 +21,42 @@ if TYPE_CHECKING:
     from bench.run.view import View
 
 
-def start(settings: Settings, output: Path | None, argv: list[str], view: View) -> RunResult:
-    """Make a new run; raises UserError when nothing can be measured."""
-    if settings.kernels:
+def start(
+    settings: Settings,
+    output: Path | None,
+    argv: list[str],
+    view: View,
+    *,
+    jobs: int | None = None,
+    conform: bool = False,
+) -> RunResult:
+    """Make a new run; raises UserError when nothing can be measured.
+
+    ``jobs`` guests boot side by side (None: as many as make sense); ``conform`` compares targets with
+    their backing in guests though it is known how they answer.
+    """
+    with on_this_machine(settings.clock):
+        if not settings.kernels:
+            return _start_here(settings, output, argv, view)
         from bench.guests import host
 
-        return host.start(settings, output or headers.default_output(), argv, view)
+        output = output or headers.default_output()
+        return host.start(settings, output, argv, view, jobs=jobs, conform=conform)
+
+
+def resume(run: RunDirectory, view: View, *, jobs: int | None = None) -> RunResult:
+    """Finish a run: do the trials of its plan that have no line yet. ``jobs`` as for start."""
+    header = run.header()
+    settings = foreign.introduce(Settings.from_json(header["settings"]))
+    with on_this_machine(settings.clock):
+        if not settings.kernels:
+            return _resume_here(run, header, settings, view)
+        from bench.guests import host
+
+        return host.resume(run, settings, view, jobs=jobs)
+
+
+def _start_here(settings: Settings, output: Path | None, argv: list[str], view: View) -> RunResult:
     clock = Phases()
     with prepared(settings, view, clock) as (bench, gives):
         planned = schedule.make(settings, gives)
@@ -36,14 +68,9 @@ def start(settings: Settings, output: Path | None, argv: list[str], view: View) 
         return go(run, gives, planned, bench, view, clock)
 
 
-def resume(run: RunDirectory, view: View) -> RunResult:
-    """Finish a run: do the trials of its plan that have no line yet."""
-    header = run.header()
-    settings = foreign.introduce(Settings.from_json(header["settings"]))
-    if settings.kernels:
-        from bench.guests import host
-
-        return host.resume(run, settings, view)
+def _resume_here(
+    run: RunDirectory, header: Mapping[str, Any], settings: Settings, view: View
+) -> RunResult:
     clock = Phases()
     with prepared(settings, view, clock) as (bench, gives):
         planned = schedule.make(settings, gives)

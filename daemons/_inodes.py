@@ -98,7 +98,7 @@ class Inodes:
         return self._meet(dir_fd, name)
 
     def lookup_open(self, fd: int) -> tuple[os.stat_result, int]:
-        """The same for a file just created and opened as ``fd``."""
+        """Look up a file just created and opened as ``fd``."""
         status = os.fstat(fd)
         if self.by_handle:
             handle = _syscalls.handle_at(fd, b"")

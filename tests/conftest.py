@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 OUTCOMES: dict[str, Counter[str]] = {"mount": Counter(), "vm": Counter()}
-SHARE_BOOTS = ("test_lab_kernel.py", "test_levels.py")
+SHARE_BOOTS = ("test_lab_kernel.py", "test_levels.py", "test_campaigns.py")
 """Files of tests/vm whose tests look at what was booted once for all of them."""
 DIFFERENTIAL: list[str] = []
 """What tests/mount/test_differential.py did, one line a target."""
+
+
+# Runs of tests measure nothing: they stand beside one another, and beside a real run of this machine.
+LOCKS = tempfile.TemporaryDirectory(prefix="bench-lock-")
+os.environ["FUSE_BENCH_LOCK"] = str(Path(LOCKS.name) / "lock")
 
 
 def missing_for_mounts() -> str:

@@ -38,7 +38,7 @@ def files(context: Context) -> list[str]:
 
 
 def missing(context: Context) -> list[str]:
-    """As many paths of known directories that name nothing."""
+    """Paths in known directories that name nothing, as many as asked for."""
     tree = spec(context)
     return [tree.missing_path(number) for number in range(min(context.names, tree.file_count))]
 

@@ -35,7 +35,7 @@ from workloads._native.opdriver import Driver
 
 PERCENTAGES = ("0", "1", "10", "50", "100")
 FEWEST_ENTRIES = 100
-"""Of a window: one per cent of fewer would be none."""
+"""Entries of a window at least: one per cent of fewer would be none."""
 WARM_PASSES = 5
 """A warm window lists this many entries for each name of a storm,"""
 WARM_ENTRIES = 5_000
@@ -110,7 +110,7 @@ def _item(entries: int, leaf: int, picked: Sequence[int]) -> tuple[str, list[str
 
 
 def spread(total: int, percentage: int, seed: int) -> list[int]:
-    """That many per cent of 0 to total - 1, one by chance from each of as many equal stretches.
+    """A share of 0 to total - 1 in per cent, one by chance from each of as many equal stretches.
 
     At least one unless the percentage is 0. Every target of a round has the same seed.
     """

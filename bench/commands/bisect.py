@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from bench.regression.bisect import BisectResult, Figures, StepJob
 
 NAME = "bisect"
-"""Of the images it builds."""
+"""Name of the images it builds."""
 BOOTS = 2
-"""Of each kernel in a step: their spread says how sure the step can be."""
+"""Boots of each kernel in a step: their spread says how sure the step can be."""
 EXAMPLES = """examples:
   python -m bench bisect --good v6.12 --bad my-series --source ~/linux
   python -m bench bisect --good HEAD~20 --bad HEAD --source ~/linux \\

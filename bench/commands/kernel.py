@@ -156,6 +156,8 @@ def command_probe(arguments: argparse.Namespace, _argv: list[str]) -> int:
         print(json.dumps(found, indent=1))
         return Exit.MEASURED
     print(f"{arguments.name}: Linux {found['release']}, booted with {accelerator} ({why})")
+    for name, value in found["settings"].items():
+        print(f"  fuse.{name}={value}")
     for entry in found["variants"]:
         title = f"fuse.iops={entry['variant']}" if entry["variant"] else "as booted"
         listing = "passed through" if entry["readdir"] else "by the server"

@@ -111,6 +111,17 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         choices=disk.CHOICES,
         help="file system beneath a guest's mounts, any but tmpfs on a virtio disk (default: tmpfs)",
     )
+    where.add_argument(
+        "--jobs",
+        type=positive,
+        metavar="N",
+        help="guests booted side by side (default: one for each CPU on the instruction clock, else 1)",
+    )
+    where.add_argument(
+        "--conform",
+        action="store_true",
+        help="compare servers with their backing in the guest though it is known how they answer there",
+    )
     where.add_argument("--memory", type=positive, metavar="MIB", help="of a guest (default: 2048)")
     how = command.add_argument_group("how")
     how.add_argument(
@@ -256,13 +267,22 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     command = ["python", "-m", "bench", *argv]
     if arguments.resume:
         refuse_with_resume(arguments)
-        result = resume(RunDirectory.open(find_run(arguments.resume, RESULTS)), view)
+        result = resume(
+            RunDirectory.open(find_run(arguments.resume, RESULTS)), view, jobs=arguments.jobs
+        )
     elif arguments.dry_run:
         from bench.plan import dry_run
 
         return dry_run.show(settings_from(arguments), as_json=arguments.json)
     else:
-        result = start(settings_from(arguments), arguments.output, command, view)
+        result = start(
+            settings_from(arguments),
+            arguments.output,
+            command,
+            view,
+            jobs=arguments.jobs,
+            conform=arguments.conform,
+        )
     code = result.exit
     if code is not Exit.NOTHING and not arguments.no_report:
         reported = report(result.run.path, "--print", quiet_stdout=arguments.json)
@@ -274,6 +294,6 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
 
 def refuse_with_resume(arguments: argparse.Namespace) -> None:
     """A resumed run keeps its settings; raises UserError for options that would change them."""
-    free = {"command", "resume", "no_report", "json", "quiet"}
+    free = {"command", "resume", "no_report", "json", "quiet", "jobs"}
     others = [name for name in vars(arguments) if name not in free]
     refuse(arguments, others, "--resume keeps the run's own settings")

@@ -147,7 +147,7 @@ def delayed_runs(arguments: argparse.Namespace) -> list[Path]:
 
 
 def settings(arguments: argparse.Namespace) -> Settings:
-    """Of the A/A run: every workload that is no program, cheap targets, each under two names."""
+    """Settings of the A/A run: every workload that is no program, cheap targets, each under two names."""
     from bench import registry
     from bench.plan.settings import Settings, drawn_seed
 

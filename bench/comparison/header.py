@@ -24,7 +24,7 @@ def kernel_labels(about: Mapping[str, Any]) -> list[str]:
 
 
 def release(about: Mapping[str, Any], kernel: str) -> str:
-    """Of the kernel of this label; without one, of the kernel that is in the environment."""
+    """The release of the kernel with this label; without a label, that of the environment."""
     kernels = entries(about, "kernels")
     of_label = [entry.get("release") for entry in kernels if entry.get("label") == kernel]
     own = part_of(about, "environment").get("kernel_release")

@@ -91,7 +91,7 @@ class Side:
     rows: Mapping[Key, SideRow]
     problems: tuple[str, ...]
     release: str
-    """Of the kernel it was measured on."""
+    """Label of the kernel it was measured on."""
 
     def paired_with(self, other: Side) -> bool:
         """Whether both are parts of one run: then a round of one is a round of the other."""

@@ -11,19 +11,25 @@ import json
 import os
 import random
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bench.guests import conformed
 from bench.guests.kernels import find
 from bench.guests.listener import Hung, Listener, tidy
-from bench.guests.protocol import JOB
-from bench.guests.session import Guest, GuestRun
+from bench.guests.pool import Pool, width
+from bench.guests.progress import Progress
+from bench.guests.protocol import JOB, Work
+from bench.guests.session import PASSED_ON, Boot, GuestRun
 from bench.kernels import disk, vm
 from bench.kernels.console import EXITED, last_line
 from bench.machine import suite, tune
 from bench.machine.knobs import KNOBS
 from bench.model import Clock, UserError
+from bench.plan import shards
 from bench.plan.settings import Settings
 from bench.profile import plugin
 from bench.profile.inside import BLOCKS
@@ -40,26 +46,39 @@ No random layout of programs and kernel, though three boots without nokaslr were
 (0.04 % at most, lookup-negative on plain-c). What RCU may free it frees at once: with ten at a time,
 the kernel's own measure, windows of lookup-negative lay up to 1.4 % apart within a boot, with this
 0.24 %."""
-PASSED_ON = ("FUSE_BENCH_MIRROR",)
-"""Environment variables that mean in a guest what they mean here."""
 
 
-def start(settings: Settings, output: Path, argv: list[str], view: View) -> RunResult:
-    """Make a new run in guests; raises UserError when nothing can be measured."""
+def start(
+    settings: Settings,
+    output: Path,
+    argv: list[str],
+    view: View,
+    *,
+    jobs: int | None = None,
+    conform: bool = False,
+) -> RunResult:
+    """Make a new run in guests; raises UserError when nothing can be measured.
+
+    ``jobs`` boots at a time, None: as many as make sense. ``conform``: compare every target with its
+    backing though that is known.
+    """
     guests = find(settings)
-    settings = profiling(settings, view)
+    pool_width = width(settings, jobs)
+    settings = shards.with_number(profiling(settings, view))
     header = headers.make_header(settings, argv, {"targets": [], "kernels": []}, ())
-    run = GuestRun(settings, RunDirectory.create(output, header), view, guests)
+    run = GuestRun(settings, RunDirectory.create(output, header), view, guests, conform=conform)
     with tune.applied(KNOBS if settings.tune else ()) as tuned:
         run.directory.update_header(tuned=tuned)
-        return rounds(run)
+        return rounds(run, pool_width)
 
 
-def resume(directory: RunDirectory, settings: Settings, view: View) -> RunResult:
+def resume(
+    directory: RunDirectory, settings: Settings, view: View, *, jobs: int | None = None
+) -> RunResult:
     """Finish a run in guests: what has no line in trials.jsonl yet."""
     run = GuestRun(profiling(settings, view), directory, view, find(settings))
     run.greeted = {entry["label"] for entry in directory.header().get("kernels", [])}
-    return rounds(run)
+    return rounds(run, width(settings, jobs))
 
 
 def profiling(settings: Settings, view: View) -> Settings:
@@ -70,19 +89,24 @@ def profiling(settings: Settings, view: View) -> Settings:
     return settings
 
 
-def rounds(run: GuestRun) -> RunResult:
-    """Every round on every kernel, boot by boot."""
+def rounds(run: GuestRun, jobs: int) -> RunResult:
+    """Every round on every kernel, boot by boot, ``jobs`` boots at a time."""
     interrupted = False
     for guest in run.guests:
         run.view.say(
             f"kernel {guest.label}: {guest.image.path.name}, {guest.accelerator} ({guest.why})"
         )
+    pool = Pool(jobs, run.stop)
     try:
-        for number in range(run.settings.trials):
-            boots(run, number)
+        run_boots(run, pool, list(checks(run)))
+        wanted = [boot for number in range(run.settings.trials) for boot in round_of(run, number)]
+        run_boots(run, pool, not_done(run, wanted))
         if run.settings.precision is not None:
             trials.until_precise(
-                run.settings, run.directory, run.view, lambda number, _wide: boots(run, number)
+                run.settings,
+                run.directory,
+                run.view,
+                lambda number, _wide: run_boots(run, pool, round_of(run, number)),
             )
     except KeyboardInterrupt:
         interrupted = True
@@ -94,21 +118,56 @@ def rounds(run: GuestRun) -> RunResult:
     return RunResult(run.directory, dict(run.counts), interrupted)
 
 
-def boots(run: GuestRun, number: int) -> bool:
-    """One round on every kernel, in an order drawn from the seed; always more where there is time."""
+def checks(run: GuestRun) -> Iterator[Boot]:
+    """A boot for each kernel of which it is not known that all targets answer as their backing does."""
+    for guest in run.guests:
+        wanted = conformed.targets(run.settings, run.label_in_tables(guest))
+        known = None if run.conform else conformed.recall(run.settings, guest, wanted)
+        costed = {record["target"] for record in run.directory.costs()}
+        if known is None or (run.settings.cost and not costed):
+            yield Boot(guest, Work.CHECK)
+        else:
+            run.broken[guest.label] = known
+
+
+def round_of(run: GuestRun, number: int) -> list[Boot]:
+    """The boots of one round: every shard on every kernel, kernels in an order drawn from the seed."""
     chance = random.Random(f"{run.settings.seed}/boots/{number}")
-    for guest in chance.sample(run.guests, len(run.guests)):
-        one_round(run, guest, number)
+    return [
+        Boot(guest, Work.MEASURE, number, shard)
+        for shard in range(max(1, run.settings.shards))
+        for guest in chance.sample(run.guests, len(run.guests))
+    ]
+
+
+def not_done(run: GuestRun, boots: list[Boot]) -> list[Boot]:
+    """The boots of which run.json does not say that they went to their end."""
+    done = run.directory.header().get("boots", [])
+    return [boot for boot in boots if boot.key not in done]
+
+
+def run_boots(run: GuestRun, pool: Pool, boots: list[Boot]) -> bool:
+    """Make these boots; always true, as there is always more to measure where there is time."""
+    progress = Progress(run.view, len(boots), pool.jobs)
+
+    def one(boot: Boot, cpus: tuple[int, ...]) -> None:
+        until_done(run, boot, cpus)
+        with run.lock:
+            progress.ended()
+
+    pool.run(boots, one)
     return True
 
 
-def one_round(run: GuestRun, guest: Guest, number: int) -> None:
-    """Boot until every trial of the round has its line, or a boot brought none."""
+def until_done(run: GuestRun, boot: Boot, cpus: tuple[int, ...]) -> None:
+    """Boot until all of its work is done, or a boot brought nothing."""
     while True:
-        share = fresh_folder(run.directory.path / "boots", f"{number:02}-{guest.label}")
-        listener = Listener(run, guest, share)
-        with run.timer("boots"):
-            reason = boot(run, guest, number, share, listener)
+        share = fresh_folder(run.directory.path / "boots", boot.name)
+        listener = Listener(run, boot, share)
+        begun = time.monotonic()
+        reason = once(run, boot, share, listener, cpus)
+        with run.lock:
+            run.timer.add("boots", time.monotonic() - begun)
         listener.listen()
         listener.refuse_full()
         if listener.finished:
@@ -116,8 +175,8 @@ def one_round(run: GuestRun, guest: Guest, number: int) -> None:
             return
         if not listener.lost(reason):
             raise UserError(
-                f"kernel {guest.label} does not get as far as a trial: {reason}; its console is in "
-                f"{share}",
+                f"kernel {boot.guest.label} does not get as far as a trial: {reason}; its console is "
+                f"in {share}",
                 listener.stopped,
             )
 
@@ -128,16 +187,20 @@ def fresh_folder(boots: Path, name: str) -> Path:
     return next(path for path in candidates if not path.exists())
 
 
-def boot(run: GuestRun, guest: Guest, number: int, share: Path, listener: Listener) -> str:
-    """One boot that does what is left of a round; how it ended, in a line.
+def once(run: GuestRun, boot: Boot, share: Path, listener: Listener, cpus: tuple[int, ...]) -> str:
+    """One boot that does what is left of its work; how it ended, in a line.
 
     Raises UserError when the run's directory cannot be written.
     """
     instructions = run.settings.clock is Clock.INSTRUCTIONS
-    run.view.status(f"booting kernel {guest.label}, round {number + 1} of {run.settings.trials}")
+    guest = boot.guest
+    profiled = run.settings.profile and boot.work is Work.MEASURE
+    with run.lock:
+        run.view.status(f"booting kernel {guest.label}: {boot.name}")
+        what = json.dumps(job(run, boot))
     try:
         (share / BLOCKS).mkdir(parents=True, exist_ok=True)
-        (share / JOB).write_text(json.dumps(job(run, guest, number)))
+        (share / JOB).write_text(what)
         with disk.image(run.settings.backing_fs, share) as disks:
             result = vm.boot(
                 guest.image,
@@ -150,8 +213,9 @@ def boot(run: GuestRun, guest: Guest, number: int, share: Path, listener: Listen
                 kernel_args=(*(ALIKE if instructions else ()), *guest.parameters),
                 disks=disks,
                 accelerator=guest.accelerator,
-                plugin=plugin.option((share / BLOCKS).resolve()) if run.settings.profile else "",
+                plugin=plugin.option((share / BLOCKS).resolve()) if profiled else "",
                 tick=listener.watch,
+                host_cpus=cpus,
             )
     except Hung as hung:
         return str(hung)
@@ -160,24 +224,24 @@ def boot(run: GuestRun, guest: Guest, number: int, share: Path, listener: Listen
     return ending(result)
 
 
-def job(run: GuestRun, guest: Guest, number: int) -> dict[str, Any]:
+def job(run: GuestRun, boot: Boot) -> dict[str, Any]:
     """What a boot is to do: see bench.guests.inside."""
+    guest, number = boot.guest, boot.round
     label = run.label_in_tables(guest)
     return {
+        "work": boot.work.value,
         "settings": replace(
             run.settings, kernels=(), tune=False, trials=max(number + 1, run.settings.trials)
         ).to_json(),
         "kernel": label,
         "round": number,
+        "shard": boot.shard,
         "done": [
             record["series"]
             for record in run.directory.trials()
             if record["round"] == number and record["kernel"] == label
         ],
         "costed": [record["target"] for record in run.directory.costs()],
-        # A boot that has not compared trees has other free pages and slabs: on the instruction clock
-        # lookup-negative on plain-c was 0.1 % less in the second, so every boot compares.
-        "conformance": guest.label not in run.broken or run.settings.clock is Clock.INSTRUCTIONS,
         "broken": run.broken.get(guest.label, {}),
     }
 

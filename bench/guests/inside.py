@@ -1,4 +1,4 @@
-"""One boot's work, inside the guest: the trials of one round, each told to the host as it ends.
+"""One boot's work, inside the guest: a check of the targets, or trials, each told to the host as it ends.
 
 The host reads ``events.jsonl`` in the shared folder; a guest that panics has told everything up to
 the trial it died in. Python takes seconds to start here, so workers are forked, and nothing is
@@ -21,14 +21,27 @@ from pathlib import Path
 from typing import IO, Any
 
 from bench import registry
-from bench.guests.protocol import JOB, Events
+from bench.guests.protocol import (
+    JOB,
+    Begin,
+    Broken,
+    CostLine,
+    Done,
+    End,
+    Events,
+    Hello,
+    Refused,
+    Say,
+    Warn,
+    Work,
+)
 from bench.kernels import disk
 from bench.machine import isolate
 from bench.model import Clock, Outcome, UserError
 from bench.mounts.mount import spawn
-from bench.plan import foreign, schedule
+from bench.plan import foreign, schedule, shards
 from bench.plan.grid import targets
-from bench.plan.schedule import refuse_empty
+from bench.plan.schedule import Plan, refuse_empty
 from bench.plan.series import Trial
 from bench.plan.settings import Settings
 from bench.profile.inside import keep_symbols
@@ -54,14 +67,14 @@ class GuestVoice:
 
     def say(self, text: str) -> None:
         """News."""
-        self._events.put("say", text=text)
+        self._events.put(Say(text))
 
     def status(self, text: str) -> None:
         """Not worth a line to the host."""
 
     def warn(self, text: str) -> None:
         """A warning."""
-        self._events.put("warn", text=text)
+        self._events.put(Warn(text))
 
     def tick(self) -> None:
         """No bar here."""
@@ -99,10 +112,10 @@ def main() -> int:
                 never_preempt_by_waking()
                 bench.settle = lambda: time.sleep(SETTLE_S)
                 bench.patience = math.inf  # the host watches
-            round_of_trials(job, bench, schedule.make(settings, gives), events)
+            do_work(job, bench, schedule.make(settings, gives), events)
     except UserError as error:
-        events.put("refused", reason=str(error), code=int(error.code))
-    events.put("done")
+        events.put(Refused(str(error), int(error.code)))
+    events.put(Done())
     return 0
 
 
@@ -138,28 +151,33 @@ def preload(settings: Settings) -> None:
         _serve.preload()
 
 
-def round_of_trials(
-    job: dict[str, Any], bench: Bench, planned: schedule.Plan, events: Events
-) -> None:
-    """The trials of the job's round that are not done yet."""
+def do_work(job: dict[str, Any], bench: Bench, planned: Plan, events: Events) -> None:
+    """What the boot is for: comparing and costs, or the trials of its shard that are not done yet."""
     refuse_empty(planned)
-    events.put(
-        "hello",
-        facts=headers.facts(bench, planned),
-        skipped=[asdict(item) for item in planned.skipped],
-    )
-    done = set(job["done"])
-    left = tuple(
-        one for one in planned.trials if one.round == job["round"] and one.series.label not in done
-    )
-    broken = dict(job["broken"])
-    if job["conformance"]:
-        broken = check_targets(replace(planned, trials=left), bench, GuestVoice(events))
-        events.put("broken", targets=broken)
+    skipped = [asdict(item) for item in planned.skipped]
+    events.put(Hello(headers.facts(bench, planned), skipped))
+    if job["work"] == Work.CHECK:
+        check(job, bench, planned, events)
+    else:
+        measure(job, bench, planned, events)
+
+
+def check(job: dict[str, Any], bench: Bench, planned: Plan, events: Events) -> None:
+    """Compare every target with its backing; then the cost sheet, where it is wanted."""
+    voice = GuestVoice(events)
+    broken = check_targets(planned, bench, voice)
+    events.put(Broken(broken))
     if bench.settings.cost:
-        leave_out = {*broken, *job["costed"]}
-        for record in costs(replace(planned, trials=left), bench, GuestVoice(events), leave_out):
-            events.put("cost", record=record)
+        for record in costs(planned, bench, voice, {*broken, *job["costed"]}):
+            events.put(CostLine(record))
+
+
+def measure(job: dict[str, Any], bench: Bench, planned: Plan, events: Events) -> None:
+    """The trials of the job's shard and round that have no line yet, then what was disturbed."""
+    done, broken = set(job["done"]), dict(job["broken"])
+    whole = [one for one in planned.trials if one.round == job["round"]]
+    ours = shards.shard(whole, job["shard"], bench.settings)
+    left = tuple(one for one in ours if one.series.label not in done)
     if left and bench.settings.clock is Clock.INSTRUCTIONS:
         trial.run(bench, left[0])  # the first window after a boot differs: not counted
     records = [do(bench, one, broken, events) for one in left]
@@ -170,9 +188,9 @@ def round_of_trials(
 
 def do(bench: Bench, one: Trial, broken: dict[str, str], events: Events) -> dict[str, Any]:
     """One trial, with the host told of its begin and end."""
-    events.put("begin", record=header(bench, one))
+    events.put(Begin(header(bench, one)))
     record, pyperf_json = trials.do(bench, one, broken)
-    events.put("end", record=record, pyperf=pyperf_json)
+    events.put(End(record, pyperf_json))
     return record
 
 

@@ -2,23 +2,35 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from bench.guests.protocol import EVENTS, JOB
+from bench.guests import conformed
+from bench.guests.protocol import (
+    EVENTS,
+    JOB,
+    Begin,
+    Broken,
+    CostLine,
+    Done,
+    End,
+    Event,
+    Hello,
+    Reader,
+    Refused,
+    Say,
+    Warn,
+    Work,
+)
+from bench.guests.session import Boot, GuestRun, Stopped
 from bench.kernels import disk
 from bench.kernels.console import MORE_MEMORY, oom_line
 from bench.model import Exit, Outcome, UserError
+from bench.profile import resolve
 from bench.profile.inside import KALLSYMS
-from bench.profile.resolve import Boot
 from bench.run import trials
-
-if TYPE_CHECKING:
-    from bench.guests.session import Guest, GuestRun
 
 TRIAL_TIMEOUT_S = 420.0
 """After this long without its end a trial counts as hung, and costs its guest."""
@@ -33,27 +45,55 @@ class Hung(Exception):
 class Listener:
     """Reads a guest's events as they come, and writes its trials down on the host."""
 
-    def __init__(self, run: GuestRun, guest: Guest, share: Path) -> None:
-        self.run, self.guest = run, guest
-        self.path = share / EVENTS
-        self.position = 0
+    def __init__(self, run: GuestRun, boot: Boot, share: Path) -> None:
+        self.run, self.boot, self.guest = run, boot, boot.guest
+        self.share = share
+        self.reader = Reader(share)
         self.begun: dict[str, Any] | None = None
         self.finished = False
         self.since = time.monotonic()
-        self.profiles = Boot(share)
+        self.profiles = resolve.Boot(share)
 
     def watch(self) -> None:
-        """Listen; raises Hung when the trial under way takes too long, UserError on a full disk."""
+        """Listen; raises Hung when the trial under way takes too long, UserError on a full disk.
+
+        Raises Stopped when no boot shall go on.
+        """
+        if self.run.stop.is_set():
+            raise Stopped
         self.listen()
         self.refuse_full()
         if self.begun is not None and time.monotonic() - self.since > TRIAL_TIMEOUT_S:
             raise Hung(f"guest hung: no end of the trial after {TRIAL_TIMEOUT_S:.0f} s")
 
     def listen(self) -> None:
-        """Take in what has been written since the last time; a half line waits for its end."""
-        self.run.view.tick()
-        for event in self._new():
-            getattr(self, f"on_{event.pop('event')}")(**event)
+        """Take in what has been written since the last time."""
+        with self.run.lock:
+            self.run.view.tick()
+            for event in self.reader.new():
+                self.take(event)
+
+    def take(self, event: Event) -> None:
+        """Act on one event; raises UserError for a guest that cannot measure what was asked."""
+        match event:
+            case Hello(facts, skipped):
+                self._greet(facts, skipped)
+            case Say(text):
+                self.run.view.say(f"{self.guest.label}: {text}")
+            case Warn(text):
+                self._warn_once(f"{self.guest.label}: {text}")
+            case Broken(targets):
+                self._compared(targets)
+            case CostLine(record):
+                self.run.directory.append_cost(record)
+            case Begin(record):
+                self._begin(record)
+            case End(record, pyperf):
+                self._end(record, pyperf)
+            case Refused(reason, code):
+                raise UserError(f"kernel {self.guest.label}: {reason}", Exit(code))
+            case Done():
+                self._done()
 
     def refuse_full(self) -> None:
         """Raises UserError before the disk is full: a guest would only be seen to hang."""
@@ -82,8 +122,8 @@ class Listener:
         self._keep(self.begun | {"outcome": Outcome.FAILED.value, "reason": reason}, "")
         return True
 
-    def on_hello(self, facts: dict[str, Any], skipped: list[dict[str, str]]) -> None:
-        """The guest is up: what kernel and targets it has."""
+    def _greet(self, facts: dict[str, Any], skipped: list[dict[str, str]]) -> None:
+        """The first boot of a kernel: what kernel and targets it has, in the order of the command line."""
         if self.guest.label in self.run.greeted:
             return
         self.run.greeted.add(self.guest.label)
@@ -99,45 +139,41 @@ class Listener:
         known = [target for target in header["targets"] if target not in facts["targets"]]
         if self.run.settings.backing_fs != disk.TMPFS:
             facts["backing"]["device"] = disk.HOW
+        place = {guest.label: number for number, guest in enumerate(self.run.guests)}
         self.run.directory.update_header(
             **{
                 key: header.get(key, value)
                 for key, value in facts.items()
                 if key not in ("targets", "tuned")
             },
-            targets=[*known, *facts["targets"]],
-            kernels=[*header["kernels"], entry],
+            targets=sorted(
+                [*known, *facts["targets"]], key=lambda target: place.get(target.get("kernel"), 0)
+            ),
+            kernels=sorted([*header["kernels"], entry], key=lambda one: place.get(one["label"], 0)),
             skipped=[*header["skipped"], *skipped],
         )
 
-    def on_say(self, text: str) -> None:
-        """News."""
-        self.run.view.say(f"{self.guest.label}: {text}")
-
-    def on_warn(self, text: str) -> None:
-        """A warning."""
-        line = f"{self.guest.label}: {text}"
+    def _warn_once(self, line: str) -> None:
+        """Every boot of a kernel has the same warnings."""
         if line not in self.run.told:
             self.run.told.add(line)
             self.run.view.warn(line)
 
-    def on_broken(self, targets: dict[str, str]) -> None:
-        """Conformance is done."""
-        self.run.broken[self.guest.label] = targets
+    def _compared(self, broken: dict[str, str]) -> None:
+        """Conformance is done: kept for this run and, of our own servers, for those to come."""
+        run = self.run
+        run.broken[self.guest.label] = broken
+        wanted = conformed.targets(run.settings, run.label_in_tables(self.guest))
+        conformed.remember(run.settings, self.guest, wanted, broken)
 
-    def on_cost(self, record: dict[str, Any]) -> None:
-        """A target's line of the cost sheet."""
-        self.run.directory.append_cost(record)
-
-    def on_begin(self, record: dict[str, Any]) -> None:
-        """A trial begins: if the guest dies now, this is the one it costs."""
+    def _begin(self, record: dict[str, Any]) -> None:
         self.begun, self.since = record, time.monotonic()
         self.run.view.status(
             f"round {record['round'] + 1}: {record['series']} on {self.guest.label}"
         )
 
-    def on_end(self, record: dict[str, Any], pyperf: str) -> None:
-        """A trial has ended; one that failed may have been killed for want of memory."""
+    def _end(self, record: dict[str, Any], pyperf: str) -> None:
+        """A trial that failed may have been killed for want of memory."""
         oom = record["outcome"] == Outcome.FAILED and oom_line(self._console())
         if oom:
             record["reason"] += f"; guest out of memory: {oom}; {MORE_MEMORY}"
@@ -145,17 +181,16 @@ class Listener:
             self._keep_profile(record)
         self._keep(record, pyperf)
 
-    def on_refused(self, reason: str, code: int) -> None:
-        """The guest cannot measure what was asked."""
-        raise UserError(f"kernel {self.guest.label}: {reason}", Exit(code))
-
-    def on_done(self) -> None:
-        """All of the round's trials were tried."""
+    def _done(self) -> None:
+        """All of the boot's work was tried: a resumed run need not boot for it again."""
         self.finished = True
+        if self.boot.work is Work.MEASURE:
+            done = self.run.directory.header().get("boots", [])
+            self.run.directory.update_header(boots=[*done, self.boot.key])
 
     def _console(self) -> str:
         try:
-            return self.path.with_name("guest.console").read_text(errors="replace")
+            return (self.share / "guest.console").read_text(errors="replace")
         except FileNotFoundError:
             return ""
 
@@ -164,7 +199,7 @@ class Listener:
         name += f"-{record['attempt']}" if record["attempt"] else ""
         record["profile"] = self.profiles.keep(record["profile"], self.run.directory.path, name)
         if why := record["profile"]["error"]:
-            self.on_warn(f"no profile: {why}")
+            self._warn_once(f"{self.guest.label}: no profile: {why}")
 
     def _keep(self, record: dict[str, Any], pyperf_json: str) -> None:
         self.begun = None
@@ -172,21 +207,9 @@ class Listener:
         self.run.counts[record["outcome"]] += 1
         self.run.view.ended(record)
 
-    def _new(self) -> Iterator[dict[str, Any]]:
-        try:
-            with self.path.open("rb") as file:
-                file.seek(self.position)
-                text = file.read()
-        except FileNotFoundError:
-            return
-        whole = text[: text.rfind(b"\n") + 1]
-        self.position += len(whole)
-        for line in whole.splitlines():
-            yield json.loads(line)
-
 
 def tidy(share: Path) -> None:
-    """Of a boot that went well only logs that say something are kept, and the console."""
+    """Remove what a boot that went well left, but for its console and logs that say something."""
     for path in share.iterdir():
         if path.name in (EVENTS, JOB, KALLSYMS) or (path.is_file() and path.stat().st_size == 0):
             path.unlink()

@@ -31,7 +31,11 @@ def main() -> int:
                 "reasons": list(ability.reasons),
             }
         )
-    answer = {"release": os.uname().release, "variants": variants}
+    answer = {
+        "release": os.uname().release,
+        "settings": lab_switch.settings(),
+        "variants": variants,
+    }
     (Path(sys.argv[1]) / "probe.json").write_text(json.dumps(answer))
     return 0
 

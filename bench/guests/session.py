@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
 from dataclasses import dataclass, field
 
+from bench.guests.protocol import Work
 from bench.kernels import images, vm
 from bench.plan.settings import Settings
 from bench.results.store import RunDirectory
 from bench.run.phases import Phases
 from bench.run.view import View
+
+PASSED_ON = ("FUSE_BENCH_MIRROR",)
+"""Environment variables that mean in a guest what they mean here; each names a server's file."""
 
 
 @dataclass(frozen=True)
@@ -21,6 +26,32 @@ class Guest:
     parameters: tuple[str, ...] = ()
     accelerator: str = vm.TCG
     why: str = ""
+
+
+class Stopped(Exception):
+    """Raised in the thread of a boot that shall not go on: another failed, or the user gave up."""
+
+
+@dataclass(frozen=True)
+class Boot:
+    """One boot to be made."""
+
+    guest: Guest
+    work: Work
+    round: int = 0
+    shard: int = 0
+
+    @property
+    def name(self) -> str:
+        """What its folder is called."""
+        if self.work is Work.CHECK:
+            return f"check-{self.guest.label}"
+        return f"{self.round:02}-{self.guest.label}" + (f"-{self.shard}" if self.shard else "")
+
+    @property
+    def key(self) -> list[object]:
+        """How run.json names it among the boots that are done."""
+        return [self.guest.label, self.round, self.shard]
 
 
 @dataclass
@@ -38,6 +69,12 @@ class GuestRun:
     told: set[str] = field(default_factory=set)
     """Warnings said once: every boot of a kernel has the same."""
     counts: Counter[str] = field(default_factory=Counter)
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    """Held while a boot's events are taken in: boots run side by side."""
+    stop: threading.Event = field(default_factory=threading.Event)
+    """Set when no boot shall go on."""
+    conform: bool = False
+    """Whether targets are compared though it is known how they answer."""
 
     def label_in_tables(self, guest: Guest) -> str:
         """Targets carry the kernel's label only where there are several."""

@@ -43,6 +43,7 @@ _ERROR = re.compile(
     r"can't find file to patch|malformed patch|No space left|internal compiler error|^tar: ",
     re.IGNORECASE | re.MULTILINE,
 )
+_HUNK = re.compile(r"Hunk #(\d+) FAILED at (\d+)")
 _STEP = re.compile(r"^  (?:CC|AS|HOSTCC|LD|AR)\s", re.MULTILINE)
 
 
@@ -115,11 +116,24 @@ class _Log:
 
     def _first_error(self, begin: int) -> str:
         text = self._since(begin)
+        if hunk := _failed_hunk(text):
+            return hunk
         for line in text.splitlines():
             if _ERROR.search(line):
                 return line.strip()
         lines = [line for line in text.splitlines() if line.strip()]
         return lines[-1].strip() if lines else "failed without a message"
+
+
+def _failed_hunk(text: str) -> str:
+    """The first hunk that patch(1) could not apply, with its file; "" if it applied all."""
+    file = ""
+    for line in text.splitlines():
+        if line.startswith("patching file "):
+            file = line.removeprefix("patching file ").strip("'")
+        elif found := _HUNK.match(line):
+            return f"{file}: hunk {found[1]} at line {found[2]} does not apply"
+    return ""
 
 
 def kill_group(process: subprocess.Popen[bytes]) -> None:

@@ -19,14 +19,14 @@ TMPFS = "tmpfs"
 IMAGE = "backing.img.part"
 """Ends like everything half-written, so that `bench clean` removes it after a run that was killed."""
 SIZE_BYTES = 32 << 30
-"""Of the sparse image; at ext4's usual ratio that is two million inodes."""
+"""Size of the sparse image; at ext4's usual ratio that is two million inodes."""
 DEVICE = Path("/dev/vda")
 """The first virtio-blk disk of a guest."""
 MOUNTPOINT = Path("/run/fuse-passthrough-bench-disk")
 HOW = "virtio-blk, a sparse image; what the guest drops the host may still have in memory"
 
 _UUID = "9c5f2a4e-61d3-4d0b-8f7a-2b6e13c0a7d5"
-"""Of every disk: ext4 hashes names with one, and listings shall not differ from boot to boot."""
+"""UUID of every disk: ext4 hashes names with one, and listings shall not differ from boot to boot."""
 
 
 @dataclass(frozen=True)

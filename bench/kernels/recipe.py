@@ -13,6 +13,9 @@ from bench.model import UserError
 
 LAB = "lab"
 LAB_DEBUG = "lab-debug"
+LAB_DEAR = "lab-dear"
+"""With what distributions run beside a file system, and "lab" leaves out: security module and all."""
+_FRAGMENTS = {LAB_DEBUG: "config.debug", LAB_DEAR: "config.dear"}
 LAB_SOURCE = Path("/usr/src/linux-source-6.12.tar.xz")
 KERNEL_DIR = suite.folder("kernel")
 # Goes into the cache key: bump when the same inputs give another image.
@@ -50,8 +53,8 @@ def recipe(
     Raises UserError if something does not exist.
     """
     fragments = [config or KERNEL_DIR / "config"]
-    if name == LAB_DEBUG:
-        fragments.append(KERNEL_DIR / "config.debug")
+    if name in _FRAGMENTS:
+        fragments.append(KERNEL_DIR / _FRAGMENTS[name])
     if source is None:
         source = LAB_SOURCE
         patches = patches or KERNEL_DIR / "patches"
@@ -100,7 +103,7 @@ def _compiler() -> str:
 
 
 def _patch_sha256(path: Path) -> str:
-    """Of what a patch does: another commit message is the same kernel."""
+    """A hash of what a patch does: another commit message is the same kernel."""
     text = path.read_bytes()
     return hashlib.sha256(text[max(text.find(b"\ndiff --git "), 0) :]).hexdigest()
 

@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -180,6 +180,7 @@ def boot(
     plugin: str = "",
     label: str = "guest",
     tick: Callable[[], None] = lambda: None,
+    host_cpus: Collection[int] = (),
 ) -> GuestResult:
     """Boot `image`, run `command` in it as root, and tell what became of it.
 
@@ -188,8 +189,9 @@ def boot(
     in it.  `boot_timeout_s` is BOOT_TIMEOUT_S by default.  `clock` INSTRUCTIONS makes
     guest time executed instructions, on one CPU and without KVM.  `accelerator` None
     takes what `accelerator_for` finds.  `plugin` is qemu's option that loads one, on the
-    instruction clock only.  `tick` is called five times a second.  Raises UserError if
-    virtme-ng or qemu is missing, or for an impossible wish.
+    instruction clock only.  `tick` is called five times a second.  `host_cpus` are those qemu
+    may run on, empty: any.  Raises UserError if virtme-ng or qemu is missing, or for an
+    impossible wish.
     """
     if clock not in (WALL, INSTRUCTIONS):
         raise UserError(f"no clock {clock!r}: choose {WALL} or {INSTRUCTIONS}")
@@ -208,16 +210,17 @@ def boot(
         kernel_args, disks, plugin,
     )  # fmt: skip
     watch = _Watch(state, timeout_s, boot_timeout_s or BOOT_TIMEOUT_S, tick)
-    result = _boot_once(argv, watch, console, stdout, accelerator)
+    result = _boot_once(argv, watch, console, stdout, accelerator, host_cpus)
     if result.outcome == DIED and not result.came_up:
         # qemu's own doing: 7.2 was seen to crash under TCG while it sets up PCI, rarely.
-        result = _boot_once(argv, watch, console, stdout, accelerator)
+        result = _boot_once(argv, watch, console, stdout, accelerator, host_cpus)
     return result
 
 
 def _boot_once(
-    argv: Sequence[str], watch: _Watch, console: Path, stdout: Path, accelerator: str
-) -> GuestResult:
+    argv: Sequence[str], watch: _Watch, console: Path, stdout: Path, accelerator: str,
+    host_cpus: Collection[int],
+) -> GuestResult:  # fmt: skip
     shutil.rmtree(watch.state, ignore_errors=True)
     watch.state.mkdir(parents=True)
     begin = time.monotonic()
@@ -225,7 +228,7 @@ def _boot_once(
     with console.open("wb") as log:
         process = isolate.start(
             [*_CAGE, *argv],
-            cpus=(),
+            cpus=host_cpus,
             stdout=log,
             stderr=log,
             environment=_environment(),

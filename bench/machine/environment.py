@@ -183,7 +183,7 @@ def versions() -> dict[str, str | None]:
 
 
 def libfuse_version() -> str | None:
-    """As fusermount3 gives it, e.g. 3.14.0; None without it (Debian: package fuse3)."""
+    """Version of libfuse as fusermount3 gives it, e.g. 3.14.0; None without it (Debian: package fuse3)."""
     words = _output(["fusermount3", "--version"]).split()
     return words[-1] if words else None
 

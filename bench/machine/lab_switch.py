@@ -7,7 +7,9 @@ from pathlib import Path
 from bench.model import Level
 
 SWITCH = Path("/sys/module/fuse/parameters/iops")
-"""Patch 0003 of kernel/patches; no other kernel has it."""
+"""Patch 0005 of kernel/patches; no other kernel has it."""
+SETTINGS = ("iops_refresh", "iops_perm", "iops_reval", "readdir_buffer")
+"""How the lab kernel goes about what it passes through, and how much a listing asks for."""
 
 MAINLINE = "mainline"
 COMMAND_LINE = Path("/proc/cmdline")
@@ -20,6 +22,12 @@ def variant() -> str:
         return SWITCH.read_text().strip()
     except OSError:
         return ""
+
+
+def settings() -> dict[str, str]:
+    """Its other parameters and their values; empty on any other kernel."""
+    found = {name: SWITCH.with_name(name) for name in SETTINGS}
+    return {name: path.read_text().strip() for name, path in found.items() if path.exists()}
 
 
 def restore(before: str) -> None:

@@ -88,7 +88,7 @@ def covering(path: str | os.PathLike[str]) -> MountEntry | None:
 
 
 def deepest(entries: Iterable[MountEntry], path: Path) -> MountEntry | None:
-    """Of ``entries``, the one whose mountpoint is the longest prefix of ``path``."""
+    """The entry whose mountpoint is the longest prefix of ``path``."""
     best: MountEntry | None = None
     for entry in entries:
         if not path.is_relative_to(entry.mountpoint):

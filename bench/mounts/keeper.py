@@ -71,7 +71,7 @@ class Kept:
     def __init__(self, command: int) -> None:
         self.command = command
         self.status = 0
-        """Of the command, or of the first other that did not end well."""
+        """Exit status of the command, or of the first other that did not end well."""
 
     def reap(self) -> bool:
         """Take in what has ended; False when nothing is left."""

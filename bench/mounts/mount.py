@@ -19,9 +19,9 @@ from bench.mounts import server_pid
 
 KEEPER = Path(__file__).with_name("keeper.py")
 WORDS_BYTES = 1 << 14
-"""Of a log, how much of its end is looked at for a daemon's last words."""
+"""How much of a log's end is looked at for a daemon's last words."""
 LOG_BYTES = 1 << 20
-"""Of what a daemon prints on one mount, how much is kept."""
+"""How much is kept of what a daemon prints on one mount."""
 READY_TIMEOUT_S = 20.0
 UNMOUNT_TIMEOUT_S = 10.0
 POLL_S = 0.002

@@ -9,26 +9,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from bench import registry
-from bench.model import Exit, Level, Shape
+from bench.model import Exit, Level
 from bench.mounts import backing
 from bench.plan import schedule
+from bench.plan.durations import BOOT_S, EMULATED, trial_seconds
 from bench.plan.grid import KernelGives
 from bench.plan.schedule import Plan
-from bench.plan.series import Series
 from bench.plan.settings import Settings
 from bench.probe import probe
 from workloads import tree
 
 WIDTH = 78
-WORKER_S = 0.1
-"""What a trial takes apart from its mount and its windows. This and the numbers below are of one
-quiet virtual machine of two CPUs: good for deciding whether to wait, and for nothing else."""
-MOUNT_S = {"native": 0.0, "kernel": 0.01, "c": 0.04, "python": 0.14}
-ENTRY_S = {"native": 5e-6, "kernel": 7e-6, "c": 10e-6, "python": 20e-6}
-"""One entry of a walk, or of what a real program walks."""
-EMULATED, BOOT_S = 15.0, 40.0
-"""How much longer it takes in an emulated guest, and its boot."""
 
 
 def show(settings: Settings, *, as_json: bool) -> int:
@@ -54,7 +45,7 @@ def facts(settings: Settings, planned: Plan) -> dict[str, Any]:
     """The plan as one object: counts over all kernels of the run."""
     kernels = max(1, len(settings.kernels))
     series = {one.series.label: one.series for one in planned.trials}
-    seconds = kernels * sum(_seconds(one.series, settings) for one in planned.trials)
+    seconds = kernels * sum(trial_seconds(one.series, settings) for one in planned.trials)
     if settings.kernels:
         seconds = seconds * EMULATED + BOOT_S * kernels * settings.trials
     return {
@@ -69,21 +60,6 @@ def facts(settings: Settings, planned: Plan) -> dict[str, Any]:
         "minutes": round(seconds / 60, 1),
         "skipped": [asdict(item) for item in planned.skipped],
     }
-
-
-def _seconds(series: Series, settings: Settings) -> float:
-    """A guess at one trial."""
-    workload = registry.workloads()[series.workload]
-    daemon = registry.daemon(series.daemon)
-    kind = "native" if daemon.argv is None else "kernel"
-    if daemon.is_fuse:
-        kind = "python" if daemon.python else "c"
-    base = WORKER_S + MOUNT_S[kind]
-    if workload.shape is Shape.ONCE:
-        files = tree.parse_tree(settings.tree).file_count
-        # Counted on one mount, timed on another.
-        return (base + files * ENTRY_S[kind]) * (2 if daemon.is_fuse else 1)
-    return base + (settings.values + 2) * settings.window_s
 
 
 def lines(found: dict[str, Any]) -> list[str]:

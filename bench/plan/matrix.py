@@ -27,7 +27,7 @@ class Matrix:
     name: str
     summary: str
     settings: Mapping[str, Any]
-    """Of the whole run."""
+    """Settings of the whole run."""
     parts: tuple[Mapping[str, Any], ...]
     """Axes; the run is the union of all."""
 

@@ -130,7 +130,7 @@ NOT_HELD = "the row is about timeouts, and the server gives its own"
 
 
 def held(row: PlannedRow, target: Target) -> bool:
-    """Whether a row says of a target what it is about: a server may give timeouts of its own."""
+    """Whether the target gives the timeouts that the row is about: a server may give its own."""
     control, asked = registry.daemon(target.daemon).timeouts, row.key.timeouts
     return not row.workload.timeouts_fixed or not asked or control.holds(asked.attr, asked.entry)
 

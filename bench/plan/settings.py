@@ -66,9 +66,11 @@ class Settings:
     """``[label=]image[,parameter...]`` to boot; none: the kernel the runner runs on."""
     clock: Clock = Clock.WALL
     memory_mb: int = 2048
-    """Of a guest."""
+    """Memory of a guest, in MiB."""
+    shards: int = 1
+    """Boots that share a round's rows among them, in guests (bench.plan.shards)."""
     backing_fs: str = "tmpfs"
-    """Of a guest's backing; any but tmpfs lies on a virtio disk (bench.kernels.disk)."""
+    """File system of a guest's backing; any but tmpfs lies on a virtio disk (bench.kernels.disk)."""
     matrix: str = ""
     """Name of the matrix that the parts are of."""
     parts: tuple[Mapping[str, Any], ...] = ()

@@ -13,6 +13,7 @@ import struct
 from dataclasses import dataclass
 
 from bench.model import Opcode
+from bench.probe.dialect import DIALECT, ops_bit
 
 ROOT_ID = 1
 MAX_WRITE = 4096
@@ -23,7 +24,7 @@ KERNEL_MAJOR, KERNEL_MINOR = 7, 45
 FUSE_INIT_EXT = 1 << 30
 FUSE_PASSTHROUGH = 1 << 37
 FUSE_OVER_IO_URING = 1 << 41
-BIT_43 = 1 << 43
+BIT_43 = 1 << DIALECT.ino_bit
 """FUSE_PASSTHROUGH_INO in the 2026 series, FUSE_HAS_IO_URING_BUFPOOL in protocol 7.46, and other
 things in other series (FUSE_HAS_LOOKUP_HANDLE, FUSE_DAX_FMAP, FUSE_IOMAP, FUSE_HAS_SYNCFS, all
 posted with this bit). It proves nothing by itself."""
@@ -48,12 +49,12 @@ GETATTR_FH = 1
 BACKING_OPEN = 0x4010E501
 BACKING_CLOSE = 0x4004E502
 
-OPS_LOOKUP = 0x1
-OPS_GETATTR = 0x4
-OPS_SETATTR = 0x8
-OPS_READ_WRITE = 0xC000
-OPS_READDIR = 0x8000000
-OPS_STATX = 0x8000000000000
+OPS_LOOKUP = ops_bit(Opcode.LOOKUP)
+OPS_GETATTR = ops_bit(Opcode.GETATTR)
+OPS_SETATTR = ops_bit(Opcode.SETATTR)
+OPS_READ_WRITE = ops_bit(Opcode.READ) | ops_bit(Opcode.WRITE)
+OPS_READDIR = ops_bit(Opcode.READDIR)
+OPS_STATX = ops_bit(Opcode.STATX)
 
 IN_HEADER = struct.Struct("<IIQQIIIHH")
 """len, opcode, unique, nodeid, uid, gid, pid, total_extlen, padding."""

@@ -26,7 +26,7 @@ class KernelAbility:
     """False where not even a plain FUSE mount works; the reasons say what is missing."""
 
     def as_json(self) -> dict[str, object]:
-        """The same as one JSON-ready object; ``kernel_level`` of run.json is its first part."""
+        """The ability as one JSON-ready object; ``kernel_level`` of run.json is its first part."""
         return {
             "level": self.level.value,
             "readdir": self.readdir,

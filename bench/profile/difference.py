@@ -18,7 +18,7 @@ class Line:
     old: float
     new: float
     share: float
-    """Of the whole difference; lines in the other direction have negative shares."""
+    """Share of the whole difference; lines in the other direction have negative shares."""
 
     @property
     def change(self) -> float:

@@ -51,7 +51,7 @@ class Functions:
 def functions(
     symbols: Iterable[tuple[int, str]], sizes: Mapping[int, int] | None = None
 ) -> Functions:
-    """Of symbols at one address the most telling is taken: no padding, few underscores, short."""
+    """The most telling of the symbols at one address: no padding, few underscores, short."""
     best: dict[int, str] = {}
     for address, name in symbols:
         old = best.get(address)

@@ -24,7 +24,7 @@ HEADS = ("target", *PARTS, "other", "RSS", "fds", "ids", "client", "server", "ke
 DECIMALS = (0, 0, 0, 0, 0, 0, 2, 1, 1, 1)
 COLUMNS = (10, 5, 6, 4, 5, 4, 6, 4, 6, 6, 6)
 NS_PER_INSTRUCTION = 2.0
-"""Of a guest's clock at ``-icount shift=1`` (bench.kernels.vm)."""
+"""Nanoseconds of a guest's clock for each instruction, at ``-icount shift=1`` (bench.kernels.vm)."""
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ class Line:
 
     target: TargetInRow
     number: int
-    """Of the target in the run: the same colour and marker in every chart."""
+    """Number of the target in the run: the same colour and marker in every chart."""
     time: Estimate
     ratios: Mapping[str, Estimate]
     """By baseline, that of the target's own kernel; a baseline has none to itself."""

@@ -22,7 +22,7 @@ from bench.model import Opcode
 EVENT = "events/fuse/fuse_request_send"
 INSTANCE_PREFIX = "fuse-bench-"
 _BUFFER_KIB = 8192
-"""Of ring buffer per CPU; about 48 bytes a request, so 170 000 requests before the reader lags."""
+"""KiB of ring buffer per CPU; about 48 bytes a request, so 170 000 requests before the reader lags."""
 # include/uapi/linux/perf_event.h
 _PERF_TYPE_TRACEPOINT = 2
 _ATTR = struct.Struct("<IIQQQQQIIQ")

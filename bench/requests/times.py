@@ -22,7 +22,7 @@ from bench.requests.sources import NotCounted, no_tracepoint, read_at, tracefs_r
 
 SEND, END = "events/fuse/fuse_request_send", "events/fuse/fuse_request_end"
 RING_BYTES = 4 << 20
-"""Of each CPU, a power of two of pages; a request takes some 140 bytes of it: 30 000 requests."""
+"""Bytes of ring buffer for each CPU, a power of two of pages; a request takes some 140: 30 000 fit."""
 
 # include/uapi/linux/perf_event.h
 _TRACEPOINT = 2

@@ -21,11 +21,11 @@ from bench.model import SCHEMA, UserError
 from bench.results.store import RunDirectory
 
 VERSION = 1
-"""Of the bundle; what is in it has the schema of results/README.md."""
+"""Schema of the bundle; what is in it has the schema of results/README.md."""
 MANIFEST = "bundle.json"
 NAMES = re.compile(r"(?:bundle\.json|run\.json|[a-z]+\.jsonl|series/[\w@:.,=+-]+\.json)")
 LARGEST_BYTES = 1 << 30
-"""Of everything in a bundle, unpacked: a run of 10^6 samples is a fiftieth of it."""
+"""Most bytes of everything in a bundle, unpacked: a run of 10^6 samples is a fiftieth of it."""
 
 
 def pack(run: RunDirectory, output: Path) -> int:

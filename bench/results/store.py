@@ -91,7 +91,7 @@ class RunDirectory:
         return _records(self.trials_path)
 
     def costs(self) -> Iterator[Record]:
-        """The same of costs.jsonl."""
+        """Whole lines of costs.jsonl."""
         return _records(self.costs_path)
 
     def add_pyperf_run(self, label: str, benchmark_json: str) -> None:

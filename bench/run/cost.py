@@ -40,7 +40,7 @@ class Holding:
 
     @classmethod
     def now(cls, server: int | None) -> Holding:
-        """Of the server with this pid."""
+        """Memory, descriptors and CPU time of the server with this pid, now."""
         caches = slabs.read()
         if server is None:
             return cls(caches, None, None, None)

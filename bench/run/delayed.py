@@ -29,7 +29,7 @@ DELAYS_NS = (BASE_NS, *(BASE_NS + extra_ns for extra_ns in EXTRA_NS))
 FEW_FILES = "depth=1,branching=10,files_per_dir=10"
 """Names that are ready soon, each after some GETATTRs that are held back, too."""
 ROUNDS = 10
-"""Of a run."""
+"""Rounds of a run."""
 
 Say = Callable[[str], None]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -88,9 +88,9 @@ def kind(daemon: Daemon) -> str:
     return "fuse" if daemon.is_fuse else "kernel"
 
 
-def refuse_other_machine(old: dict[str, Any], new: dict[str, Any]) -> None:
+def refuse_other_machine(old: Mapping[str, Any], new: dict[str, Any]) -> None:
     """A run is finished where it was begun; raises UserError naming what differs."""
-    checks: dict[str, Callable[[dict[str, Any]], Any]] = {
+    checks: dict[str, Callable[[Mapping[str, Any]], Any]] = {
         "kernel": lambda header: header["environment"].get("kernel_release"),
         "CPU": lambda header: header["environment"].get("cpu_model"),
         "passthrough level": lambda header: header["kernel_level"]["level"],

@@ -57,7 +57,7 @@ class Work:
     counts: Counter[str] = field(default_factory=Counter)
 
     def all(self, trials: Sequence[Trial]) -> None:
-        """These, in this order."""
+        """Do these trials, in this order."""
         with self.view.trials(len(trials)) as progress:
             for one in trials:
                 progress.begin(one)
@@ -76,7 +76,7 @@ class Work:
         return bool(more)
 
     def again(self, trials: Sequence[Trial]) -> None:
-        """Of these, what was disturbed: once more, with what it is compared with."""
+        """Do once more what was disturbed among these trials, with all it is compared with."""
         if self.bench.settings.quick:
             return
         ours = {(one.series.label, one.round) for one in trials}

@@ -51,7 +51,7 @@ class EffectComparison:
 
 @dataclass(frozen=True)
 class Resolution:
-    """Of the spans of ``span_s`` of measuring, in how many the delay's interval leaves 0 out."""
+    """In how many spans of ``span_s`` of measuring the delay's interval leaves 0 out."""
 
     delay_ns: int
     resolved: int

@@ -47,7 +47,7 @@ class Equivalence:
     low: float
     high: float
     rounds: tuple[int, int]
-    """Of theirs and of ours."""
+    """Rounds of their run and of ours."""
     same: float
     apart: float
     note: str = ""

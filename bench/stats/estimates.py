@@ -19,7 +19,7 @@ from bench.stats.intervals import spread
 
 
 def over_boots(estimate: Estimate) -> Estimate:
-    """Of instructions the range is the interval: two boots agree to a fraction of a per cent."""
+    """An estimate over boots; for instructions its interval is their range, as boots agree closely."""
     if estimate.n < 2:
         return estimate
     points = estimate.points
@@ -44,7 +44,7 @@ class Estimate:
     points: tuple[float, ...] = ()
     """What it was estimated from: trial medians, or one ratio for each round."""
     p: float = math.nan
-    """Of a ratio: how likely one as far from 1 were if the truth were 1; two-sided, by the model
+    """For a ratio: how likely one as far from 1 were if the truth were 1; two-sided, by the model
     its interval comes from, so that p < 0.05 where the interval leaves 1 out. NaN without one."""
 
     @property

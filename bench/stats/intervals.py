@@ -42,7 +42,7 @@ FAR_OUT = 3.0
 """Standard deviations from the median, judged by the median deviation, at which a round is far out;
 (1 + 6/n) times as much with n rounds, whose median deviation is itself uncertain."""
 STEPS = 100
-"""Of Newton's method at most; it takes four to ten."""
+"""Steps of Newton's method at most; it takes four to ten."""
 FEWEST_TO_JUDGE = 5
 """Rounds below which nothing is called far out."""
 

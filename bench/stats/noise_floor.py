@@ -16,7 +16,7 @@ FILE = "selftest.json"
 
 @dataclass(frozen=True)
 class Noise:
-    """Of one row: ``floor`` is the relative difference that 95 % of its A/A comparisons stay below,
+    """The noise of one row: ``floor`` is the relative difference that 95 % of its A/A comparisons stay below,
     ``detectable`` the one that 95 % of their intervals could have shown, both at ``rounds`` rounds."""
 
     floor: float

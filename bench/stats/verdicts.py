@@ -42,7 +42,7 @@ EXACT_ROUNDS = 13
 FLIPS = 20_000
 """Patterns of signs drawn beyond that."""
 SEED = 20_260_601
-"""Of those, so that the same run gets the same verdicts anywhere."""
+"""Seed of those patterns, so that the same run gets the same verdicts anywhere."""
 MOST_ROUNDS = 10_000
 """More than this many are no advice."""
 

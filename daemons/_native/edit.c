@@ -85,7 +85,7 @@ void shim_edit_open(uint8_t *open_out, int32_t backing_id)
 
 void shim_edit_attr(uint8_t *attr_out, int32_t backing_id)
 {
-	put32(attr_out + ATTR_OUT_DUMMY, (uint32_t)backing_id);
+	put32(attr_out + ATTR_OUT_BACKING_ID, (uint32_t)backing_id);
 }
 
 static void put_time(uint8_t *to, const uint8_t *attr, size_t seconds, size_t nanoseconds)
@@ -218,7 +218,7 @@ void shim_backing_map(uint8_t *map, int32_t fd, uint64_t ops_mask)
 {
 	put32(map, (uint32_t)fd);
 	put32(map + 4, 0);
-	put64(map + 8, ops_mask);
+	put64(map + BACKING_MAP_OPS_MASK, ops_mask);
 }
 
 uint32_t shim_ioctl_number(int which)

@@ -17,7 +17,7 @@ enum shim_level {
 	LEVEL_RW = 1,
 	LEVEL_ATTACH_GETATTR = 2,
 	LEVEL_ATTACH_LOOKUP = 3,
-	LEVEL_LOOKUP = 4, /* experimental: kernel/patches/0006 */
+	LEVEL_LOOKUP = 4, /* experimental: kernel/patches/0012 */
 };
 
 /* The 64 flags a kernel offers in an INIT request body; 0 in a body too short to hold them. */

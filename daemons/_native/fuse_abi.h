@@ -12,6 +12,8 @@
 
 #include <stdint.h>
 
+#include "dialect.h"
+
 /* Requests (enum fuse_opcode) whose body or reply the shim looks at. */
 enum {
 	OP_LOOKUP = 1,
@@ -60,11 +62,6 @@ enum {
 #define INIT_WRITEBACK_CACHE (UINT64_C(1) << 16)
 #define INIT_EXT             (UINT64_C(1) << 30)
 #define INIT_PASSTHROUGH     (UINT64_C(1) << 37)
-/*
- * Bit 43 has three owners: FUSE_PASSTHROUGH_INO in the 2026 series, FUSE_HAS_LOOKUP_HANDLE in
- * another series, FUSE_HAS_IO_URING_BUFPOOL in protocol 7.46. An offer of it proves nothing.
- */
-#define INIT_PASSTHROUGH_INO (UINT64_C(1) << 43)
 
 /* struct fuse_open_out: u64 fh, u32 open_flags, s32 backing_id. */
 #define OPEN_OUT_SIZE   16u
@@ -78,9 +75,8 @@ enum {
 #define OPEN_PASSTHROUGH            (1u << 7)
 
 /* struct fuse_attr_out: u64 valid, u32 valid_nsec, u32 dummy, struct fuse_attr. */
-#define ATTR_OUT_SIZE  104u
-#define ATTR_OUT_DUMMY 12u
-#define ATTR_OUT_ATTR  16u
+#define ATTR_OUT_SIZE 104u
+#define ATTR_OUT_ATTR 16u
 
 /* struct fuse_attr, 88 bytes. */
 #define ATTR_INO       0u
@@ -104,11 +100,6 @@ enum {
 #define ENTRY_NODEID 0u
 #define ENTRY_ATTR   40u
 
-/* The 312-byte entry of the attach-lookup variant. */
-#define LONG_ENTRY_SIZE       312u
-#define LONG_ENTRY_BACKING_ID 40u
-#define LONG_ENTRY_STATX      56u
-
 /* struct fuse_statx, 256 bytes. */
 #define FUSE_STATX_MASK       0u
 #define FUSE_STATX_BLKSIZE    4u
@@ -127,13 +118,10 @@ enum {
 /* STATX_BASIC_STATS of <linux/stat.h>: everything a fuse_attr can say, so no btime. */
 #define FUSE_STATX_BASIC UINT32_C(0x7ff)
 
-/* struct fuse_backing_map, 16 bytes: s32 fd, u32 flags, u64 padding (out of tree: ops_mask). */
-#define BACKING_MAP_SIZE  16u
 #define IOC_CLONE         0x8004e500u
 #define IOC_BACKING_OPEN  0x4010e501u
 #define IOC_BACKING_CLOSE 0x4004e502u
 
-#define ROOT_ID         UINT64_C(1) /* FUSE_ROOT_ID */
-#define OPS_BIT(opcode) (UINT64_C(1) << ((opcode) - 1))
+#define ROOT_ID UINT64_C(1) /* FUSE_ROOT_ID */
 
 #endif

@@ -120,7 +120,9 @@ def test_root_of_a_user_namespace_can_mount_but_not_register() -> None:
     if shutil.which("unshare") is None:
         pytest.skip("no unshare program")
     command = ["unshare", "--user", "--map-root-user", "--mount", sys.executable, "-c"]
-    done = _python([*command, "from bench.probe import probe; print(probe.human(probe.probe()))"])
+    done = _python(
+        [*command, "from bench.probe import probe, words; print(words.human(probe.probe()))"]
+    )
     if done.returncode != 0 and "unshare" in done.stderr:
         pytest.skip(f"no user namespaces here: {done.stderr.strip()}")
     assert "initial user" in done.stdout, done.stdout + done.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,8 +16,9 @@ import pytest
 from bench.guests import host
 from bench.guests.kernels import parse
 from bench.guests.listener import Hung, Listener
-from bench.guests.protocol import EVENTS
-from bench.guests.session import Guest, GuestRun
+from bench.guests.pool import Pool, width
+from bench.guests.protocol import EVENTS, Work
+from bench.guests.session import Boot, Guest, GuestRun, Stopped
 from bench.kernels import images
 from bench.model import Clock, Exit, UserError
 from bench.plan.settings import Settings
@@ -53,16 +55,23 @@ def test_a_kernel_without_an_image_is_refused(text: str) -> None:
         parse(text)
 
 
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered of kernels is remembered for one test."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+
+
 def a_run(tmp_path: Path) -> tuple[GuestRun, Listener, Path]:
     settings = Settings(kernels=("lab",))
     directory = RunDirectory.create(
         tmp_path / "run", headers.make_header(settings, [], {"targets": [], "kernels": []}, ())
     )
+    (tmp_path / "bzImage").write_bytes(b"kernel")
     guest = Guest("lab", images.Image("lab", tmp_path / "bzImage"))
     run = GuestRun(settings, directory, View(quiet=True), [guest])
     share = tmp_path / "share"
     share.mkdir()
-    return run, Listener(run, guest, share), share / EVENTS
+    return run, Listener(run, Boot(guest, Work.MEASURE), share), share / EVENTS
 
 
 def put(file: Path, event: str, **content: Any) -> None:
@@ -216,16 +225,138 @@ def test_a_guest_loads_what_its_servers_need(daemon: str, loaded: str) -> None:
     assert done.stdout.strip() == loaded
 
 
-@pytest.mark.parametrize(("clock", "again"), [(Clock.WALL, False), (Clock.INSTRUCTIONS, True)])
-def test_boots_on_the_instruction_clock_all_compare_trees(
-    clock: Clock, again: bool, tmp_path: Path
-) -> None:
-    """A second boot that does less before its trials finds other memory; in wall time once will do."""
+def test_no_boot_that_measures_compares_trees(tmp_path: Path) -> None:
+    """One that compared first finds other memory: that is a boot of its own, where it is needed."""
     run, _, _ = a_run(tmp_path)
-    run.settings = replace(run.settings, clock=clock)
-    assert host.job(run, run.guests[0], 0)["conformance"]
-    run.broken["lab"] = {}
-    assert host.job(run, run.guests[0], 1)["conformance"] is again
+    assert [boot.work for boot in host.checks(run)] == [Work.CHECK]
+    assert {boot.work for boot in host.round_of(run, 0)} == {Work.MEASURE}
+
+
+def test_targets_are_compared_once_for_a_kernel(tmp_path: Path) -> None:
+    """Until the image, our servers or the tree change; --conform compares all the same."""
+    run, listener, events = a_run(tmp_path)
+    put(events, "broken", targets={"plain": "readlink differs"})
+    listener.listen()
+    again = GuestRun(run.settings, run.directory, run.view, run.guests)
+    assert list(host.checks(again)) == []
+    assert again.broken == {"lab": {"plain": "readlink differs"}}
+    again.conform = True
+    assert len(list(host.checks(again))) == 1
+    again.conform = False
+    run.guests[0].image.path.write_bytes(b"another kernel")
+    assert len(list(host.checks(again))) == 1
+
+
+def test_a_strangers_server_is_compared_in_every_run(tmp_path: Path) -> None:
+    """Nobody knows when it changes."""
+    run, listener, events = a_run(tmp_path)
+    run.settings = replace(run.settings, daemons=("bindfs",))
+    put(events, "broken", targets={})
+    listener.listen()
+    assert len(list(host.checks(run))) == 1
+
+
+def test_a_boot_that_is_done_is_not_made_again(tmp_path: Path) -> None:
+    """--resume looks into run.json, not into a guest."""
+    run, listener, events = a_run(tmp_path)
+    rounds = [boot for number in range(3) for boot in host.round_of(run, number)]
+    assert host.not_done(run, rounds) == rounds
+    put(events, "done")
+    listener.listen()
+    assert host.not_done(run, rounds) == rounds[1:]
+
+
+def test_kernels_and_targets_stand_in_the_order_of_the_command_line(tmp_path: Path) -> None:
+    """Whichever boot is the first to greet."""
+    run, _, _ = a_run(tmp_path)
+    image = run.guests[0].image
+    run.guests = [Guest("base", image), Guest("patched", image)]
+    for label in ("patched", "base"):
+        guest = next(one for one in run.guests if one.label == label)
+        share = tmp_path / label
+        share.mkdir()
+        facts = FACTS | {"targets": [{"name": f"plain@{label}", "kernel": label}]}
+        put(share / EVENTS, "hello", facts=facts, skipped=[])
+        Listener(run, Boot(guest, Work.MEASURE), share).listen()
+    header = run.directory.header()
+    assert [one["label"] for one in header["kernels"]] == ["base", "patched"]
+    assert [one["name"] for one in header["targets"]] == ["plain@base", "plain@patched"]
+
+
+@pytest.mark.parametrize(
+    "line", [b"{", b"[]", b"7", b'{"event": "end"}', b'{"event": "hup"}', b"\xff", b'{"event": []}']
+)
+def test_a_line_a_dying_guest_has_spoilt_is_passed_over(line: bytes, tmp_path: Path) -> None:
+    """What stands after it is still taken in."""
+    run, listener, events = a_run(tmp_path)
+    events.write_bytes(line + b"\n")
+    put(events, "end", record=record(1), pyperf="")
+    listener.listen()
+    assert len(list(run.directory.trials())) == 1
+
+
+def boots(tmp_path: Path, count: int) -> list[Boot]:
+    guest = Guest("lab", images.Image("lab", tmp_path / "bzImage"))
+    return [Boot(guest, Work.MEASURE, number) for number in range(count)]
+
+
+def test_boots_run_side_by_side(tmp_path: Path) -> None:
+    """As many as there are jobs at the same time, each boot once: three meet at a barrier twice."""
+    meeting = threading.Barrier(3, timeout=30)
+    seen: list[int] = []
+
+    def do(boot: Boot, _cpus: tuple[int, ...]) -> None:
+        meeting.wait()
+        seen.append(boot.round)
+
+    Pool(3, threading.Event()).run(boots(tmp_path, 6), do)
+    assert sorted(seen) == [0, 1, 2, 3, 4, 5]
+
+
+def test_one_boot_at_a_time_keeps_the_order(tmp_path: Path) -> None:
+    """In the thread of the caller, and free to run on any CPU."""
+    seen: list[tuple[int, tuple[int, ...], str]] = []
+
+    def do(boot: Boot, cpus: tuple[int, ...]) -> None:
+        seen.append((boot.round, cpus, threading.current_thread().name))
+
+    Pool(1, threading.Event()).run(boots(tmp_path, 3), do)
+    assert seen == [(number, (), threading.current_thread().name) for number in range(3)]
+
+
+def test_a_boot_that_fails_ends_the_others(tmp_path: Path) -> None:
+    """Those under way are told to stop, those not begun are not; the error is the first one's."""
+    stop = threading.Event()
+    ended: list[int] = []
+
+    def do(boot: Boot, _cpus: tuple[int, ...]) -> None:
+        if boot.round == 0:
+            raise UserError("no FUSE in this kernel", Exit.NOTHING)
+        assert stop.wait(30)
+        ended.append(boot.round)
+        raise Stopped
+
+    with pytest.raises(UserError, match="no FUSE"):
+        Pool(2, stop).run(boots(tmp_path, 8), do)
+    assert len(ended) <= 1
+
+
+def test_a_guest_that_is_told_to_stop_stops(tmp_path: Path) -> None:
+    """At its next tick: qemu is killed on the way out."""
+    run, listener, _ = a_run(tmp_path)
+    run.stop.set()
+    with pytest.raises(Stopped):
+        listener.watch()
+
+
+def test_guests_on_the_wall_clock_run_alone() -> None:
+    """Beside one another they would time one another."""
+    wall, counted = Settings(), Settings(clock=Clock.INSTRUCTIONS.value)
+    assert width(wall, None) == width(wall, 1) == 1
+    assert width(counted, 7) == 7
+    assert width(counted, None) >= 1
+    with pytest.raises(UserError, match="wall clock run alone"):
+        width(wall, 2)
 
 
 @pytest.mark.parametrize(
@@ -246,6 +377,6 @@ def test_parameters_that_make_boots_alike(
     run.settings = replace(run.settings, clock=clock)
     monkeypatch.setattr("bench.kernels.vm.boot", boot)
     monkeypatch.setattr("bench.guests.host.ending", lambda _result: "")
-    guest = replace(run.guests[0], parameters=("quiet",))
-    assert host.boot(run, guest, 0, events.parent, listener) == ""
+    boot_of = Boot(replace(run.guests[0], parameters=("quiet",)), Work.MEASURE)
+    assert host.once(run, boot_of, events.parent, listener, ()) == ""
     assert seen == [expected]

@@ -206,3 +206,22 @@ def test_the_map_says_what_a_package_says(folder: str) -> None:
         if line.startswith(f"    bench/{folder}/ ")
     )
     assert sentence in mapped
+
+
+HANGING = ("Of ", "These, ", "And ", "Or ", "Whether a row says")
+"""How a docstring begins that cannot be read alone."""
+
+
+@pytest.mark.parametrize("folder", ["bench", "daemons", "workloads"])
+def test_docstrings_stand_alone(folder: str) -> None:
+    """No docstring hangs on the line above it, those of attributes included."""
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in modules(folder)
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+        and node.value.value.startswith(HANGING)
+    ]
+    assert found == []

@@ -132,10 +132,25 @@ def test_commit_message_of_a_patch_does_not_make_another_image(tree: Path) -> No
 
 def test_patch_that_does_not_apply_shows_the_hunk_and_the_log(tree: Path) -> None:
     patches = patches_of(tree, GOOD_PATCH.replace("-hello", "-other"))
-    with pytest.raises(UserError, match=r"apply 0001-message.patch: .*FAILED.*; log: /") as caught:
+    wanted = r"apply 0001-message.patch: message: hunk 1 at line 1 does not apply; log: /"
+    with pytest.raises(UserError, match=wanted) as caught:
         build(tree, patches=patches)
     assert Path(str(caught.value).rpartition("log: ")[2]).is_file()
     assert leftovers() == []
+
+
+@pytest.mark.parametrize(
+    ("name", "wanted"),
+    [
+        ("lab", ["config"]),
+        ("lab-debug", ["config", "config.debug"]),
+        ("lab-dear", ["config", "config.dear"]),
+    ],
+)
+def test_each_image_of_the_lab_has_its_configuration(
+    tree: Path, name: str, wanted: list[str]
+) -> None:
+    assert [path.name for path in recipe(name, tree).config] == wanted
 
 
 def test_first_real_error_of_a_compilation_is_shown(

@@ -46,3 +46,10 @@ def test_other_kernels_have_no_switch(switch: Path) -> None:
     lab_switch.select(Level.LOOKUP)
     assert lab_switch.variant() == ""
     assert not switch.exists()
+
+
+def test_its_other_parameters_are_told_by_name(switch: Path) -> None:
+    """Those a kernel does not have are left out."""
+    switch.with_name("iops_perm").write_text("rcu\n")
+    switch.with_name("readdir_buffer").write_text("page\n")
+    assert lab_switch.settings() == {"iops_perm": "rcu", "readdir_buffer": "page"}

@@ -55,11 +55,11 @@ def read_results(path: Path, boot: Boot) -> None:
 
 def run_variant(variant: str, share: Path, image: images.Image | None = None) -> Boot:
     """Run the guest tests of a variant in one boot, with the files in `share`."""
-    for name in ("guest.py", "server.py"):
-        shutil.copy(HERE / name, share)
+    for path in HERE.glob("*.py"):
+        shutil.copy(path, share)
     result = vm.boot(
         image or lab_image(),
-        ["python3", "guest.py", variant, "results.jsonl"],
+        ["python3", "guest_all.py", variant, "results.jsonl"],
         share=share,
         timeout_s=GUEST_TIMEOUT_S,
         boot_timeout_s=BOOT_TIMEOUT_S,

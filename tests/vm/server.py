@@ -55,7 +55,7 @@ def op(*opcodes: int) -> int:
 ASYNC_READ, ATOMIC_O_TRUNC, BIG_WRITES = 1 << 0, 1 << 3, 1 << 5
 AUTO_INVAL_DATA, DO_READDIRPLUS = 1 << 12, 1 << 13
 PARALLEL_DIROPS, INIT_EXT = 1 << 18, 1 << 30
-PASSTHROUGH, PASSTHROUGH_INO = 1 << 37, 1 << 43
+PASSTHROUGH, ALLOW_IDMAP, PASSTHROUGH_INO = 1 << 37, 1 << 40, 1 << 43
 
 FOPEN_KEEP_CACHE, FOPEN_CACHE_DIR, FOPEN_PASSTHROUGH = 1 << 1, 1 << 3, 1 << 7
 
@@ -99,6 +99,10 @@ class Options:
     default_permissions: bool = False
     readdirplus: bool = False
     atomic_o_trunc: bool = False
+    idmap: bool = False  # negotiate FUSE_ALLOW_IDMAP
+    xattrs: bool = True  # False: ENOSYS
+    stack_depth: int = 1  # what may lie underneath: 2 admits a mount with passthrough
+    statx_mask: int = STATX_BASIC_STATS  # in long entries
     generation: int = 0
     wrong_id: int = 0  # sent instead of the right one
     wrong_ino: int = 0  # added to the inode number
@@ -181,7 +185,7 @@ class Server:
     def _statx(self, st: os.stat_result) -> bytes:
         atime, mtime, ctime = map(_split_time, (st.st_atime_ns, st.st_mtime_ns, st.st_ctime_ns))
         return STATX_OUT.pack(
-            STATX_BASIC_STATS, st.st_blksize, 0, st.st_nlink, st.st_uid,
+            self.options.statx_mask, st.st_blksize, 0, st.st_nlink, st.st_uid,
             st.st_gid, st.st_mode, 0, st.st_ino + self.options.wrong_ino,
             st.st_size, st.st_blocks, 0,
             *atime, 0, 0, 0, 0, *ctime, 0, *mtime, 0,
@@ -248,10 +252,12 @@ class Server:
             want |= PASSTHROUGH
         if options.ino:
             want |= PASSTHROUGH_INO
+        if options.idmap:
+            want |= ALLOW_IDMAP
         want &= self.kernel_flags
         return struct.pack(
             "<IIIIHHIIHHIIH22x", 7, 41, readahead, want & 0xFFFFFFFF, 16, 12,
-            131072, 1, 0, 0, want >> 32, 1, 0,
+            131072, 1, 0, 0, want >> 32, options.stack_depth, 0,
         )  # fmt: skip
 
     def do_lookup(self, head: tuple[int, ...], body: bytes) -> bytes:
@@ -507,7 +513,7 @@ class Server:
         if opcode == INTERRUPT:
             return None
         try:
-            if method is None:
+            if method is None or (name.endswith("XATTR") and not self.options.xattrs):
                 raise OSError(errno.ENOSYS, name)
             body: bytes | None = method(head, request[IN_HEADER.size :])
         except KeyError:

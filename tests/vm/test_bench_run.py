@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import statistics
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,34 @@ def test_kernel_diff_is_a_verdict(tmp_path: Path, parameter: str, code: int) -> 
         worse = code != Exit.MEASURED
         assert row["regressed"] is worse
         assert (row["new"]["requests"] > row["old"]["requests"]) is worse
+
+
+def test_boots_side_by_side_do_what_they_do_one_by_one(tmp_path: Path) -> None:
+    """Two boots of one kernel: the same trials in the same order with one job and with two, the same
+    requests to the last one, and instructions within what two boots differ by; no boot is left.
+    """
+    found = {}
+    for jobs in ("1", "2"):
+        output = tmp_path / jobs
+        done = bench(
+            "run", "--kernel", str(lab_image().path), "--clock", "instructions", "--jobs", jobs,
+            "--daemon", "passthrough-c", "--daemon", "plain-c", "--only", "--seed", "5",
+            "--workload", "getattr-storm/fd", "--workload", "lookup-cold", "--no-report",
+            "--output", str(output),
+        )  # fmt: skip
+        assert done.returncode == Exit.MEASURED, done.stderr
+        header = json.loads((output / "run.json").read_text())
+        assert sorted(header["boots"]) == [["bzImage", 0, 0], ["bzImage", 1, 0]]
+        lines = sorted(trials(output), key=lambda line: (line["round"], line["position"]))
+        found[jobs] = {(line["round"], line["position"]): line for line in lines}
+    assert not qemus_sharing(tmp_path)
+    one, two = found["1"], found["2"]
+    assert one.keys() == two.keys()
+    for key, line in one.items():
+        other = two[key]
+        assert (line["series"], line["seed"], line["loops"]) == (
+            other["series"], other["seed"], other["loops"],
+        )  # fmt: skip
+        assert line["requests"] == other["requests"]
+        medians = [statistics.median(each["values"]) for each in (line, other)]
+        assert medians[0] == pytest.approx(medians[1], rel=0.002), line["series"]

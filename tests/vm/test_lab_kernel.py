@@ -1,4 +1,4 @@
-"""The lab kernel's operations, proven in the guest: see guest.py for the tests.
+"""The lab kernel's operations, proven in the guest: see guest.py and guest_*.py for the tests.
 
 Each guest test is one test here, and fails here with the guest's own message, or
 with the first line of the panic that kept it from running.
@@ -12,11 +12,12 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
-import guest  # type: ignore[import-not-found]
+import guest_all  # type: ignore[import-not-found]
+from guest_all import guest
 
 pytestmark = pytest.mark.vm
 
-CASES = [(variant, test.__name__) for test, names in guest.TESTS for variant in names]
+CASES = [(variant, test.__name__) for test, names in guest_all.TESTS for variant in names]
 CASES.sort(key=lambda case: guest.ALL.index(case[0]))
 
 
@@ -33,7 +34,7 @@ def test_in_guest(boot_of, variant: str, name: str) -> None:
 def test_boot_ran_every_test_and_the_kernel_did_not_complain(boot_of, variant: str) -> None:
     boot = boot_of(variant)
     assert boot.result.ok, f"{boot.result.outcome}: {boot.result.reason}"
-    wanted = sum(variant in names for _, names in guest.TESTS)
+    wanted = sum(variant in names for _, names in guest_all.TESTS)
     assert (boot.done, len(boot.tests)) == (wanted, wanted)
     assert boot.header["variant"] == variant
     assert boot.result.splats == ()

@@ -33,7 +33,7 @@ OPCODE_COLOURS = (
     "#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#f0e442", "#999999",
 )  # fmt: skip
 HATCHES = ("", "////", "\\\\\\\\", "xxxx", "||||", "----", "++++", "//")
-"""Of lines alone: a hatch of dots takes 165 kB of an SVG."""
+"""Hatches made of lines alone: one of dots takes 165 kB of an SVG."""
 USUAL = (
     "READDIRPLUS", "READDIR", "GETATTR", "LOOKUP", "OPENDIR", "RELEASEDIR", "OPEN", "READ",
     "FLUSH", "RELEASE",

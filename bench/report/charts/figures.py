@@ -25,7 +25,7 @@ from bench.report.charts.inline import inline
 
 INK, MUTED, GRID = "#1b1e23", "#5f6670", "#d9dce1"
 COLOURS = ("#7a7a7a", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#56b4e9", "#8a6d00")
-"""Of Okabe and Ito, apart for every kind of colour vision; readable on white and on near-black."""
+"""The colours of Okabe and Ito, apart for every kind of colour vision, readable on white and near-black."""
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*", "<", ">")
 """A second way to tell targets apart, for print and for eyes that see no colour: solid, then hollow."""
 VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", "#ffffff": "paper"}
@@ -34,7 +34,7 @@ VARIABLES = {INK: "ink", MUTED: "muted", GRID: "grid", "#ffffff": "paper"}
 TITLE_IN = 0.34
 DPI = 160
 COMPRESSION = 3
-"""Of PNG files: on charts as small as the usual 6, in two thirds of the time."""
+"""Compression of PNG files: on charts as small as the usual 6, in two thirds of the time."""
 
 mpl.rcParams.update(
     {

@@ -74,7 +74,7 @@ class Footing:
 
 
 def footing(texts: Sequence[str], width_in: float, colour: str) -> Footing:
-    """These texts, broken into lines of the width."""
+    """Texts broken into lines of the width."""
     letters = round(width_in / LETTER_IN)
     lines = [line for text in texts for line in textwrap.wrap(text, letters)]
     return Footing(tuple(lines), width_in, colour)

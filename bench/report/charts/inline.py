@@ -22,7 +22,7 @@ NOT_DRAWN = ("metadata", "style", "clipPath")
 FOOTER, BACKGROUND = "footer", "patch_1"
 STRAIGHT = "rotate(-0 "
 MOVED = re.compile(r"translate\((\S+) (\S+)\)")
-"""Of a text with several lines, each of which has its own place."""
+"""The place of one line in a text of several lines."""
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
 NAME = re.compile(r'(?<=[#"])[a-zA-Z][0-9a-f]{10}(?=["\)])')
 """An id that matplotlib made of what it names: in two charts the same for the same."""

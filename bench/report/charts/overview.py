@@ -19,7 +19,7 @@ WIDTH_IN = 7.4
 MARKER_IN = 0.1
 """Height of one marker; a row is as high as its markers and one more."""
 MOST_IN = 13.0
-"""Of rows on one sheet: what is higher cannot be read on a page of paper."""
+"""Height of the rows on one sheet: what is higher cannot be read on a page of paper."""
 
 
 def overviews(rows: Sequence[Row], baseline: str, footer: Sequence[str]) -> list[Sheet]:
@@ -66,7 +66,7 @@ def _sheet(
 
 
 def _height(row: Row, baseline: str) -> int:
-    """Of a row, in markers."""
+    """Height of a row, in markers."""
     return len(_shown(row, baseline)) + 1
 
 

@@ -64,7 +64,7 @@ class Look(NamedTuple):
     marker: str
     hollow: bool
     dashes: Literal["-", "-."]
-    """Of its curves: a line that comes back with a colour is broken."""
+    """Dashes of its curves: a line that comes back with a colour is broken."""
 
     @property
     def point(self) -> dict[str, Any]:

@@ -30,7 +30,7 @@ LEFT_IN, RIGHT_IN, HEAD_IN = 0.85, 0.12, 0.26
 COST_IN, GAIN_IN = 1.7, 1.2
 MOST_ACROSS = 3
 ASIDE = 0.012
-"""Of the axis, between two curves."""
+"""Share of the axis between two curves."""
 PROPORTION = "in proportion to the threads"
 IDEAL: dict[str, Any] = {"color": MUTED, "linewidth": 1.1, "linestyle": (0, (4, 2))}
 

@@ -69,7 +69,7 @@ class Charts:
     left: dict[str, str] = field(default_factory=dict)
 
     def take(self, *starts: str) -> list[Markup]:
-        """Those whose names start with one of these, in that order."""
+        """The charts whose names start with one of the words, in the words' order."""
         names = [name for start in starts for name in self.left if name.startswith(start)]
         return [Markup(self.left.pop(name)) for name in dict.fromkeys(names)]
 

@@ -92,12 +92,12 @@ class Backtest:
 
     @property
     def median(self) -> float:
-        """Of the errors' sizes."""
+        """The median of the errors' sizes."""
         return statistics.median(abs(error) for error in self.errors)
 
     @property
     def p90(self) -> float:
-        """Of the errors' sizes."""
+        """The 90th percentile of the errors' sizes."""
         return float(np.quantile([abs(error) for error in self.errors], 0.9))
 
     @property

@@ -20,7 +20,7 @@ from bench.stats.intervals import spread
 
 RESAMPLES = 4_000
 SEED = 20_260_601
-"""Of the bootstrap, so that the same run gives the same interval anywhere."""
+"""Seed of the bootstrap, so that the same run gives the same interval anywhere."""
 
 Array = NDArray[np.float64]
 

@@ -76,7 +76,7 @@ class Prediction:
 
     @property
     def saving_error(self) -> float:
-        """The same of what is saved, NaN where nothing is: where little of a large cost is left,
+        """The error of what is saved, NaN where nothing is: where little of a large cost is left,
         ``error`` is much larger."""
         if self.measured is None or not self.measured.known:
             return math.nan
@@ -125,12 +125,12 @@ def _known(made: Sequence[Prediction]) -> list[Prediction]:
 
 
 def median_error(made: Sequence[Prediction]) -> float:
-    """Of the sizes of the errors, their signs left out; NaN of none."""
+    """The median size of the errors, signs left out; NaN where there is none."""
     return _median([one.error for one in made])
 
 
 def median_saving_error(made: Sequence[Prediction]) -> float:
-    """The same of what is saved."""
+    """The median size of the errors of what is saved; NaN where there is none."""
     return _median([one.saving_error for one in made])
 
 

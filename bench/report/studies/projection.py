@@ -74,7 +74,7 @@ def projections(run: Run, rows: Sequence[Row]) -> list[Projections]:
 
 @dataclass(frozen=True)
 class _Part:
-    """Of one opcode: requests per op that are saved, and how often per op the kernel answers."""
+    """What one opcode saves: requests per op, and how often per op the kernel answers."""
 
     opcode: str
     names: Name

@@ -77,7 +77,7 @@ ALIKE = {"OPENDIR": ("OPEN",), "RELEASEDIR": ("RELEASE",)}
 
 @dataclass(frozen=True)
 class RequestCost:
-    """Of one request: its own cost, and what the kernel spends that answers in its place."""
+    """What one request costs: its own, and what the kernel spends that answers in its place."""
 
     request: float
     kernel: float

@@ -50,7 +50,7 @@ class Curve:
 
     target: TargetInRow
     number: int
-    """Of the target in the run: its look."""
+    """Number of the target in the run, which gives its look."""
     costs: Mapping[int, Estimate]
     gains: Mapping[int, Estimate]
     """Over threads: throughput over that with the fewest, paired by round; else empty."""

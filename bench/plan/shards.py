@@ -1,0 +1,55 @@
+"""A round of trials in shards: which comparisons share a boot.
+
+A comparison (one row on all its targets) is never split. The division depends on the plan alone, so
+a run gives the same figures with one boot at a time, with many, and on many machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bench.model import Clock, Level
+from bench.plan import schedule
+from bench.plan.durations import EMULATED, trial_seconds
+from bench.plan.grid import KernelGives
+from bench.plan.series import Trial
+from bench.plan.settings import Settings
+
+SHARD_S = 600.0
+"""About how long a boot may measure before a round is worth another one: a boot costs some 40 s."""
+
+
+def with_number(settings: Settings) -> Settings:
+    """Settings that say into how many shards each round is divided.
+
+    One on the wall clock, where the boot is what is replicated: all rows share what a boot brings
+    along. What a guest's kernel gives is not known before it boots; every level counts here.
+    """
+    if settings.clock != Clock.INSTRUCTIONS:
+        return replace(settings, shards=1)
+    first = [
+        one for one in schedule.make(settings, KernelGives(Level.LOOKUP)).trials if not one.round
+    ]
+    seconds = EMULATED * sum(trial_seconds(one.series, settings) for one in first)
+    rows = len({one.series.key.label for one in first})
+    return replace(settings, shards=max(1, min(rows, round(seconds / SHARD_S))))
+
+
+def shard(trials: Sequence[Trial], number: int, settings: Settings) -> tuple[Trial, ...]:
+    """The trials of one round that belong to shard ``number``, in the round's order.
+
+    The longest comparison goes first to the shard that has least to do. Weights do not depend on the
+    round, and so neither does the division.
+    """
+    count = max(1, settings.shards)
+    weights: dict[str, float] = {}
+    for one in trials:
+        name = one.series.key.label
+        weights[name] = weights.get(name, 0.0) + trial_seconds(one.series, settings)
+    loads = [0.0] * count
+    home: dict[str, int] = {}
+    for name in sorted(weights, key=lambda name: (-weights[name], name)):
+        home[name] = loads.index(min(loads))
+        loads[home[name]] += weights[name]
+    return tuple(one for one in trials if home[one.series.key.label] == number)
