@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.model import Clock, Level, Trial
+from bench.model import Clock, Level
 from bench.plan import matrix, schedule, shards
 from bench.plan.durations import trial_seconds
 from bench.plan.grid import KernelGives
+from bench.plan.series import Trial
 from bench.plan.settings import Settings
 
 COUNTED = Settings(

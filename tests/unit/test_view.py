@@ -16,6 +16,7 @@ def record(target: str, *values: float, **changes: Any) -> dict[str, Any]:
     """A finished trial, as far as the view looks at it."""
     return {
         "series": f"readdir--warm--{target}",
+        "workload": "readdir",
         "target": target,
         "outcome": "ok",
         "values": list(values),
