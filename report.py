@@ -25,7 +25,16 @@ from bench.report import attribution, units
 from bench.report.overlay import overlay
 from bench.report.rows import Row, rows
 from bench.report.studies.scaling import scalings
-from bench.report.text import mail, markdown, profiles, samples, scaling_tables, tables, text
+from bench.report.text import (
+    mail,
+    markdown,
+    open_loop,
+    profiles,
+    samples,
+    scaling_tables,
+    tables,
+    text,
+)
 from bench.results.store import find_run
 from bench.stats.frame import Run, load
 
@@ -103,7 +112,7 @@ def text_table(run_dir: Path) -> str:
 
 
 def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Sequence[str]) -> None:
-    """table.txt, table.md, samples.csv, every table as CSV; attribution.txt and others if there is one."""
+    """table.txt, table.md, samples.csv, every table as CSV; more where there is more to tell."""
     writers = {"text": ("table.txt", text), "md": ("table.md", markdown)}
     for name, (file, writer) in writers.items():
         if name in formats:
@@ -112,6 +121,8 @@ def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Seque
         write(output / "attribution.txt", "\n".join(said))
     if "text" in formats and (said := scaling_tables.lines(scalings(run, measured))):
         write(output / "scaling.txt", "\n".join(said))
+    if "text" in formats and (said := open_loop.lines(run)):
+        write(output / "open_loop.txt", "\n".join(said))
     if "text" in formats and (said := profiles.lines(run, measured)):
         write(output / "profiles.txt", "\n".join(said))
     if "csv" in formats:

@@ -33,6 +33,7 @@ MIRROR = sorted(path.stem for path in Path("daemons/_native").glob("server*.c"))
 # Python's own headers are not -Wconversion clean: system headers are exempt from warnings.
 PYTHON = ["-isystem", sysconfig.get_paths()["include"]]
 NATIVE = "workloads/_native"
+OPS = sorted(path.stem for path in Path(NATIVE).glob("ops*.c"))
 
 
 def pkg_config(*arguments: str) -> list[str]:
@@ -148,7 +149,18 @@ setup(
         "workloads._native": ["*.pyi"],
     },
     ext_modules=[
-        native("opdriver", "layout", "window", "ops", "walk", "thread_group"),
+        native(
+            "opdriver",
+            "driver",
+            "pyvalues",
+            "specs",
+            "items",
+            "layout",
+            "window",
+            *OPS,
+            "walk",
+            "thread_group",
+        ),
         native("treebuilder", "trees", "removal", "names", "thread_group"),
         native("bareloops"),
         native("marks"),

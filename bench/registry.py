@@ -79,14 +79,13 @@ def add(made: Daemon) -> None:
 def rows(names: Iterable[str]) -> list[tuple[Workload, str]]:
     """(workload, variant) pairs for names such as ``readdir``, ``getattr-storm``, ``getattr-storm/fd``.
 
-    An empty ``names`` means all. Raises UserError with the nearest name.
+    An empty ``names`` means those of a usual run, the name of a workload all its variants. Raises
+    UserError with the nearest name.
     """
-    every = [
-        (workload, variant) for workload in workloads().values() for variant in workload.variants
-    ]
+    every = every_row()
     wanted = list(names)
     if not wanted:
-        return every
+        return [pair for pair in every if is_usual(*pair)]
     chosen: list[tuple[Workload, str]] = []
     for name in wanted:
         matching = [pair for pair in every if name in (pair[0].name, row_name(*pair))]
@@ -94,6 +93,18 @@ def rows(names: Iterable[str]) -> list[tuple[Workload, str]]:
             _unknown("workload", name, [*workloads(), *(row_name(*pair) for pair in every)])
         chosen.extend(pair for pair in matching if pair not in chosen)
     return chosen
+
+
+def every_row() -> list[tuple[Workload, str]]:
+    """All (workload, variant) pairs."""
+    return [
+        (workload, variant) for workload in workloads().values() for variant in workload.variants
+    ]
+
+
+def is_usual(workload: Workload, variant: str) -> bool:
+    """Whether a run measures this one that names no workload."""
+    return workload.usual is None or variant in workload.usual
 
 
 def row_name(workload: Workload, variant: str) -> str:

@@ -21,6 +21,7 @@ DAEMON = Daemon(
     argv=_argv,
     modes=(ReaddirMode.AUTO,),
     timeouts=TimeoutControl.ONE,
+    read_only=True,
     exempt=frozenset({Exemption.DIRECTORY_ATIME}),
     missing=lambda: not_installed("fuse-overlayfs", "fuse-overlayfs"),
     companions=("native", "plain-c"),

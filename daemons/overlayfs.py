@@ -17,4 +17,5 @@ DAEMON = Daemon(
     summary="a read-only overlayfs stack: the ceiling an in-kernel passthrough can hope for",
     argv=_argv,
     in_kernel=True,
+    read_only=True,
 )

@@ -17,6 +17,7 @@ DAEMON = Daemon(
     summary="a read-write overlayfs stack, its upper layer on a tmpfs",
     argv=_argv,
     in_kernel=True,
+    copies_up=True,
     # The layers are on two file systems.
     exempt=frozenset({Exemption.DIRECTORY_INO}),
 )

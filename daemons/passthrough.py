@@ -19,6 +19,7 @@ DAEMON = Daemon(
     argv=_argv,
     levels=LEVELS,
     claims=claims,
+    twin="plain",
     has_counters=True,
     python=True,
     modes_why="pyfuse3 registers only READDIRPLUS",

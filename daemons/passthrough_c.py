@@ -19,6 +19,7 @@ DAEMON = Daemon(
     argv=_argv,
     levels=LEVELS,
     claims=claims,
+    twin="plain-c",
     has_counters=True,
     modes=tuple(ReaddirMode),
     threaded=True,

@@ -12,11 +12,12 @@ DAEMON = Daemon(
     argv=passthrough_hp,
     levels=(Level.NONE, Level.RW),
     claims=claims,
+    twin="passthrough_hp-nopassthrough",
     modes=(ReaddirMode.AUTO,),
     threaded=True,
     timeouts=TimeoutControl.ZERO,
     missing=lambda: missing(
         "passthrough_hp", "--nopassthrough", "take libfuse 3.17, or passthrough_hp-nopassthrough"
     ),
-    companions=("native", "plain-c"),
+    companions=("native", "plain-c", "passthrough_hp-nopassthrough"),
 )

@@ -22,11 +22,12 @@ DAEMON = Daemon(
     argv=_argv,
     levels=(Level.NONE, Level.RW),
     claims=claims,
+    twin="passthrough_hp-nopassthrough",
     modes=(ReaddirMode.AUTO,),
     threaded=True,
     timeouts=TimeoutControl.ZERO,
     missing=lambda: missing(
         "passthrough_hp", "--readdirpassthrough", "build it with the readdir passthrough series"
     ),
-    companions=("native", "plain-c"),
+    companions=("native", "plain-c", "passthrough_hp-nopassthrough"),
 )

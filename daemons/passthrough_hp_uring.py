@@ -19,9 +19,10 @@ DAEMON = Daemon(
     argv=_argv,
     levels=(Level.NONE, Level.RW),
     claims=claims,
+    twin="passthrough_hp-nopassthrough",
     modes=(ReaddirMode.AUTO,),
     threaded=True,
     timeouts=TimeoutControl.ZERO,
     missing=lambda: missing_uring() or missing("passthrough_hp", "io_uring", "take libfuse 3.18"),
-    companions=("native", "plain-c"),
+    companions=("native", "plain-c", "passthrough_hp-nopassthrough"),
 )

@@ -7,8 +7,12 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+# An example that takes 370 ms on a loaded machine is no bug: nothing here asserts times.
+hypothesis.settings.register_profile("no deadline", deadline=None)
+hypothesis.settings.load_profile("no deadline")
 OUTCOMES: dict[str, Counter[str]] = {"mount": Counter(), "vm": Counter()}
 SHARE_BOOTS = ("test_lab_kernel.py", "test_levels.py", "test_campaigns.py")
 """Files of tests/vm whose tests look at what was booted once for all of them."""

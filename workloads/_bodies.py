@@ -28,6 +28,11 @@ class Plain:
     def before(self) -> None:
         """Nothing ahead of a window."""
 
+    def paced(self, loops: int, rate: float) -> Window | None:
+        """No single operations that could be begun when they are due."""
+        del loops, rate
+        return None
+
     def empty_loop_ns(self) -> float | None:
         """No loop worth naming."""
         return None
@@ -50,6 +55,10 @@ class Driven(Plain):
     def window(self, loops: int, *, sampled: bool = False) -> Window:
         """The next visits, going round for ever unless the driver was told to visit each once."""
         return as_window(self._driver.run(loops * self.ops_per_loop, histogram=sampled))
+
+    def paced(self, loops: int, rate: float) -> Window | None:
+        """The next visits, each begun when it is due."""
+        return as_window(self._driver.run(loops * self.ops_per_loop, rate=rate))
 
     def empty_loop_ns(self) -> float | None:
         """The driver's own cost."""
@@ -87,16 +96,24 @@ class Listings(Driven):
     """Windows that list ``directories`` of ``entries`` entries each; an operation is one entry.
 
     ``windows`` is how many there are where each needs directories of its own (None: any number).
+    ``share`` per cent of the entries are stat'ed, which is checked.
     """
 
-    def __init__(self, driver: Driver, directories: int, entries: int, windows: int | None) -> None:
+    def __init__(
+        self, driver: Driver, directories: int, entries: int, windows: int | None, share: int = 0
+    ) -> None:
         super().__init__(driver, directories * entries)
-        self._directories = directories
+        self._directories, self._share = directories, share
         self.most_windows = windows
 
     def window(self, loops: int, *, sampled: bool = False) -> Window:
-        """The next directories."""
+        """The next directories; raises RuntimeError where another share of them was stat'ed."""
         result = self._driver.run(loops * self._directories, histogram=sampled)
+        wanted = result.entries * self._share / 100
+        if abs(result.stats - wanted) > max(1, self._directories * loops):
+            raise RuntimeError(
+                f"stat'ed {result.stats} of {result.entries} entries, not {wanted:g}"
+            )
         return Window(result.entries, result.ns, result.histogram)
 
 

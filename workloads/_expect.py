@@ -32,7 +32,7 @@ def stat_by_fd(context: Context) -> Mapping[Opcode, Bound]:
         return {Opcode.GETATTR: Bound(1, 1)}
     if context.sync is Sync.DONT:
         return {Opcode.GETATTR: Bound(0, 0)}
-    return {Opcode.LOOKUP: Bound(0, 0), Opcode.GETATTR: _exactly(context.attr_timeout, 1)}
+    return {Opcode.LOOKUP: Bound(0, 0), Opcode.GETATTR: exactly(context.attr_timeout, 1)}
 
 
 def first_contact() -> Mapping[Opcode, Bound]:
@@ -47,7 +47,7 @@ def _again(timeout: float, least: int, most: int) -> Bound:
     return Bound(0, 0) if timeout >= FOREVER_S else Bound(0, most * REPEATED_PREFIX)
 
 
-def _exactly(timeout: float, count: int) -> Bound:
+def exactly(timeout: float, count: int) -> Bound:
     """Something asked once by a descriptor, which walks no path."""
     if timeout == 0:
         return Bound(count, count)

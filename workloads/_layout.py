@@ -63,6 +63,39 @@ def directory_paths(context: Context, numbers: Iterable[int]) -> list[str]:
     return [tree.dir_path(number) for number in numbers]
 
 
+def lacks_files(context: Context) -> str:
+    """Why a storm over files cannot be shared out; empty where it can."""
+    names = min(context.names, spec(context).file_count)
+    if context.threads > names:
+        return f"{context.threads} threads, and only {names} names to visit"
+    return ""
+
+
+def lacks_directories(context: Context) -> str:
+    """Why a listing of several directories cannot be shared out; empty where it can."""
+    found = spec(context).leaf_count
+    if context.threads > found:
+        return f"{context.threads} threads, and only {found} directories to list"
+    return ""
+
+
+def lacks_cold_files(context: Context) -> str:
+    """Why there are no windows of files never seen; empty where there are."""
+    tree = spec(context)
+    found = min(OPEN_DIRECTORIES, tree.leaf_count) * tree.files_per_dir
+    if found < context.windows:
+        return f"{context.windows} windows of unseen names, and only {found} files"
+    return ""
+
+
+def lacks_cold_directories(context: Context) -> str:
+    """Why there are no windows of directories never seen; empty where there are."""
+    found = spec(context).leaf_count
+    if found < context.windows:
+        return f"{context.windows} windows of unseen directories, and only {found} of them"
+    return ""
+
+
 def cold_files(context: Context) -> list[str]:
     """Different files for all windows, in random order; each window takes an equal slice."""
     paths = [path for leaf in leaves(context, OPEN_DIRECTORIES) for path in files_of(context, leaf)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bench.model import FOREVER, Body, Context, Opcode, Workload
-from workloads import getattr_storm
+from workloads import _layout, getattr_storm
 
 
 def by_path(context: Context) -> Context:
@@ -32,4 +32,6 @@ WORKLOAD = Workload(
     expect=lambda context: getattr_storm.expect(by_path(context)),
     timeouts=FOREVER,
     timeouts_fixed=True,
+    lacks=_layout.lacks_files,
+    about="none: the kernel answers from its caches, stale or not",
 )

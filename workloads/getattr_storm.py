@@ -35,5 +35,8 @@ WORKLOAD = Workload(
     subject=frozenset({Opcode.GETATTR, Opcode.STATX}),
     variants=("path", "at", "fd"),
     expect=expect,
+    lacks=_layout.lacks_files,
+    about="LOOKUP and GETATTR at timeouts of 0; attach-getattr takes GETATTR, lookup LOOKUP",
+    of_files={Opcode.GETATTR: 1.0},
     axes=("sync",),
 )

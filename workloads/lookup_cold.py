@@ -26,5 +26,7 @@ WORKLOAD = Workload(
     caches=(Cache.COLD_FUSE, Cache.COLD_ALL),
     expect=lambda _context: _expect.first_contact(),
     timeouts=FOREVER,
+    lacks=_layout.lacks_cold_files,
+    about="LOOKUP of names never seen; lookup takes it",
     axes=("sync",),
 )

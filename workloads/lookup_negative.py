@@ -21,4 +21,6 @@ WORKLOAD = Workload(
     subject=frozenset({Opcode.LOOKUP}),
     expect=lambda _context: {Opcode.LOOKUP: Bound(1, 1)},
     timeouts=FOREVER,
+    lacks=_layout.lacks_files,
+    about="LOOKUP that fails; lookup takes it",
 )

@@ -6,10 +6,23 @@ no request or one LOOKUP each. The kernel's adaptive mode sends READDIRPLUS for 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
-from bench.model import FOREVER, Body, Cache, Context, Opcode, Shape, Window, Workload
-from workloads import _layout
+from bench.model import (
+    FOREVER,
+    FOREVER_S,
+    Body,
+    Bound,
+    Cache,
+    Context,
+    Group,
+    Opcode,
+    Shape,
+    Window,
+    Workload,
+)
+from workloads import _expect, _layout
 from workloads._bodies import Pairs, Ready, as_window
 from workloads._native.opdriver import Driver
 
@@ -24,7 +37,13 @@ def prepare(context: Context) -> Body:
 def listing(context: Context, leaves: list[int]) -> Ready:
     """Open, getdents64 to the end, close, for every directory; an operation is one entry."""
     paths = _layout.directory_paths(context, leaves)
-    driver = Driver("scan", context.root, paths, expected=_layout.spec(context).files_per_dir)
+    driver = Driver(
+        "scan",
+        context.root,
+        paths,
+        expected=_layout.spec(context).files_per_dir,
+        buffer=context.buffer,
+    )
     return Ready(driver, lambda result: Window(result.entries, result.ns))
 
 
@@ -35,15 +54,29 @@ def stats(context: Context, leaves: list[int]) -> Ready:
     return Ready(driver, as_window)
 
 
+def expect(context: Context) -> Mapping[Opcode, Bound]:
+    """At most one LOOKUP for each name, none where the listing brought it and nothing runs out."""
+    if min(context.attr_timeout, context.entry_timeout) >= FOREVER_S:
+        return {Opcode.LOOKUP: Bound(0, 1), Opcode.GETATTR: Bound(0, 1)}
+    return {
+        Opcode.LOOKUP: Bound(0, _expect.REPEATED_PREFIX),
+        Opcode.GETATTR: Bound(0, 2 * _expect.REPEATED_PREFIX),
+    }
+
+
 WORKLOAD = Workload(
     name="ls-then-stat",
     summary="statx of every file of a directory just listed for the first time",
     op="statx of a file after a listing",
     unit="op",
     prepare=prepare,
+    expect=expect,
     subject=frozenset({Opcode.GETATTR, Opcode.LOOKUP}),
     shape=Shape.SLICES,
     caches=(Cache.COLD_FUSE, Cache.COLD_ALL),
     timeouts=FOREVER,
+    group=Group.LISTINGS,
+    lacks=_layout.lacks_cold_directories,
+    about="LOOKUP of each name after READDIR, none after READDIRPLUS; lookup takes it",
     axes=("sync",),
 )

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-from bench.model import FOREVER, Opcode, Shape, Workload
-from workloads import walk_find
+from collections.abc import Mapping
+
+from bench.model import FOREVER, Bound, Context, Group, Opcode, Shape, Workload
+from workloads import _layout, walk_find
 from workloads._bodies import Program
+
+
+def expect(context: Context) -> Mapping[Opcode, Bound]:
+    """Every directory is opened once, whatever is cached."""
+    return {Opcode.OPENDIR: Bound(*[_layout.spec(context).dir_count] * 2)}
+
 
 WORKLOAD = Workload(
     name="macro-du",
@@ -17,4 +25,7 @@ WORKLOAD = Workload(
     caches=walk_find.COLD_FIRST,
     timeouts=FOREVER,
     needs=("du",),
+    group=Group.PROGRAMS,
+    about="READDIRPLUS, GETATTR; attach levels take both",
+    expect=expect,
 )

@@ -2,9 +2,26 @@
 
 from __future__ import annotations
 
-from bench.model import FOREVER, Opcode, Shape, Workload
-from workloads import walk_find
+from collections.abc import Mapping
+
+from bench.model import FOREVER, Bound, Context, Group, Opcode, Shape, Workload, XattrWay
+from workloads import _layout, walk_find
 from workloads._bodies import Program
+
+
+def expect(context: Context) -> Mapping[Opcode, Bound]:
+    """Every directory is opened once. Of each entry ls asks for a label and an access list, of each
+    directory for a default one as well; one that is linked without SELinux asks for no label. Told
+    that there are none, it remembers that of the device."""
+    tree = _layout.spec(context)
+    entries = tree.file_count + tree.dir_count
+    most = 2 * tree.file_count + 3 * tree.dir_count
+    asked = Bound(entries, most) if context.xattr == XattrWay.ANSWER else Bound(0, 6)
+    return {
+        Opcode.OPENDIR: Bound(tree.dir_count, tree.dir_count),
+        Opcode.GETXATTR: asked,
+    }
+
 
 WORKLOAD = Workload(
     name="macro-ls",
@@ -17,4 +34,7 @@ WORKLOAD = Workload(
     caches=walk_find.COLD_FIRST,
     timeouts=FOREVER,
     needs=("ls",),
+    group=Group.PROGRAMS,
+    about="READDIRPLUS, two GETXATTR an entry; attach-getattr takes the listing",
+    expect=expect,
 )

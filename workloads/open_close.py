@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.model import FOREVER, Body, Bound, Context, Opcode, Workload
+from bench.model import FOREVER, Body, Bound, Context, Group, Level, Opcode, Workload
 from workloads import _layout
 from workloads._bodies import storm
 
@@ -21,4 +21,8 @@ WORKLOAD = Workload(
     subject=frozenset({Opcode.OPEN}),
     expect=lambda _context: {Opcode.OPEN: Bound(1, 1)},
     timeouts=FOREVER,
+    group=Group.FILES,
+    lacks=_layout.lacks_files,
+    about="OPEN, FLUSH, RELEASE; no level takes them, rw makes OPEN dearer",
+    touched_from=Level.RW,
 )

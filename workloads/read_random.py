@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.model import FOREVER, Body, Bound, Cache, Context, Opcode, Shape, Workload
+from bench.model import FOREVER, Body, Bound, Cache, Context, Group, Level, Opcode, Shape, Workload
 from workloads import tree
 from workloads._bodies import Driven
 from workloads._native.opdriver import Driver
@@ -25,7 +25,8 @@ def prepare(context: Context) -> Body:
 
 def expect(context: Context) -> Mapping[Opcode, Bound]:
     """A random read of one page asks for that page; a few neighbours arrive with read-ahead."""
-    return {} if context.cache is Cache.WARM else {Opcode.READ: Bound(0.5, 1.05)}
+    cold = context.cache is not Cache.WARM
+    return {Opcode.READ: Bound(0.5, 1.05) if cold else Bound(0, 1.05)}
 
 
 WORKLOAD = Workload(
@@ -39,4 +40,7 @@ WORKLOAD = Workload(
     caches=(Cache.COLD_FUSE, Cache.WARM, Cache.COLD_ALL),
     expect=expect,
     timeouts=FOREVER,
+    group=Group.FILES,
+    about="READ; rw takes it",
+    touched_from=Level.RW,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.model import Body, Bound, Cache, Context, Opcode, Workload
+from bench.model import Body, Bound, Cache, Context, Group, Opcode, Workload
 from workloads import _layout
 from workloads._bodies import Scans
 from workloads._native.opdriver import Driver
@@ -14,7 +14,7 @@ DIRECTORIES = 8
 
 def scans(context: Context, op: str) -> Body:
     """A driver that goes round a few directories with ``op``; an operation is one entry."""
-    numbers = _layout.leaves(context, DIRECTORIES)
+    numbers = _layout.leaves(context, max(DIRECTORIES, context.threads))
     each = _layout.spec(context).files_per_dir
     driver = Driver(
         op,
@@ -23,6 +23,7 @@ def scans(context: Context, op: str) -> Body:
         threads=context.threads,
         sync=context.sync.value,
         expected=each,
+        buffer=context.buffer,
     )
     return Scans(driver, len(numbers) * each)
 
@@ -42,4 +43,7 @@ WORKLOAD = Workload(
     subject=frozenset({Opcode.READDIR, Opcode.READDIRPLUS}),
     caches=(Cache.WARM,),
     expect=expect,
+    group=Group.LISTINGS,
+    lacks=_layout.lacks_directories,
+    about="OPENDIR, READDIR or READDIRPLUS, RELEASEDIR; attach-getattr takes the listing",
 )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bench.model import Opcode, Workload
-from workloads import readdir
+from bench.model import Group, Opcode, Workload
+from workloads import _layout, readdir
 
 WORKLOAD = Workload(
     name="readdirplus",
@@ -13,5 +13,8 @@ WORKLOAD = Workload(
     prepare=lambda context: readdir.scans(context, "scan-stat"),
     subject=frozenset({Opcode.READDIR, Opcode.READDIRPLUS, Opcode.GETATTR}),
     expect=readdir.expect,
+    group=Group.LISTINGS,
+    lacks=_layout.lacks_directories,
+    about="as readdir, and GETATTR or LOOKUP of each entry; attach levels take the GETATTR",
     axes=("sync",),
 )

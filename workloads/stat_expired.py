@@ -70,5 +70,6 @@ WORKLOAD = Workload(
     expect=expect,
     timeouts=Timeouts(attr=TIMEOUT_S, entry=TIMEOUT_S),
     timeouts_fixed=True,
+    about="LOOKUP, which brings the attributes; lookup takes it",
     axes=("sync",),
 )

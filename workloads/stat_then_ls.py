@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from bench.model import FOREVER, Body, Cache, Context, Opcode, Shape, Workload
-from workloads import _layout
+from bench.model import FOREVER, Body, Cache, Context, Group, Opcode, Shape, Workload
+from workloads import _layout, readdir
 from workloads._bodies import Pairs
 from workloads.ls_then_stat import listing, stats
 
@@ -23,8 +23,12 @@ WORKLOAD = Workload(
     op="one entry of a listing after stats",
     unit="entry",
     prepare=prepare,
+    expect=readdir.expect,
     subject=frozenset({Opcode.READDIR, Opcode.READDIRPLUS}),
     shape=Shape.SLICES,
     caches=(Cache.COLD_FUSE, Cache.COLD_ALL),
     timeouts=FOREVER,
+    group=Group.LISTINGS,
+    lacks=_layout.lacks_cold_directories,
+    about="READDIRPLUS or READDIR; attach-getattr takes it",
 )

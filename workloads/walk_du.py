@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.model import FOREVER, Opcode, Shape, Workload
+from bench.model import FOREVER, Group, Opcode, Shape, Workload
 from workloads import walk_find
 
 WORKLOAD = Workload(
@@ -16,4 +16,6 @@ WORKLOAD = Workload(
     caches=walk_find.COLD_FIRST,
     expect=walk_find.expect,
     timeouts=FOREVER,
+    group=Group.LISTINGS,
+    about="as walk-find, and GETATTR or LOOKUP of each entry; attach levels take GETATTR",
 )

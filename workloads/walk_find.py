@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.model import FOREVER, Body, Bound, Cache, Context, Opcode, Shape, Workload
+from bench.model import FOREVER, Body, Bound, Cache, Context, Group, Opcode, Shape, Workload
 from workloads import _layout
 from workloads._bodies import Walk
 
@@ -39,4 +39,6 @@ WORKLOAD = Workload(
     caches=COLD_FIRST,
     expect=expect,
     timeouts=FOREVER,
+    group=Group.LISTINGS,
+    about="OPENDIR and listings of every directory, LOOKUP of each; attach-getattr takes listings",
 )

@@ -7,5 +7,7 @@ from typing import Any
 from bench.axes import rows, targets
 from bench.axes.axis import Axis
 
-OPTIONS: tuple[Axis[Any], ...] = (*(axis for axis in (*targets.AXES, *rows.AXES) if axis.group),)
+OPTIONS: tuple[Axis[Any], ...] = (
+    *(axis for axis in (*targets.AXES, *rows.AXES, rows.ORDER) if axis.group),
+)
 """Those that have an option, a matrix key and a setting."""

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.axes import readers
-from bench.axes.axis import RowAxis
+from bench.axes.axis import Axis, RowAxis
 from bench.axes.timeouts import OWN, parse_timeouts, written
-from bench.model import Cache, Clock, Placement, Shape, Sync, Timeouts
+from bench.model import Cache, Clock, Order, Placement, Shape, Sync, Timeouts
 
 
 def _read_timeouts(value: Any) -> tuple[Timeouts | None]:
@@ -62,8 +62,10 @@ THREADS: RowAxis[int] = RowAxis(
     read=readers.number,
     default=(1,),
     none=1,
-    # Only storms can be shared out over threads.
-    has=lambda workload: workload.shape is Shape.REPEAT,
+    # Storms can be shared out over threads; workloads of other shapes say so.
+    has=lambda workload: (
+        workload.shape is Shape.REPEAT if workload.threaded is None else workload.threaded
+    ),
     said=lambda threads: _times(threads, "thread") if threads != 1 else "",
     short=lambda threads: f"t{threads}",
     state=lambda threads: _times(threads, "thread"),
@@ -142,6 +144,19 @@ CLOCK: RowAxis[Clock] = RowAxis(
     rank=lambda clock: list(Clock).index(clock),
     labelled=False,
 )
+
+ORDER: Axis[Order] = Axis(
+    name="orders",
+    column="variant",
+    option="--order",
+    about="alternate (as ls does) or after (as find and du): when workloads that list and stat do so "
+    "(default: whatever their variants say)",
+    metavar="ORDER[,ORDER]",
+    read=readers.word_of(Order),
+    default=(),
+    write=str,
+)
+"""No part of the key: the variants of a workload say their order, and those of other orders are left out."""
 
 AXES: tuple[RowAxis[Any], ...] = (CACHE, THREADS, TIMEOUTS, ENTRIES, SYNC, PLACEMENT, CLOCK)
 """In the order of names, columns and rows."""

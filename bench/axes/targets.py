@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.axes import delay, readers
 from bench.axes.axis import Axis, TargetAxis
-from bench.model import Daemon, Delay, Level, ReaddirMode, Serving
+from bench.model import Daemon, Delay, Level, ReaddirMode, Serving, XattrWay
 
 UNTHREADED = "neither its threads nor clone_fd can be chosen: it is run as it is"
 
@@ -98,7 +98,7 @@ DELAY: TargetAxis[Delay] = TargetAxis(
     option="--delay",
     group="how",
     about="one more target for each of our servers, which holds these requests back so long "
-    "(GETATTR=5us): a known cost, to see whether it is found",
+    "(GETATTR=5us, or several: LOOKUP=1ms+GETATTR=1ms): a known cost, to see whether it is found",
     metavar="OPCODE=TIME[,OPCODE=TIME]",
     read=lambda value: (delay.parse(readers.text(value)),),
     default=(),
@@ -111,6 +111,22 @@ DELAY: TargetAxis[Delay] = TargetAxis(
     recorded=lambda _daemon, held: {opcode.name: ns for opcode, ns in held},
 )
 
-SERVING: tuple[TargetAxis[Any], ...] = (MODE, SERVER_THREADS, CLONE_FD, DELAY)
+XATTR: TargetAxis[XattrWay] = TargetAxis(
+    name="xattrs",
+    column="xattr",
+    option="--xattr",
+    about="answer, enosys (the kernel remembers it) or off: what our servers do with requests about "
+    "extended attributes (default: answer)",
+    metavar="WAY[,WAY]",
+    read=readers.word_of(XattrWay),
+    default=(XattrWay.ANSWER,),
+    field="xattr",
+    none=XattrWay.ANSWER,
+    has=lambda daemon: daemon.has_counters,
+    said=lambda way: "" if way == XattrWay.ANSWER else f"xattr-{way}",
+    write=str,
+)
+
+SERVING: tuple[TargetAxis[Any], ...] = (MODE, SERVER_THREADS, CLONE_FD, XATTR, DELAY)
 """In the order of names and targets."""
 AXES: tuple[Axis[Any], ...] = (LEVEL, READDIR, *SERVING)

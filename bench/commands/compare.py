@@ -30,8 +30,9 @@ COMPARE_EXAMPLES = f"""examples:
 
 {SPECS}
 exit codes:
-  0 no regression beyond the threshold was shown   1 one was
-  2 usage, or the two are unlike   3 nothing that could be compared
+  0 no row is slower by more than the threshold: every interval leaves it out
+  1 a regression beyond it was shown   2 usage, or the two are unlike
+  3 undecided: a row may be slower by more (or nothing could be compared)
 """
 HISTORY_EXAMPLES = """examples:
   python -m bench history --workload readdir --target plain-c

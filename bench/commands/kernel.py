@@ -65,7 +65,9 @@ def add_diff(below: argparse._SubParsersAction[Parser]) -> None:
     diff.add_argument(
         "--only", action="store_true", help="without the targets it brings along for comparison"
     )
-    diff.add_argument("--workload", action="append", metavar="NAME", help="default: all")
+    diff.add_argument(
+        "--workload", action="append", metavar="NAME", help="default: those of a usual run"
+    )
     diff.add_argument(
         "--threshold",
         type=percent,

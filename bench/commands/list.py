@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 
 from bench.commands.parser import Parser
-from bench.model import Exit
+from bench.model import Exit, Group
 
 
 def add_list(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -29,13 +30,7 @@ def command_list(arguments: argparse.Namespace, _argv: list[str]) -> int:
             for daemon in registry.daemons().values()
             if (reason := daemon.missing())
         },
-        "workloads": {
-            registry.row_name(
-                workload, variant
-            ): f"{workload.summary} [{', '.join(workload.caches)}]"
-            for workload in registry.workloads().values()
-            for variant in workload.variants
-        },
+        "workloads": {name: said for rows in groups().values() for name, said in rows.items()},
         "matrices": {file.stem: matrix.load(file).summary for file in matrix.files()},
         "trees": {
             name: f"{spec.file_count} files in {spec.dir_count} directories"
@@ -46,7 +41,31 @@ def command_list(arguments: argparse.Namespace, _argv: list[str]) -> int:
         print(json.dumps(found, indent=1))
         return Exit.MEASURED
     for title, names in found.items():
-        print(title)
-        for name, summary in names.items():
-            print(f"  {name:<20} {summary}" if len(name) <= 20 else f"  {name}\n{'':<23}{summary}")
+        if title == "workloads":
+            print("workloads (* in a run that names none)")
+            for group, rows in groups().items():
+                print(f" {group}")
+                show(rows)
+        else:
+            print(title)
+            show(names)
     return Exit.MEASURED
+
+
+def groups() -> dict[str, dict[str, str]]:
+    """Every row by what it is about: what it does, and the cache states it has."""
+    from bench import registry
+
+    found: dict[str, dict[str, str]] = {group.value: {} for group in Group}
+    for workload, variant in registry.every_row():
+        caches = ", ".join(workload.caches)
+        usual = " *" if registry.is_usual(workload, variant) else ""
+        name = registry.row_name(workload, variant)
+        found[workload.group.value][name] = f"{workload.summary} [{caches}]{usual}"
+    return found
+
+
+def show(names: Mapping[str, str]) -> None:
+    """Each name with what is said of it."""
+    for name, summary in names.items():
+        print(f"  {name:<20} {summary}" if len(name) <= 20 else f"  {name}\n{'':<23}{summary}")

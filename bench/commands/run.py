@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from bench.axes import OPTIONS
 from bench.axes.axis import Axis
+from bench.commands import strangers
 from bench.commands.parser import positive, seconds, share
 from bench.commands.readers import report
 from bench.commands.run_settings import refuse, settings_from
 from bench.kernels import disk
-from bench.model import Clock, Exit, Placement, UserError
+from bench.model import Clock, Exit, Outcome, Placement, UserError
 from bench.results.store import RESULTS
 
 if TYPE_CHECKING:
@@ -63,8 +64,9 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         "--daemon",
         action="append",
         metavar="NAME",
-        help="target to measure, or NAME[:LEVEL]='COMMAND {backing} {mountpoint}' for a server of "
-        "your own; repeatable (default: passthrough)",
+        help="target to measure, or NAME[:LEVEL[:files]][/TWIN]='COMMAND {backing} {mountpoint}' for "
+        "a server of your own that passes LEVEL through (of regular files alone), TWIN being the "
+        "same without; repeatable (default: passthrough)",
     )
     what.add_argument(
         "--libfuse-examples",
@@ -161,6 +163,19 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         help="both timeouts 0 for every workload, the 2025 demo's setting",
     )
     how.add_argument(
+        "--buffer",
+        type=positive,
+        metavar="BYTES",
+        help="of one getdents64 call (default: 32768, what glibc asks for)",
+    )
+    how.add_argument(
+        "--rate",
+        type=seconds,
+        metavar="OPS",
+        help="one more window of every storm, in which an op begins when it is due, so many a "
+        "second; latencies count from then",
+    )
+    how.add_argument(
         "--histogram",
         action="store_true",
         help="record the latency of each op in a pass of its own",
@@ -217,6 +232,7 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         "--output", type=Path, metavar="DIR", help="run directory (default: results/local/<time>)"
     )
     result.add_argument("--resume", metavar="RUN", help="finish an interrupted run")
+    strangers.add(result)
     result.add_argument("--no-report", action="store_true", help="leave report.py to be run later")
     result.add_argument(
         "--json", action="store_true", help="every trial's record on stdout, one JSON object a line"
@@ -260,16 +276,19 @@ def checked(axis: Axis[Any]) -> Callable[[str], str]:
 def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     """Measure, then report; the exit code is the worse of the two."""
     from bench.measure import resume, start
+    from bench.plan.settings import Settings
     from bench.results.store import RunDirectory, find_run
+    from bench.run.named import not_measured
     from bench.run.view import View
 
     view = View(quiet=arguments.quiet, as_json=arguments.json)
     command = ["python", "-m", "bench", *argv]
     if arguments.resume:
         refuse_with_resume(arguments)
-        result = resume(
-            RunDirectory.open(find_run(arguments.resume, RESULTS)), view, jobs=arguments.jobs
-        )
+        left = RunDirectory.open(find_run(arguments.resume, RESULTS))
+        settings = Settings.from_json(left.header()["settings"])
+        strangers.ask(settings, str(left.path), allowed=arguments.allow_commands)
+        result = resume(left, view, jobs=arguments.jobs)
     elif arguments.dry_run:
         from bench.plan import dry_run
 
@@ -284,7 +303,10 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
             conform=arguments.conform,
         )
     code = result.exit
-    if code is not Exit.NOTHING and not arguments.no_report:
+    nothing, some = not_measured(result.run)
+    for name, reason in (nothing | some).items():
+        view.warn(f"{name}: {'nothing' if name in nothing else 'not all'} was measured: {reason}")
+    if result.counts.get(Outcome.OK) and not arguments.no_report:
         reported = report(result.run.path, "--print", quiet_stdout=arguments.json)
         code = code or Exit(reported)
     if not arguments.quiet:
@@ -294,6 +316,6 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
 
 def refuse_with_resume(arguments: argparse.Namespace) -> None:
     """A resumed run keeps its settings; raises UserError for options that would change them."""
-    free = {"command", "resume", "no_report", "json", "quiet", "jobs"}
+    free = {"command", "resume", "no_report", "json", "quiet", "jobs", "allow_commands"}
     others = [name for name in vars(arguments) if name not in free]
     refuse(arguments, others, "--resume keeps the run's own settings")

@@ -45,6 +45,8 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     asked |= axes_asked(arguments)
     refuse_contradictions(asked | {"profile": arguments.profile})
     asked |= {
+        "buffer": arguments.buffer,
+        "rate": arguments.rate,
         "daemons": tuple(arguments.daemon or ()) or None,
         "libfuse_examples": examples_folder(arguments.libfuse_examples),
         "workloads": tuple(arguments.workload or ()) or None,

@@ -8,6 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.commands import strangers
 from bench.commands.parser import percent, positive
 from bench.commands.readers import analyse, command_parser
 from bench.model import Exit, UserError
@@ -34,7 +35,8 @@ machine: it is not tuned, and where their backing was not the usual tmpfs,
 --backing names the directory to use here.
 
 exit codes:
-  0 confirmed: every ratio is shown to be the same within the margin
+  0 confirmed: three quarters of the ratios are shown to be the same within the
+    margin, and none to differ
   1 contradicted: a ratio is shown to differ by more
   2 usage   3 cannot tell (or nothing could be measured here)   130 interrupted
 """
@@ -83,6 +85,7 @@ def _add_verify(commands: argparse._SubParsersAction[Parser]) -> None:
         help="image for a kernel of theirs, where they ran on guests; repeatable",
     )
     command.add_argument("--output", type=Path, metavar="DIR", help="directory of the new run")
+    strangers.add(command)
     command.add_argument("--json", action="store_true", help="as one JSON object")
     command.set_defaults(command=command_verify)
 
@@ -102,6 +105,7 @@ def command_bundle(arguments: argparse.Namespace, _argv: list[str]) -> int:
 def command_verify(arguments: argparse.Namespace, argv: list[str]) -> int:
     """Unpack, measure with their settings, and judge."""
     from bench.measure import start
+    from bench.plan import foreign
     from bench.results import bundle
     from bench.results.store import find_run
     from bench.run.view import View
@@ -112,6 +116,8 @@ def command_verify(arguments: argparse.Namespace, argv: list[str]) -> int:
             ours = find_run(arguments.run, RESULTS)
         else:
             view, settings = View(), settings_like(theirs.header(), arguments)
+            strangers.ask(settings, str(arguments.bundle), allowed=arguments.allow_commands)
+            settings = foreign.introduce(settings)
             for line in other_here(theirs.header(), settings):
                 view.warn(line)
             command = ["python", "-m", "bench", *argv]

@@ -58,7 +58,8 @@ def command_compare(arguments: argparse.Namespace) -> int:
         say(line for one in made for line in (*shapes.text(one), ("", "")))
     if any(one.regressions for one in made):
         return REGRESSION
-    return Exit.MEASURED if all(one.judged for one in made) else Exit.NOTHING
+    sure = all(one.judged and not one.undecided for one in made)
+    return Exit.MEASURED if sure else Exit.NOTHING
 
 
 def allowed_by(arguments: argparse.Namespace) -> frozenset[str]:

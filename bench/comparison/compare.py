@@ -9,13 +9,17 @@ from bench.comparison import unlike
 from bench.comparison.header import entries
 from bench.comparison.sides import Key, Side, SideRow
 from bench.comparison.unlike import Difference
-from bench.model import Clock
+from bench.model import Clock, UserError
+from bench.profile import store
+from bench.profile.difference import between
+from bench.profile.text import accounted_for
 from bench.report import units
 from bench.stats.estimates import Estimate, geometric_mean, over_boots, paired_ratio, unpaired_ratio
 from bench.stats.judging import INSTRUCTIONS_FLOOR
 from bench.stats.noise_floor import load_noise_floor
 from bench.stats.verdicts import Finding, Judgement, judge_table
 
+UNJUDGED = (Finding.IMPLAUSIBLE, Finding.TOO_FEW, Finding.NOT_ENGAGED)
 SEPARATE = (
     "separate runs, not paired: whatever else changed between them is in these ratios; "
     "two kernels of one run (run --kernel A --kernel B) cancel what a round shares"
@@ -33,6 +37,8 @@ class Compared:
     ratio: Estimate
     judgement: Judgement
     regressed: bool
+    within: bool
+    """Whether its interval leaves out that it is slower by more than the threshold."""
     trouble: str
     """What was lost of either side, and what the guards saw that is no reason to disbelieve it."""
 
@@ -57,6 +63,11 @@ class Comparison:
     def regressions(self) -> tuple[Compared, ...]:
         """The rows for which a gate closes."""
         return tuple(row for row in self.rows if row.regressed)
+
+    @property
+    def undecided(self) -> tuple[Compared, ...]:
+        """Rows that are not shown to be within the threshold, nor to be beyond it."""
+        return tuple(row for row in self.rows if not row.regressed and not row.within)
 
     @property
     def judged(self) -> bool:
@@ -87,7 +98,7 @@ def compare(base: Side, patched: Side, threshold: float, allowed: frozenset[str]
         only_base=_only(base, patched),
         only_patched=_only(patched, base),
         allowed=tuple(differing),
-        notes=tuple(_notes(base, patched)),
+        notes=(*_notes(base, patched), *_functions(base, patched, rows)),
     )
 
 
@@ -145,6 +156,9 @@ def _row(
         ratio=ratio,
         judgement=judgement,
         regressed=slower and 100 * (ratio.value - 1) > threshold,
+        within=judgement.finding not in UNJUDGED
+        and ratio.has_interval
+        and 100 * (ratio.high - 1) <= threshold,
         trouble="; ".join((*lost, *seen)),
     )
 
@@ -165,6 +179,20 @@ def _only(one: Side, other: Side) -> tuple[str, ...]:
     return tuple(
         key.said + (f" ({one.rows[key].trouble})" if one.rows[key].trouble else "") for key in found
     )
+
+
+def _functions(base: Side, patched: Side, rows: tuple[Compared, ...]) -> list[str]:
+    """For each row that differs, the functions that account for it, where both sides have profiles."""
+    said = []
+    for row in rows:
+        old, new = base.rows[row.key].profile, patched.rows[row.key].profile
+        if row.judgement.finding in (Finding.SLOWER, Finding.FASTER) and old and new:
+            try:
+                found = between(store.read(base.origin, old), store.read(patched.origin, new))
+            except UserError:
+                continue
+            said.append(f"{row.key.said}: {accounted_for(found)}")
+    return said
 
 
 def _notes(base: Side, patched: Side) -> list[str]:

@@ -71,6 +71,11 @@ def sentences(made: Comparison) -> Iterator[str]:
         yield f"regression beyond {made.threshold:g} %: {names}"
     elif made.judged:
         yield f"no regression beyond {made.threshold:g} % was shown"
+    if made.undecided:
+        yield (
+            f"undecided: {len(made.undecided)} of {units.times(len(made.rows), 'row')} may still be "
+            f"slower by more than {made.threshold:g} %"
+        )
 
 
 def markdown(made: Comparison) -> str:
@@ -110,6 +115,7 @@ def as_json(made: Comparison) -> dict[str, Any]:
         "only_in_base": list(made.only_base),
         "only_in_patched": list(made.only_patched),
         "regressions": [row.key.said for row in made.regressions],
+        "undecided": [row.key.said for row in made.undecided],
     }
 
 
@@ -128,6 +134,7 @@ def _row_json(row: Compared) -> dict[str, Any]:
         "p_holm": _number(judged.p_holm),
         "more_trials": judged.more_trials,
         "regression": row.regressed,
+        "within": row.within,
     }
 
 

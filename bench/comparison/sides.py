@@ -22,10 +22,11 @@ import pyperf
 from bench.axes.rowkey import RowKey
 from bench.comparison import header
 from bench.model import Clock, Exit, Outcome, UserError
+from bench.profile import select
 from bench.report import units
 from bench.results.store import RESULTS, find_run
 from bench.stats.estimates import Estimate, centre, over_boots, trial_medians
-from bench.stats.frame import TRIAL_DEFAULTS, Run, load
+from bench.stats.frame import TRIAL_DEFAULTS, Run, load, records
 from bench.stats.guards import Flag, series_flags
 
 Medians = Mapping[int, float]
@@ -78,6 +79,8 @@ class SideRow:
     """Why it has no number, or fewer rounds than it might; empty when nothing went wrong."""
     flags: tuple[Flag, ...] = ()
     """What the guards saw in its samples."""
+    profile: Mapping[str, Any] | None = None
+    """What the record of the first profiled trial says of its profile (bench.profile.store)."""
 
 
 @dataclass(frozen=True)
@@ -199,6 +202,7 @@ def _row(trials: pd.DataFrame, medians: Medians, flags: tuple[Flag, ...] = ()) -
         verdicts=frozenset(str(verdict) for verdict in trials["verdict"] if verdict),
         trouble="; ".join(_troubles(trials, medians)),
         flags=flags,
+        profile=next((one["profile"] for one in select.profiled(records(trials))), None),
     )
 
 

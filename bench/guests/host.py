@@ -114,7 +114,8 @@ def rounds(run: GuestRun, jobs: int) -> RunResult:
             f"interrupted; finish it with: python -m bench run --resume {run.directory.path}"
         )
     finished = None if interrupted else headers.now()
-    run.directory.update_header(finished=finished, phases=run.timer.summary())
+    refused = {name: why for targets in run.broken.values() for name, why in targets.items()}
+    run.directory.update_header(finished=finished, phases=run.timer.summary(), refused=refused)
     return RunResult(run.directory, dict(run.counts), interrupted)
 
 

@@ -177,19 +177,21 @@ def measure(job: dict[str, Any], bench: Bench, planned: Plan, events: Events) ->
     done, broken = set(job["done"]), dict(job["broken"])
     whole = [one for one in planned.trials if one.round == job["round"]]
     ours = shards.shard(whole, job["shard"], bench.settings)
-    left = tuple(one for one in ours if one.series.label not in done)
+    left = tuple(
+        one for one in ours if one.series.label not in done and one.series.target not in broken
+    )
     if left and bench.settings.clock is Clock.INSTRUCTIONS:
         trial.run(bench, left[0])  # the first window after a boot differs: not counted
-    records = [do(bench, one, broken, events) for one in left]
+    records = [do(bench, one, events) for one in left]
     good = [record for record in records if record["outcome"] == Outcome.OK]
     for one in () if bench.settings.quick else schedule.repeats(left, good):
-        do(bench, one, broken, events)
+        do(bench, one, events)
 
 
-def do(bench: Bench, one: Trial, broken: dict[str, str], events: Events) -> dict[str, Any]:
+def do(bench: Bench, one: Trial, events: Events) -> dict[str, Any]:
     """One trial, with the host told of its begin and end."""
     events.put(Begin(header(bench, one)))
-    record, pyperf_json = trials.do(bench, one, broken)
+    record, pyperf_json = trials.do(bench, one)
     events.put(End(record, pyperf_json))
     return record
 

@@ -139,13 +139,16 @@ class Listener:
         known = [target for target in header["targets"] if target not in facts["targets"]]
         if self.run.settings.backing_fs != disk.TMPFS:
             facts["backing"]["device"] = disk.HOW
+        found = facts.get("controls") or []
         place = {guest.label: number for number, guest in enumerate(self.run.guests)}
         self.run.directory.update_header(
             **{
                 key: header.get(key, value)
                 for key, value in facts.items()
-                if key not in ("targets", "tuned")
+                if key not in ("targets", "tuned", "controls")
             },
+            # A control is one on every kernel of the run.
+            controls=sorted(set(header.get("controls", found)) & set(found)),
             targets=sorted(
                 [*known, *facts["targets"]], key=lambda target: place.get(target.get("kernel"), 0)
             ),

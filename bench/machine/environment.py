@@ -182,6 +182,12 @@ def versions() -> dict[str, str | None]:
     return found
 
 
+def program_versions(names: Iterable[str]) -> dict[str, str | None]:
+    """What each program says of its version, in its first line; None of one that is not here."""
+    said = {name: _output([name, "--version"]).splitlines() for name in sorted(set(names))}
+    return {name: lines[0] if lines else None for name, lines in said.items()}
+
+
 def libfuse_version() -> str | None:
     """Version of libfuse as fusermount3 gives it, e.g. 3.14.0; None without it (Debian: package fuse3)."""
     words = _output(["fusermount3", "--version"]).split()

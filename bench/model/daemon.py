@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.model.words import Cache, Level, Opcode, ReaddirMode
+from bench.model.words import Cache, Level, Opcode, ReaddirMode, XattrWay
 
 Delay = tuple[tuple[Opcode, int], ...]
 """Opcodes whose every request a server holds back, and for how many nanoseconds."""
@@ -28,6 +28,7 @@ class Serving:
     twin: bool = False
     """The second of two that are alike, in a run that has to find no difference."""
     delay: Delay = ()
+    xattr: XattrWay = XattrWay.ANSWER
 
 
 AS_USUAL = Serving()
@@ -110,6 +111,10 @@ class Daemon:
     """Whether the server is written in Python: its requests cost several times what others' do."""
     companions: tuple[str, ...] = ()
     """Targets that a run brings along as comparison unless --only is given."""
+    read_only: bool = False
+    """Nothing can be changed through it."""
+    copies_up: bool = False
+    """What is changed through it does not reach the backing."""
     in_kernel: bool = False
     """Mounts something other than FUSE (overlayfs, a bind mount): there are no requests to count."""
     exempt: frozenset[Exemption] = frozenset()
@@ -127,6 +132,10 @@ class Daemon:
     """What keeps it from being started here, and what supplies it; empty when nothing does."""
     foreign: bool = False
     """Made of a command line: nothing is known of what it answers."""
+    twin: str = ""
+    """The daemon that is the same server without passthrough; none: plain-c stands in for it."""
+    files_only: bool = False
+    """Attaches regular files and nothing else: what is asked about directories still arrives."""
 
     @property
     def is_fuse(self) -> bool:

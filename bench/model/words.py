@@ -145,7 +145,45 @@ class Verdict(enum.StrEnum):
     NOT_AVAILABLE = "not available here"
     """The kernel (or the server) cannot pass this operation through; the reason is given."""
     NO_CLAIM = "no claim"
-    """No level of passthrough touches what this workload does: a control row."""
+    """The daemon claims nothing of what this row is about."""
+    NOTHING = "nothing to pass through"
+    """The twin without passthrough gets none of the requests claimed either: a cache answers."""
+    UNCOUNTED = "cannot be counted"
+    """Requests of this server pass the tracepoint by, and it has no counters of its own."""
+    NO_TWIN = "no twin"
+    """Nothing arrived, and nothing says that anything would have without passthrough."""
+
+
+class XattrWay(enum.StrEnum):
+    """What a server of ours says to requests about extended attributes."""
+
+    ANSWER = "answer"
+    """What the backing says."""
+    ENOSYS = "enosys"
+    """ENOSYS: the kernel remembers it for the mount and asks no more."""
+    OFF = "off"
+    """EOPNOTSUPP: the kernel asks again each time."""
+
+
+class Order(enum.StrEnum):
+    """When a listed entry is stat'ed."""
+
+    ALTERNATE = "alternate"
+    """Each buffer's entries before the next buffer is read, as ``ls`` does."""
+    AFTER = "after"
+    """When the whole directory has been listed, as fts does (``find``, ``du``)."""
+
+
+class Group(enum.StrEnum):
+    """What people look for a workload by; ``bench list`` shows them so."""
+
+    ATTRIBUTES = "attributes"
+    LISTINGS = "listings"
+    XATTRS = "extended attributes"
+    CHANGES = "changes"
+    FILES = "files"
+    CONTENTION = "contention"
+    PROGRAMS = "real programs"
 
 
 class ReaddirMode(enum.StrEnum):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from bench.model.words import Cache, Opcode, Sync
+from bench.model.words import Cache, Group, Level, Opcode, Order, Sync, XattrWay
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,14 @@ class Context:
     windows: int
     """How many windows the worker will ask for on this mount, the counted one included."""
     sync: Sync = Sync.AS_STAT
+    buffer: int = 32768
+    """Bytes of one getdents64 call."""
+    backing: Path | None = None
+    """What the target should show after a change; None where changes do not reach the backing."""
+    xattr: str = XattrWay.ANSWER.value
+    """What the server does with requests about extended attributes."""
+    rate: float = 0.0
+    """Operations per second of one more window, an open loop; 0: none."""
     histogram: bool = False
     """Whether windows are to record per-op latency (a pass of its own, never the timed one)."""
 
@@ -83,6 +91,9 @@ class Body(Protocol):
         window is never a timed one. Shape SLICES and ONCE: ``loops`` is 1, ``sampled`` False.
         """
 
+    def paced(self, loops: int, rate: float) -> Window | None:
+        """As ``window``, an operation beginning when it is due, ``rate`` a second; None: cannot."""
+
     def empty_loop_ns(self) -> float | None:
         """What the loop costs per operation with the operation left out; None: no such loop."""
 
@@ -113,15 +124,33 @@ class Bound:
     high: float
 
 
+class Lacking(Exception):
+    """Why a fixture cannot be made here, in a few words; the rows that need it are left out."""
+
+
+@dataclass(frozen=True)
+class Fixture:
+    """What a workload needs in the backing beside the tree: made once, found again by its name.
+
+    ``build(folder)`` fills the empty directory ``folder``, which targets show under ``name``; it
+    raises Lacking where that cannot be done. Another ``version`` has it made anew.
+    """
+
+    name: str
+    build: Callable[[Path], None]
+    version: int = 1
+
+
 @dataclass(frozen=True)
 class Workload:
     """One workload; ``prepare(context)`` runs in the worker and lays everything out.
 
     ``op`` says in words what one operation is, ``unit`` names it in the singular (op, entry, run).
     ``subject`` holds the opcodes passthrough could take away from it: the row is *engaged* when
-    the daemon claims one of them and none arrives. ``expect(context)`` gives bounds on
-    requests per operation for a **plain** server mounted with default_permissions, by opcode;
-    what is not named is not checked. ``variants`` are ways of doing the same thing, each its own series.
+    the daemon claims one of them, its twin without passthrough gets it, and it does not.
+    ``expect(context)`` gives bounds on requests per operation for a **plain** server mounted with
+    default_permissions, by opcode; what is not named is not checked. ``variants`` are ways of doing
+    the same thing, each its own series.
     """
 
     name: str
@@ -142,7 +171,32 @@ class Workload:
     before it is asked to open it, by a LOOKUP: such a cold row does not claim that none arrives."""
     needs: tuple[str, ...] = ()
     """Programs that must be on PATH, for rows that run real programs."""
+    group: Group = Group.ATTRIBUTES
+    usual: tuple[str, ...] | None = None
+    """Variants that a run measures which names no workload; None: all of them."""
+    fixtures: Callable[[str], tuple[Fixture, ...]] = lambda _variant: ()
+    """What a variant needs in the backing."""
+    lacks: Callable[[Context], str] = lambda _context: ""
+    """Why there is no such row at these settings, empty where there is. The context's root is not
+    there: nothing may be looked at."""
+    threaded: bool | None = None
+    """Whether the number of client threads is an axis of it; None: where its shape is REPEAT."""
+    order: Callable[[str], Order | None] = lambda _variant: None
+    """When a variant has what it lists stat'ed; None: it does not list and stat."""
+    changes: bool = False
+    """Whether it changes anything: a target that is read-only cannot have it."""
+    fresh: bool = False
+    """Whether it looks at inodes that it has just made: what attaches an inode at its first GETATTR
+    has that one arrive, in a warm window too."""
+    about: str = ""
+    """Which requests it makes on a plain server and which passthrough takes them away, in a line."""
     sized: bool = False
     """Whether directory size is an axis of it: it lists flat directories made for each size."""
     axes: tuple[str, ...] = ()
     """Names of the axes of rows (bench.axes.rows) that it obeys, beside those that say so themselves."""
+    of_files: Mapping[Opcode, float] = field(default_factory=dict, hash=False)
+    """Requests of one operation that are about regular files, of opcodes also asked about the
+    directories above them; a server that attaches files alone takes these away, and no others."""
+    touched_from: Level = Level.ATTACH_GETATTR
+    """The lowest level whose code its system calls pass through. Below it the row is a control:
+    nothing in it may differ."""

@@ -5,31 +5,28 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from bench.machine import mountinfo
-from bench.model import Cache, UserError
+from bench.model import Cache, Fixture, Lacking, UserError
 
 MEMORY_BACKED = frozenset({"tmpfs", "ramfs", "rootfs"})
-GIT_DIRECTORIES = 20
-GIT_FILES = 1000
-FIXED_DATE = 1_700_000_000
-"""mtime of every file of the repository: older than its index, so that git trusts the index."""
 
 
 @dataclass(frozen=True)
 class Backing:
-    """A filled backing directory. ``path`` holds tree/, data/ and, where they are needed, git/ and dirs/."""
+    """A filled backing directory. ``path`` holds tree/, data/, fixtures and, where they are needed, dirs/."""
 
     path: Path
     spec: Any
     filesystem: str
     options: str
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    """Fixtures that could not be made here, by name, and why."""
 
     def describe(self) -> dict[str, Any]:
         """For run.json."""
@@ -88,12 +85,8 @@ def locked(directory: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def fill(
-    directory: Path, spec: Any, progress: Callable[[int, int], None], *, git: bool = True
-) -> Backing:
-    """Build (or reuse) the tree of ``spec`` and its companions below ``directory``.
-
-    ``git`` says whether the generated repository will be needed.
+def fill(directory: Path, spec: Any, progress: Callable[[int, int], None]) -> Backing:
+    """Build (or reuse) the tree of ``spec`` below ``directory``.
 
     Raises UserError when there is no room or the place holds something that is not ours.
     """
@@ -102,9 +95,36 @@ def fill(
     entry = check_directory(directory)
     path = directory / spec.hash
     tree.build(spec, path, progress=progress)
-    if git:
-        make_git(path)
     return Backing(path, spec, entry.fstype, ",".join((*entry.options, *entry.super_options)))
+
+
+def furnish(filled: Backing, fixtures: Iterable[Fixture]) -> Backing:
+    """Have every fixture beside the tree, made anew where another version of it is there.
+
+    What a fixture lacks here is noted, and is no error: the rows that need it are left out. Raises
+    UserError when the disk is full.
+    """
+    lacking: dict[str, str] = {}
+    for fixture in fixtures:
+        try:
+            _furnish(filled.path, fixture)
+        except Lacking as reason:
+            lacking[fixture.name] = str(reason)
+        except OSError as error:
+            raise UserError(f"{filled.path / fixture.name}: {error.strerror}") from error
+    return replace(filled, lacking=lacking)
+
+
+def _furnish(path: Path, fixture: Fixture) -> None:
+    folder, done = path / fixture.name, path / f"{fixture.name}.complete"
+    version = f"{fixture.version}\n"
+    if done.exists() and done.read_text() == version:
+        return
+    done.unlink(missing_ok=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir()
+    fixture.build(folder)
+    done.write_text(version)
 
 
 def fill_flat(filled: Backing, entries: int, progress: Callable[[int, int], None]) -> None:
@@ -112,42 +132,3 @@ def fill_flat(filled: Backing, entries: int, progress: Callable[[int, int], None
     from workloads import flat
 
     flat.build_in(filled.path, entries, progress)
-
-
-def make_git(path: Path) -> None:
-    """A repository of GIT_FILES files with a clean index, for ``git status``; once per tree."""
-    done = path / "git.complete"
-    if done.exists() or shutil.which("git") is None:
-        return
-    repository = path / "git"
-    shutil.rmtree(repository, ignore_errors=True)
-    repository.mkdir()
-    for number in range(GIT_FILES):
-        folder = repository / f"dir{number % GIT_DIRECTORIES:02}"
-        folder.mkdir(exist_ok=True)
-        file = folder / f"file{number:04}.txt"
-        file.write_text(f"file {number} of a generated repository\n" * 8)
-        os.utime(file, (FIXED_DATE, FIXED_DATE))
-    for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "generated"]):
-        run_git(repository, *arguments)
-    done.touch()
-
-
-def run_git(repository: Path, *arguments: str) -> None:
-    """Run git on the generated repository, deaf to the user's configuration; raises UserError."""
-    who = {"NAME": "bench", "EMAIL": "bench@invalid", "DATE": f"{FIXED_DATE} +0000"}
-    environment = {
-        **os.environ,
-        "GIT_CONFIG_GLOBAL": "/dev/null",
-        "GIT_CONFIG_NOSYSTEM": "1",
-        **{
-            f"GIT_{role}_{key}": value
-            for role in ("AUTHOR", "COMMITTER")
-            for key, value in who.items()
-        },
-    }
-    done = subprocess.run(
-        ["git", "-C", str(repository), *arguments], env=environment, capture_output=True, text=True
-    )
-    if done.returncode != 0:
-        raise UserError(f"git {arguments[0]} failed in {repository}: {done.stderr.strip()}")

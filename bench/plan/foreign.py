@@ -3,7 +3,8 @@
 Such a daemon is made of its text, which run.json keeps: a resumed run and a guest make it again.
 Of a stranger nothing is known that was not said: no passthrough level (unless it is said behind the
 name, ``NAME:rw=...``, and then the counts must bear it out), no listing mode, no timeout unless the
-command takes it, no counters of its own.
+command takes it, no counters of its own. ``NAME:attach-lookup:files`` attaches regular files alone;
+``NAME:rw/TWIN`` names the daemon that is the same server without passthrough.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ from bench.model import LIBFUSE_EXAMPLES, Daemon, DaemonOptions, Level, TimeoutC
 if TYPE_CHECKING:
     from bench.plan.settings import Settings
 
+FILES = "files"
+"""Says behind a level that only regular files are attached."""
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,39}")
 PLACEHOLDERS: Mapping[str, Callable[[Path, Path, DaemonOptions], str]] = {
     "backing": lambda backing, _mountpoint, _options: str(backing),
@@ -53,16 +56,25 @@ def introduce(settings: Settings) -> Settings:
 
 
 def parse(text: str) -> Daemon:
-    """The daemon of a text ``NAME[:LEVEL]=COMMAND``. Raises UserError for a text that does not do."""
+    """The daemon of a text ``NAME[:LEVEL[:files]][/TWIN]=COMMAND``. Raises UserError for a text that
+    does not do."""
     head, _, command = text.partition("=")
-    name, _, level = head.strip().partition(":")
+    said, _, twin = head.strip().partition("/")
+    name, _, claim = said.partition(":")
+    level, _, inodes = claim.partition(":")
     if not NAME.fullmatch(name) or "--" in name:
         raise UserError(
             f"--daemon {text!r}: a name is letters, digits and . _ + -, at most 40, "
-            f"got {name!r}; want NAME='COMMAND {{backing}} {{mountpoint}}'"
+            f"got {head.strip().partition(':')[0]!r}; want NAME='COMMAND {{backing}} {{mountpoint}}'"
         )
     if level not in ("", *Level):
         raise UserError(f"--daemon {head}: unknown level {level!r}; there is: {', '.join(Level)}")
+    if inodes not in ("", FILES):
+        raise UserError(f"--daemon {head}: {inodes!r} behind the level; there is: {FILES}")
+    if twin and not level:
+        raise UserError(
+            f"--daemon {head}: a twin without a claim; want {name}:LEVEL/{twin}=COMMAND"
+        )
     from daemons import _claims
 
     where = f"--daemon {name}"
@@ -83,8 +95,10 @@ def parse(text: str) -> Daemon:
         timeouts=TimeoutControl.EACH if both else TimeoutControl.NONE,
         foreground=False,
         missing=lambda: no_program(words[0]),
-        companions=("native", "plain-c"),
+        companions=("native", "plain-c", *([twin] if twin else [])),
         foreign=True,
+        twin=twin,
+        files_only=inodes == FILES,
     )
 
 

@@ -39,6 +39,8 @@ class KernelGives:
     why: str = ""
     refusals: Mapping[Cache, str] = field(default_factory=dict)
     kernel: str = ""
+    lacking: Mapping[str, str] = field(default_factory=dict)
+    """Fixtures that the backing does not have, by name, and why."""
 
 
 Grid = tuple[Settings, Sequence[PlannedRow], Sequence[Target]]
@@ -55,16 +57,27 @@ def table(settings: Settings, gives: KernelGives) -> tuple[list[Grid], list[Targ
         if _startable(target, gives, skipped) and _given(target, every, gives, skipped)
     ]
     grids: list[Grid] = [
-        (part, product.rows(part, gives.refusals, skipped), [one for one in own if one in given])
+        (
+            part,
+            product.rows(part, gives.refusals, skipped, gives.lacking),
+            [one for one in own if one in given],
+        )
         for part, own in zip(parts, named, strict=True)
     ]
     for _, rows, own in grids:
         skipped += [
-            Skipped(f"{row.workload.name} on {display_name(target, gives)}", product.NOT_HELD)
+            _left_out(row, display_name(target, gives), reason)
             for row, target in itertools.product(rows, own)
-            if not product.held(row, target)
+            if (reason := product.why_not(row, target))
         ]
     return grids, given, skipped
+
+
+def _left_out(row: PlannedRow, name: str, reason: str) -> Skipped:
+    """Told once of a target that is read-only, whatever the rows are; else of each row."""
+    return Skipped(
+        name if reason == product.READ_ONLY else f"{row.workload.name} on {name}", reason
+    )
 
 
 def _startable(target: Target, gives: KernelGives, skipped: list[Skipped]) -> bool:
@@ -80,7 +93,7 @@ def together(grids: Sequence[Grid], number: int) -> dict[PlannedRow, list[Target
     for part, rows, chosen in grids:
         if number < part.trials:
             for row in rows:
-                able = [target for target in chosen if product.held(row, target)]
+                able = [target for target in chosen if not product.why_not(row, target)]
                 cells[row] = product.union([cells.get(row, []), able])
     return cells
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from bench import registry
 from bench.axes.rows import ENTRIES
+from bench.model import Fixture
 from bench.plan.settings import Settings
 
 
-def wants_git(settings: Settings) -> bool:
-    """Whether a workload of the run needs the generated repository."""
+def wanted_fixtures(settings: Settings) -> tuple[Fixture, ...]:
+    """What the workloads of the run need in the backing, each once."""
     wanted = [row for part in settings.each() for row in registry.rows(part.workloads)]
-    return any("git" in workload.needs for workload, _ in wanted)
+    return tuple(
+        dict.fromkeys(one for workload, variant in wanted for one in workload.fixtures(variant))
+    )
 
 
 def wanted_sizes(settings: Settings) -> tuple[int, ...]:

@@ -6,17 +6,20 @@ import itertools
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from bench import registry
 from bench.axes.axis import RowAxis
 from bench.axes.rowkey import RowKey
-from bench.axes.rows import AXES, CACHE, CLOCK, PLACEMENT, TIMEOUTS
+from bench.axes.rows import AXES, CACHE, CLOCK, ORDER, PLACEMENT, TIMEOUTS
 from bench.axes.targets import LEVEL, READDIR, SERVING
 from bench.model import (
     TWIN,
     Cache,
     Clock,
+    Context,
     Daemon,
     Level,
     Serving,
@@ -127,33 +130,52 @@ def _name(target: Target, with_level: bool) -> str:
 
 
 NOT_HELD = "the row is about timeouts, and the server gives its own"
+READ_ONLY = "is read-only: it has none of the rows that change something"
 
 
-def held(row: PlannedRow, target: Target) -> bool:
-    """Whether the target gives the timeouts that the row is about: a server may give its own."""
-    control, asked = registry.daemon(target.daemon).timeouts, row.key.timeouts
-    return not row.workload.timeouts_fixed or not asked or control.holds(asked.attr, asked.entry)
+def why_not(row: PlannedRow, target: Target) -> str:
+    """Why a target does not have a row; empty where it does. A server may give timeouts of its own."""
+    daemon = registry.daemon(target.daemon)
+    if row.workload.changes and daemon.read_only:
+        return READ_ONLY
+    asked = row.key.timeouts
+    holds = asked is None or daemon.timeouts.holds(asked.attr, asked.entry)
+    return NOT_HELD if row.workload.timeouts_fixed and not holds else ""
 
 
 def rows(
-    settings: Settings, cache_refusals: Mapping[Cache, str], skipped: list[Skipped]
+    settings: Settings,
+    cache_refusals: Mapping[Cache, str],
+    skipped: list[Skipped],
+    lacking: Mapping[str, str] = MappingProxyType({}),
 ) -> list[PlannedRow]:
-    """Every row of a part; what cannot be had goes to ``skipped``."""
+    """Every row of a part; what cannot be had goes to ``skipped``.
+
+    ``lacking`` are the fixtures that the backing does not have, by name, with the reason.
+    """
     found: list[PlannedRow] = []
     for workload, variant in registry.rows(settings.workloads):
+        order = workload.order(variant)
+        orders = ORDER.of(settings.axes)
+        if order and orders and order not in orders:
+            continue
         places = {axis: _planned(axis, workload, settings) for axis in AXES}
+        lost = next(
+            (lacking[one.name] for one in workload.fixtures(variant) if one.name in lacking), ""
+        )
         refused = {
             cache: reason
             for cache in places[CACHE]
-            if (reason := _refusal(workload, cache, settings, cache_refusals))
+            if (reason := _refusal(workload, cache, settings, cache_refusals) or lost)
         }
         name = registry.row_name(workload, variant)
         skipped += [Skipped(name, reason) for reason in dict.fromkeys(refused.values())]
         places[CACHE] = [cache for cache in places[CACHE] if cache not in refused]
-        found += [
+        rows = [
             PlannedRow(workload, RowKey(workload.name, variant, key))
             for key in itertools.product(*places.values())
         ]
+        found += [row for row in rows if _exists(row, settings, skipped)]
     return found
 
 
@@ -165,6 +187,34 @@ def _planned(axis: RowAxis[Any], workload: Workload, settings: Settings) -> Sequ
     if axis is TIMEOUTS:
         return timeouts(workload, settings)
     return axis.planned(settings.axes, workload) or workload.caches[:1]
+
+
+def _exists(row: PlannedRow, settings: Settings, skipped: list[Skipped]) -> bool:
+    """Whether there can be such a row: enough names and directories for its windows and threads."""
+    reason = row.workload.lacks(_context(row, settings))
+    if reason:
+        skipped.append(Skipped(row.key.name, reason))
+    return not reason
+
+
+def _context(row: PlannedRow, settings: Settings) -> Context:
+    """What the body of a row will be given, as far as it is known before anything is there."""
+    from workloads import tree
+
+    return Context(
+        root=Path(),
+        tree=tree.parse_tree(settings.tree).as_mapping(),
+        variant=row.key.variant,
+        seed=0,
+        names=settings.names,
+        windows=windows_of_a_mount(settings),
+        **row.key.given(Context),
+    )
+
+
+def windows_of_a_mount(settings: Settings) -> int:
+    """How many windows a worker asks for on one mount, the counted one included."""
+    return settings.values + 1 + settings.attribution + settings.profile
 
 
 def _refusal(

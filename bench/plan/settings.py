@@ -47,6 +47,10 @@ class Settings:
     entry_timeout: float | None = None
     axes: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     """What was asked for of each axis (bench.axes), by its name; of the others their defaults."""
+    buffer: int = 32768
+    """Bytes of one getdents64 call; 32 KiB is what glibc asks for."""
+    rate: float = 0.0
+    """Operations per second of one more window of every storm, an open loop; 0: none."""
     histogram: bool = False
     attribution: bool = False
     """Whether every trial is to say, in a pass of its own, where an operation's time goes."""

@@ -31,6 +31,8 @@ SENDERS: Mapping[str, str] = {
 ALIKE = {"READDIRPLUS": "READDIR", "OPENDIR": "OPEN", "RELEASEDIR": "RELEASE"}
 """Opcodes that the kernel sends by the same function as another."""
 SERVES = "mirror:op_"
+LISTS = "mirror:reply_listing"
+"""What the C server's op_readdir and op_readdirplus end in: a jump, so that neither is on the stack."""
 
 
 @dataclass(frozen=True)
@@ -93,4 +95,7 @@ def _served(stack: Stack, sent: Mapping[str, float], whole: float) -> dict[str, 
             opcode = name.removeprefix(SERVES).partition(".")[0].upper()
             if opcode in sent:
                 return {opcode: 1.0}
+        listing = next((one for one in ("READDIRPLUS", "READDIR") if one in sent), None)
+        if name.startswith(LISTS) and listing:
+            return {listing: 1.0}
     return {opcode: count / whole for opcode, count in sent.items()}

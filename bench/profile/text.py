@@ -47,7 +47,7 @@ def request_lines(costs: Sequence[RequestProfile]) -> list[str]:
             for part in cost.client.keys() | cost.server.keys()
         }
         most = sorted(both, key=lambda part: -both[part])[:1]
-        told = "".join(f"{part} {100 * both[part] / cost.total:.0f}%" for part in most)
+        told = "".join(f"{part} {100 * both[part] / (cost.total or 1):.0f}%" for part in most)
         lines.append(
             f"{cost.opcode:<14} {cost.per_op:>7.3f} {cost.total:>10.0f} {sides[0]:>8.0f} "
             f"{sides[1]:>8.0f}  {told}"[:79]
@@ -101,6 +101,15 @@ def named_first(difference: Difference, count: int = 3) -> str:
     """The functions that account for most of a difference, as part of a sentence."""
     return ", ".join(
         f"{line.change:+.0f} in {line.name}"
+        for line in difference.functions[:count]
+        if abs(line.change) >= 0.5
+    )
+
+
+def accounted_for(difference: Difference, count: int = 3) -> str:
+    """As in: +519 in fuse_passthrough_getattr (FUSE), +12 in kfree (memory)."""
+    return ", ".join(
+        f"{line.change:+.0f} in {line.name} ({line.subsystem})"
         for line in difference.functions[:count]
         if abs(line.change) >= 0.5
     )

@@ -15,6 +15,7 @@ from bench.guests.kernels import parse
 from bench.model import Clock, Exit, Outcome
 from bench.plan.settings import Settings, guest
 from bench.profile.difference import Difference
+from bench.profile.text import accounted_for
 from bench.regression import where
 from bench.run import headers
 from bench.run.view import View
@@ -190,7 +191,7 @@ def table(
         lines += _lines(one)
         if functions and (found := functions.get((one.row, one.target))) and one.notable:
             lines += textwrap.wrap(
-                where.sentence(found), 79, initial_indent="    ", subsequent_indent="    "
+                accounted_for(found), 79, initial_indent="    ", subsequent_indent="    "
             )
     return lines
 

@@ -9,10 +9,8 @@ from typing import Any
 from bench.model import UserError
 from bench.profile import difference, select, store
 from bench.profile.difference import Difference
+from bench.profile.text import accounted_for
 from bench.results.store import RunDirectory
-
-NAMED = 3
-"""Functions named beside a row."""
 
 
 def differences(
@@ -42,16 +40,7 @@ def largest(run: Path, base: str, patched: str) -> str:
     except UserError:
         return ""
     grown = max(found.values(), key=lambda one: one.new / one.old, default=None)
-    return sentence(grown) if grown else ""
-
-
-def sentence(found: Difference) -> str:
-    """As in: +519 in fuse_passthrough_getattr (FUSE), +12 in kfree (memory)."""
-    return ", ".join(
-        f"{line.change:+.0f} in {line.name} ({line.subsystem})"
-        for line in found.functions[:NAMED]
-        if abs(line.change) >= 0.5
-    )
+    return accounted_for(grown) if grown else ""
 
 
 def as_object(found: Difference, most: int = 20) -> list[dict[str, Any]]:

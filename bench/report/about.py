@@ -205,6 +205,9 @@ def skipped(run: Run, rows: Sequence[Row]) -> list[str]:
         for entry in run.about.get("skipped") or ()
         if isinstance(entry, Mapping)
     ]
+    refused = run.about.get("refused")
+    if isinstance(refused, Mapping):
+        never += [f"{name}: refused: {reason}" for name, reason in refused.items()]
     return never + _troubles(rows, "skipped")
 
 

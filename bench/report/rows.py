@@ -11,6 +11,7 @@ from typing import Any
 from bench.axes.rowkey import RowKey
 from bench.model import Level, Outcome, Verdict
 from bench.report import units
+from bench.report.controls import controls
 from bench.stats.estimates import (
     Estimate,
     centre,
@@ -37,7 +38,10 @@ PYTHON = ("plain", "passthrough")
 WORST_FIRST = (
     Verdict.NOT_ENGAGED,
     Verdict.NOT_AVAILABLE,
+    Verdict.UNCOUNTED,
+    Verdict.NO_TWIN,
     Verdict.ENGAGED,
+    Verdict.NOTHING,
     Verdict.NO_CLAIM,
     Verdict.BASELINE,
 )
@@ -109,6 +113,8 @@ class Line:
     """What each ratio shows, by baseline; none of the floor, which is what others are held to."""
     flags: tuple[Flag, ...] = ()
     """What the guards saw in the series: outliers, drift, and what makes it implausible."""
+    control: bool = False
+    """Whether nothing in it may differ from its baseline (bench.report.controls)."""
 
 
 @dataclass(frozen=True)
@@ -157,11 +163,16 @@ class Row:
 
 
 def targets(run: Run) -> tuple[TargetInRow, ...]:
-    """The targets in table order; one that only a trial names comes last."""
+    """The targets in table order; one that only a trial names comes last.
+
+    One that was refused before it was measured has no place in a table (bench.report.about says why).
+    """
     listed = [_target(entry) for entry in run.about.get("targets") or () if "name" in entry]
     names = {target.name for target in listed}
-    stray = sorted({str(name) for name in run.trials["target"].unique()} - names)
-    return (*listed, *(_target({"name": name}) for name in stray))
+    tried = {str(name) for name in run.trials["target"].unique()}
+    refused = set(run.about.get("refused") or ()) - tried
+    kept = [target for target in listed if target.name not in refused]
+    return (*kept, *(_target({"name": name}) for name in sorted(tried - names)))
 
 
 def baselines(run: Run) -> tuple[str, ...]:
@@ -198,6 +209,9 @@ def _judged(
     """The rows with a judgement beside every ratio and the guards' flags on every line."""
     lines = [(row.slug, line) for row in made for line in row.lines]
     known = targets(run)
+    against = baselines(run)
+    twins = [(one.name, other.base) for one in known for other in known if _twins(one, other)]
+    fixed = _controls(made, run, against[-1], twins) if against else set()
     table = Table(
         ratios={
             (key, line.target.name, name): ratio
@@ -207,11 +221,13 @@ def _judged(
         },
         verdicts={(key, line.target.name): line.verdict for key, line in lines},
         floor=next((target.base for target in known if target.native), ""),
-        twins=[(one.name, other.base) for one in known for other in known if _twins(one, other)],
+        twins=twins,
         trials=run.trials,
         samples=run.samples,
         medians=medians,
         timed=units.quantity() is units.WALL,
+        controls=fixed,
+        in_kernel={one.base for one in known if not one.fuse and not one.native},
         noise=load_noise_floor(run.path.parent),
     )
     flags = flags_of(table)
@@ -224,9 +240,30 @@ def _judged(
             for base in line.ratios
             if (key, name, base) in judgements
         }
-        return replace(line, judgements=found, flags=tuple(flags.get((key, name), ())))
+        return replace(
+            line,
+            judgements=found,
+            flags=tuple(flags.get((key, name), ())),
+            control=(key, name) in fixed,
+        )
 
     return [replace(row, lines=tuple(judged(row.slug, line) for line in row.lines)) for row in made]
+
+
+def _controls(
+    made: Sequence[Row], run: Run, baseline: str, twins: Sequence[tuple[str, str]]
+) -> set[SeriesKey]:
+    """The series in which nothing may differ from the baseline, which is their twin."""
+    counts = {
+        (row.slug, row.work): {
+            line.target.name: line.requests.per_op
+            for line in row.lines
+            if line.requests is not None and line.time.known
+        }
+        for row in made
+    }
+    found = controls(run.about, counts, baseline)
+    return {key for key in found if (key[1], baseline) in twins}
 
 
 def _twins(one: TargetInRow, other: TargetInRow) -> bool:

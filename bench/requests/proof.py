@@ -89,29 +89,52 @@ def verdict(
     available: Level,
     why: str = "",
     plain: Mapping[Opcode, Bound] | None = None,
+    allowed: Mapping[Opcode, float] | None = None,
+    unseen: Collection[Opcode] = (),
 ) -> tuple[Verdict, str, bool]:
-    """Whether passthrough did the work of a row: the verdict, its reason, and whether it failed.
+    """What a trial's own counts say of passthrough: the verdict, its reason, and whether it failed.
 
     ``subject`` are the opcodes passthrough could take from the workload; ``claims`` what the
     daemon says must not arrive, for every level it knows (nothing at all: a plain target);
     ``counts`` the requests of the counting pass, None if there are none, and ``why`` then says so
     (also why the kernel gives no more than ``available``). ``level`` is in force, ``asked`` was
     wanted, ``available`` is what the kernel gives. ``plain`` are the bounds on a plain server: a
-    claim about a request that a plain server would not get either proves nothing.
+    claim about a request that a plain server would not get either proves nothing. ``allowed`` are
+    requests that may arrive all the same, as they are not about the inodes attached; ``unseen``
+    are opcodes whose requests can pass the tracepoint by.
 
-    Failed is true only for a claimed request that arrived, whatever the row is about.
+    Engaged here means that nothing speaks against it. Whether the twin gets what the target does
+    not is seen when the run is read (bench.stats.twins). Failed is true only for a claimed request
+    that arrived, whatever the row is about.
     """
     if not any(claims.values()):
         return Verdict.BASELINE, "", False
     claimed = frozenset(claims.get(level, ()))
-    arrived = [op for op in sorted(claimed) if counts and counts.get(op, 0)]
-    if arrived and counts:
-        listed = ", ".join(f"{counts[op]} {op.name}" for op in arrived)
-        return Verdict.NOT_ENGAGED, f"claimed at {level.value}, yet {listed} arrived", True
+    arrived = arrived_all_the_same(claimed, counts or {}, allowed or {})
+    if arrived:
+        return Verdict.NOT_ENGAGED, f"claimed at {level.value}, yet {arrived} arrived", True
     mine = frozenset(subject)
     if not mine & claimed:
         return (*_unclaimed(mine, claims, level, asked, available, why, plain or {}), False)
+    if hidden := mine & claimed & frozenset(unseen):
+        return Verdict.UNCOUNTED, f"{_names(hidden)} can pass the tracepoint by (io_uring)", False
     return (*_claimed(mine, claimed, counts, level, why, plain or {}), False)
+
+
+def arrived_all_the_same(
+    claimed: Collection[Opcode], counts: Mapping[Opcode, int], allowed: Mapping[Opcode, float]
+) -> str:
+    """``3 READ, 1 GETATTR``: what is claimed and arrived, more often than allowed; or nothing."""
+    over = [op for op in sorted(claimed) if counts.get(op, 0) > allowed.get(op, 0) * (1 + 1e-9)]
+    return ", ".join(f"{counts[op]} {op.name}" for op in over)
+
+
+def telling(
+    subject: Collection[Opcode], claimed: Collection[Opcode], plain: Mapping[Opcode, Bound]
+) -> frozenset[Opcode]:
+    """What a row can prove: claimed of its subject, and not answered by a cache on any server."""
+    mine = frozenset(subject) & frozenset(claimed)
+    return frozenset(op for op in mine if op not in plain or plain[op].high > 0)
 
 
 def _claimed(
@@ -123,13 +146,12 @@ def _claimed(
     plain: Mapping[Opcode, Bound],
 ) -> tuple[Verdict, str]:
     if counts is None:
-        return Verdict.NOT_ENGAGED, f"not proven: no request counts ({why or 'no source'})"
-    telling = {op for op in subject & claimed if op not in plain or plain[op].high > 0}
-    if not telling:
-        names = _names(subject & claimed)
-        return Verdict.NO_CLAIM, f"a plain server gets no {names} here either (cached)"
+        return Verdict.UNCOUNTED, f"no request counts ({why or 'no source'})"
+    told = telling(subject, claimed, plain)
+    if not told:
+        return Verdict.NOTHING, _cached(subject & claimed)
     rest = [op for op in sorted(subject - claimed) if counts.get(op, 0)]
-    reason = f"no {_names(telling)} arrived"
+    reason = f"no {_names(told)} arrived"
     if rest:
         listed = ", ".join(f"{counts[op]} {op.name}" for op in rest)
         reason += f"; not passed through at {level.value}: {listed}"
@@ -154,10 +176,10 @@ def _unclaimed(
         return Verdict.NO_CLAIM, ""
     needed = higher[0]
     mine = subject & frozenset(claims[needed])
-    telling = {op for op in mine if op not in plain or plain[op].high > 0}
-    if not telling:
-        return Verdict.NO_CLAIM, f"a plain server gets no {_names(mine)} here either (cached)"
-    names = _names(telling)
+    told = telling(subject, claims[needed], plain)
+    if not told:
+        return Verdict.NOTHING, _cached(mine)
+    names = _names(told)
     if needed.rank > available.rank:
         reason = f"{names} needs {needed.value}, this kernel gives {available.value}"
         return Verdict.NOT_AVAILABLE, f"{reason}: {why}" if why else reason
@@ -165,6 +187,10 @@ def _unclaimed(
         Verdict.NOT_ENGAGED,
         f"{names} needs {needed.value}; the run asked for {asked.value} and got {level.value}",
     )
+
+
+def _cached(opcodes: Collection[Opcode]) -> str:
+    return f"a plain server gets no {_names(opcodes)} here either (cached)"
 
 
 def _names(opcodes: Collection[Opcode]) -> str:

@@ -152,6 +152,37 @@ def write_atomically(path: Path, text: str) -> None:
     part.replace(path)
 
 
+def in_command_order(header: Mapping[str, Any]) -> dict[str, Any]:
+    """A run.json whose kernels and targets come as the command line names the kernels.
+
+    Boots are shuffled, and a run of several kernels lists them as they greeted: what divides by the
+    first would divide by whichever came first.
+    """
+    settings, kernels = header.get("settings"), header.get("kernels")
+    texts = settings.get("kernels") if isinstance(settings, dict) else None
+    targets = header.get("targets")
+    lists = (texts, kernels, targets)
+    if not all(isinstance(one, list) and all(map(_named, one)) for one in lists):
+        return dict(header)
+    heads = [str(text).split(",")[0].partition("=") for text in texts or ()]
+    labels = [label if equals else Path(label).name for label, equals, _ in heads]
+
+    def place(label: str) -> int:
+        return labels.index(label) if label in labels else len(labels)
+
+    return {
+        **header,
+        "kernels": sorted(kernels or (), key=lambda one: place(str(one.get("label")))),
+        "targets": sorted(
+            targets or (), key=lambda one: place(str(one.get("name")).partition("@")[2])
+        ),
+    }
+
+
+def _named(entry: object) -> bool:
+    return isinstance(entry, (str, dict))
+
+
 def find_run(name: str | None, root: Path = RESULTS) -> Path:
     """The run called ``name``, or the one under ``root`` that was started last.
 

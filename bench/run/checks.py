@@ -76,15 +76,20 @@ def check_target(bench: Bench, series: Series, view: Voice) -> str:
     Where the server runs: across CPUs each of thousands of requests would wake an idle one.
     """
     with placement.pinned(bench.cpus.daemon):
-        whole, sample = _compared(bench, series)
+        whole, data, sample = _compared(bench, series)
     exempt = registry.daemon(series.daemon).exempt
     spared = f"; left aside: {', '.join(sorted(exempt))}" if exempt else ""
-    view.say(f"{series.target}: {whole}{spared}")
-    different = (*whole.differences, *sample.differences)
+    view.say(f"{series.target}: {whole}, {data.contents} data files{spared}")
+    different = (*whole.differences, *data.differences, *sample.differences)
     return f"answers differ from the backing: {different[0]}" if different else ""
 
 
-def _compared(bench: Bench, series: Series) -> tuple[conformance.Report, conformance.Report]:
+def _compared(
+    bench: Bench, series: Series
+) -> tuple[conformance.Report, conformance.Report, conformance.Report]:
+    """The tree, the data files, and a sample of the tree asked again, at timeouts of 0."""
+    from workloads import tree
+
     daemon = registry.daemon(series.daemon)
     with side_mounts.mounted(bench, series, "conformance", FOREVER_S) as mount:
         whole = conformance.compare(
@@ -94,7 +99,14 @@ def _compared(bench: Bench, series: Series) -> tuple[conformance.Report, conform
             seed=bench.settings.seed,
             exempt=daemon.exempt,
         )
+        data = conformance.compare_data(
+            bench.backing,
+            mount.root,
+            tree.Data().paths(),
+            seed=bench.settings.seed,
+            exempt=daemon.exempt,
+        )
     with side_mounts.mounted(bench, series, "conformance", 0.0) as mount:
         paths = bench.paths(min(CONFORMANCE_SAMPLE, bench.settings.names), bench.settings.seed)
         sample = conformance.spot_check(bench.backing, mount.root, paths * 2, exempt=daemon.exempt)
-    return whole, sample
+    return whole, data, sample

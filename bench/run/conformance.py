@@ -4,7 +4,8 @@ A fast wrong answer is no answer, so this runs on every target before anything i
 
 Compared: names, the type and inode number in the listing, and of lstat mode, nlink, ino, uid, gid,
 size, blocks, rdev, atime, mtime, ctime (ns), block size of what is not a directory; link targets;
-names of extended attributes; content of a few files. Left aside: st_dev, which must differ; the
+names of extended attributes; content of a few files, and of every file that workloads read, block
+by block. Left aside: st_dev, which must differ; the
 block size of directories, which servers do not carry over; birth time, which most cannot send; and
 what a target is exempt from by name (bench.model.Exemption).
 
@@ -18,7 +19,7 @@ import os
 import random
 import stat
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.model import Exemption
@@ -28,6 +29,9 @@ KEPT = 20
 CONTENT_FILES = 8
 CONTENT_BYTES = 1 << 20
 """How much of each of those files is compared, from its start."""
+BLOCK = 4096
+BLOCKS = 30
+"""Drawn of each file that workloads read, beside its first and its last."""
 
 _FIELDS = ("mode", "nlink", "ino", "uid", "gid", "size", "blocks", "rdev", "mtime_ns", "ctime_ns")
 
@@ -72,6 +76,7 @@ class _Walk:
         self.sampled = False
         self.lines: list[str] = []
         self.files: list[str] = []
+        self.read = 0
         self.pending: list[str] = []
 
     def differs(self, relative: str, text: str) -> None:
@@ -150,6 +155,29 @@ class _Walk:
                 self.differs(relative, f"content differs at byte {_first_difference(*sides)}")
         return len(self.files)
 
+    def blocks(self, relative: str) -> None:
+        """Compare some blocks of a file, the first and the last among them."""
+        try:
+            with (
+                Path(self.backing, relative).open("rb", buffering=0) as ours,
+                Path(self.target, relative).open("rb", buffering=0) as theirs,
+            ):
+                last = max(os.fstat(ours.fileno()).st_size - 1, 0) // BLOCK
+                chosen = {0, last, *(self.random.randint(0, last) for _ in range(BLOCKS))}
+                sides = [
+                    [os.pread(side.fileno(), BLOCK, place * BLOCK) for place in sorted(chosen)]
+                    for side in (ours, theirs)
+                ]
+        except OSError as error:
+            self.differs(relative, f"cannot be read: {error.strerror}")
+            return
+        self.read += 1
+        for place, left, right in zip(sorted(chosen), *sides, strict=True):
+            if left != right:
+                at = place * BLOCK + _first_difference(left, right)
+                self.differs(relative, f"content differs at byte {at}")
+                return
+
     def report(self) -> Report:
         contents = self.contents()
         return Report(
@@ -208,6 +236,27 @@ def compare(
     walk = _Walk(Path(backing), Path(target), max(limit, 1), seed, exempt)
     walk.run()
     return walk.report()
+
+
+def compare_data(
+    backing: str | os.PathLike[str],
+    target: str | os.PathLike[str],
+    paths: Iterable[str],
+    *,
+    seed: int = 0,
+    exempt: Collection[Exemption] = (),
+) -> Report:
+    """Compare the files that are read: their attributes, and blocks of each, the last among them.
+
+    The server that encrypts or compresses answers for names as its backing does, and reads other
+    bytes.
+    """
+    walk = _Walk(Path(backing), Path(target), 1, seed, exempt)
+    for path in paths:
+        walk.entry(path, atime=False)
+        walk.blocks(path)
+    walk.files = []
+    return replace(walk.report(), contents=walk.read)
 
 
 def spot_check(

@@ -25,6 +25,7 @@ def facts(bench: Bench, planned: Plan) -> dict[str, Any]:
     ability = bench.ability
     return {
         "targets": [target_record(target, planned, bench) for target in planned.targets],
+        "controls": controls(planned),
         "tree": bench.filled.spec.as_mapping(),
         "backing": bench.filled.describe(),
         "kernel_level": {
@@ -39,9 +40,23 @@ def facts(bench: Bench, planned: Plan) -> dict[str, Any]:
         "cpu_dma_latency": bench.latency,
         "knobs": knobs.as_json(knobs.states()),
         "tuned": bench.tuned,
+        "programs": environment.program_versions(
+            program
+            for series in {one.series.workload for one in planned.trials}
+            for program in registry.workloads()[series].needs
+        ),
         "placement": bench.cpus.as_json()
         | {"threads": {str(n): cpus.as_json() for n, cpus in bench.crowds.items()}},
     }
+
+
+def controls(planned: Plan) -> list[str]:
+    """The rows whose code no level in force touches: fixed before the first trial."""
+    series = [one.series for one in planned.trials]
+    highest = max((one.level.rank for one in series), default=0)
+    known = registry.workloads()
+    rows = {one.row: known[one.workload].touched_from.rank for one in series}
+    return sorted(row for row, rank in rows.items() if rank > highest)
 
 
 def make_header(
@@ -73,6 +88,7 @@ def target_record(target: Target, planned: Plan, bench: Bench) -> dict[str, Any]
         "kind": kind(daemon),
         "exempt": sorted(daemon.exempt),
         "python": daemon.python,
+        "twin": daemon.twin,
         "level_asked": target.asked.value,
         "level": series.level.value,
         "level_reason": why_lower(daemon, target.asked, gives),

@@ -44,7 +44,11 @@ class Job:
         """The inverse of to_json."""
         raw = json.loads(text)
         context = raw.pop("context")
-        context |= {"root": Path(context["root"]), "cache": Cache(context["cache"])}
+        context |= {
+            "root": Path(context["root"]),
+            "cache": Cache(context["cache"]),
+            "backing": Path(context["backing"]) if context["backing"] else None,
+        }
         for field in fields(Context):
             if isinstance(field.default, StrEnum):
                 context[field.name] = type(field.default)(context[field.name])

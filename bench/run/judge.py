@@ -1,13 +1,14 @@
-"""A trial's verdict: its counts held against claims and expectations."""
+"""A trial's own verdict: its counts held against claims and expectations; its twin is not looked at."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from bench import registry
-from bench.model import Bound, Cache, Daemon, DaemonOptions, Level, Opcode, Outcome
+from bench.model import Bound, Cache, Daemon, DaemonOptions, Level, Opcode, Outcome, Workload
 from bench.mounts.mount import TrialError
 from bench.plan.schedule import options
 from bench.plan.series import Trial
@@ -22,15 +23,24 @@ def judge(bench: Bench, trial: Trial, record: dict[str, Any]) -> None:
     daemon = registry.daemon(series.daemon)
     workload = registry.workloads()[series.workload]
     requests, plain = record["requests"], record["expected"]
+    unseen = _unseen(record.pop("rings", False), requests)
     if requests is None:
         record["expected"] = None
         return
     if daemon.foreign or not timeouts_held(series):
         plain = {}  # of a server that is not known, or answers for longer than it was told
+    bounds = {Opcode[name]: Bound(*limits) for name, limits in plain.items()}
     counts = _best_counts(requests)
     claims = claims_by_level(daemon, options(series), series.cache)
     if workload.introduces and series.cache is not Cache.WARM:
         claims = {level: claimed - {Opcode.LOOKUP} for level, claimed in claims.items()}
+    if workload.fresh:
+        claims[Level.ATTACH_GETATTR] = claims.get(Level.ATTACH_GETATTR, frozenset()) - {
+            Opcode.GETATTR
+        }
+    of_files = workload.of_files if daemon.files_only else {}
+    if daemon.files_only:
+        claims = {level: claimed & about_files(workload) for level, claimed in claims.items()}
     verdict, reason, failed = proof.verdict(
         subject=workload.subject,
         claims=claims,
@@ -39,13 +49,17 @@ def judge(bench: Bench, trial: Trial, record: dict[str, Any]) -> None:
         asked=series.asked,
         available=bench.ability.level,
         why="; ".join(bench.ability.reasons),
-        plain={Opcode[name]: Bound(*bounds) for name, bounds in plain.items()},
+        plain=bounds,
+        allowed=_of_directories(of_files, bounds, requests["ops"]),
+        unseen=unseen,
     )
+    told = proof.telling(workload.subject, claims.get(series.level, ()), bounds)
     expected = {
-        name: _expected(Opcode[name], bounds, claims[series.level], series.level)
-        for name, bounds in plain.items()
+        name: _expected(Opcode[name], limits, claims[series.level] - {*of_files}, series.level)
+        for name, limits in plain.items()
     }
     record |= {"verdict": verdict.value, "verdict_reason": reason, "expected": expected}
+    record["claimed"] = {op.name: of_files.get(op, 0.0) for op in sorted(told)}
     trouble = reason if failed else ""
     if requests["agree"] is False:
         trouble = f"kernel and server counts differ: {requests['why']}"
@@ -53,6 +67,30 @@ def judge(bench: Bench, trial: Trial, record: dict[str, Any]) -> None:
         trouble = _not_cold(record, counts)
     if trouble:
         record |= {"outcome": Outcome.FAILED.value, "reason": trouble}
+
+
+def about_files(workload: Workload) -> frozenset[Opcode]:
+    """What a server that attaches regular files alone can claim of a workload: data, and what the
+    workload says is asked about files."""
+    return frozenset({Opcode.READ, Opcode.WRITE, *workload.of_files})
+
+
+def _of_directories(
+    of_files: Mapping[Opcode, float], plain: Mapping[Opcode, Bound], ops: float
+) -> dict[Opcode, float]:
+    """Requests that may arrive although the files are attached; of a stranger any number may, and
+    its twin's counts decide."""
+    return {
+        op: (plain[op].high - share) * ops if op in plain else math.inf
+        for op, share in of_files.items()
+    }
+
+
+def _unseen(rings: bool, requests: Mapping[str, Any] | None) -> frozenset[Opcode]:
+    """Opcodes that reach the server unseen: over io_uring background requests pass fuse_send_one by
+    (fuse_uring_queue_bq_req, fs/fuse/dev_uring.c), unless the server counts for itself."""
+    counts_itself = requests is not None and requests["server"] is not None
+    return frozenset() if not rings or counts_itself else frozenset({Opcode.READ, Opcode.WRITE})
 
 
 def _expected(

@@ -43,6 +43,7 @@ def go(
     try:
         with clock("conformance"):
             work.broken = check_targets(planned, bench, view)
+        run.update_header(refused=work.broken)
         if bench.settings.cost:
             with clock("cost"):
                 sheet(run, planned, bench, view, work.broken)

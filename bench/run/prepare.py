@@ -17,7 +17,7 @@ from bench.machine.knobs import KNOBS
 from bench.model import Level
 from bench.mounts import backing
 from bench.plan.grid import KernelGives, targets
-from bench.plan.needs import wanted_sizes, wants_git
+from bench.plan.needs import wanted_fixtures, wanted_sizes
 from bench.plan.settings import Settings
 from bench.probe import probe
 from bench.probe.decide import KernelAbility
@@ -75,7 +75,8 @@ def prepared(
             probe.require_fuse(ability)
         announce_level(settings, ability, view)
         with clock("tree"), view.building(settings.tree) as progress:
-            filled = backing.fill(directory, spec, progress, git=wants_git(settings))
+            filled = backing.fill(directory, spec, progress)
+            filled = backing.furnish(filled, wanted_fixtures(settings))
         for size in wanted_sizes(settings):
             with clock("tree"), view.building(f"directories of {size:,} entries") as progress:
                 backing.fill_flat(filled, size, progress)
@@ -88,7 +89,10 @@ def prepared(
         bench = make_bench(settings, filled, cpus, ability, latency, view)
         bench.tuned = tuned
         why = "; ".join(ability.reasons)
-        yield bench, KernelGives(ability.level, why, filled.cache_refusals(), kernel)
+        yield (
+            bench,
+            KernelGives(ability.level, why, filled.cache_refusals(), kernel, filled.lacking),
+        )
 
 
 def place(settings: Settings) -> dict[int, placement.Cpus]:

@@ -12,9 +12,11 @@ from bench import registry
 from bench.machine import disturbance, isolate, placement
 from bench.model import Cache, Clock, Context, Daemon, DaemonOptions, Outcome, Shape
 from bench.mounts.mount import Mount, ServerEnd, TrialError
+from bench.plan.product import windows_of_a_mount
 from bench.plan.schedule import options
 from bench.plan.series import Trial
 from bench.profile import inside
+from bench.requests.rings import uses_rings
 from bench.run import conformance
 from bench.run.bench import Bench
 from bench.run.job import Job
@@ -90,6 +92,7 @@ def _on_mount(
     try:
         with phases("mount"):
             mount.up(cpus.daemon, log, bench.tick)
+        rings = uses_rings(mount.server)
         before = look(bench, mount, watched)
         with phases("worker"):
             answer, pyperf_json = run_worker(bench, _job(bench, trial, mount, windows), log, mount)
@@ -112,7 +115,7 @@ def _on_mount(
         if mount.options.counters is not None:
             mount.options.counters.unlink(missing_ok=True)
         bench.settle()
-    return answer | {"cache_how": how}, pyperf_json, _server_record(end)
+    return answer | {"cache_how": how, "rings": rings}, pyperf_json, _server_record(end)
 
 
 def _options(trial: Trial, daemon: Daemon) -> DaemonOptions:
@@ -130,7 +133,11 @@ def _job(bench: Bench, trial: Trial, mount: Mount, windows: Windows) -> Job:
         variant=series.variant,
         seed=trial.seed,
         names=settings.names,
-        windows=settings.values + 1 + settings.attribution + settings.profile,
+        windows=windows_of_a_mount(settings),
+        buffer=settings.buffer,
+        backing=None if registry.daemon(series.daemon).copies_up else bench.backing,
+        xattr=series.serving.xattr.value,
+        rate=settings.rate,
         histogram=settings.histogram,
         **series.key.given(Context),
     )

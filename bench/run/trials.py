@@ -19,6 +19,7 @@ from bench.plan.settings import Settings
 from bench.results.store import RunDirectory
 from bench.run import trial
 from bench.run.bench import Bench
+from bench.run.named import not_measured
 from bench.run.phases import Phases
 from bench.run.record import skipped
 
@@ -39,9 +40,10 @@ class RunResult:
         """The process's exit code."""
         if self.interrupted:
             return Exit.INTERRUPTED
-        if not self.counts.get(Outcome.OK):
+        nothing, some = not_measured(self.run)
+        if nothing or not self.counts.get(Outcome.OK):
             return Exit.NOTHING
-        return Exit.PROOF_FAILED if self.counts.get(Outcome.FAILED) else Exit.MEASURED
+        return Exit.PROOF_FAILED if some or self.counts.get(Outcome.FAILED) else Exit.MEASURED
 
 
 @dataclass
@@ -57,12 +59,13 @@ class Work:
     counts: Counter[str] = field(default_factory=Counter)
 
     def all(self, trials: Sequence[Trial]) -> None:
-        """Do these trials, in this order."""
+        """Do these trials in this order, those of refused targets excepted."""
+        trials = [one for one in trials if one.series.target not in self.broken]
         with self.view.trials(len(trials)) as progress:
             for one in trials:
                 progress.begin(one)
                 with self.clock("trials"):
-                    record, pyperf_json = do(self.bench, one, self.broken)
+                    record, pyperf_json = do(self.bench, one)
                 keep(self.run, record, pyperf_json)
                 self.counts[record["outcome"]] += 1
                 progress.end(record)
@@ -130,10 +133,8 @@ def too_wide(run: RunDirectory, precision: float) -> list[str]:
     return list(json.loads(done.stdout))
 
 
-def do(bench: Bench, one: Trial, broken: dict[str, str]) -> tuple[dict[str, Any], str]:
-    """One trial, or the record that says why its target is not tried."""
-    if reason := broken.get(one.series.target):
-        return skipped(bench, one, reason), ""
+def do(bench: Bench, one: Trial) -> tuple[dict[str, Any], str]:
+    """One trial, or the record that says why it was not tried."""
     if not bench.backing.is_dir():
         return skipped(bench, one, f"the backing directory {bench.backing} has vanished"), ""
     return trial.run(bench, one)

@@ -79,6 +79,8 @@ def work(job: Job) -> dict[str, Any]:
         answer["expected"] = bounds_as_json(workload.expect(job.context))
         if job.context.histogram and workload.shape is Shape.REPEAT and job.measure:
             answer["histogram"] = sampled_pass(body, answer["loops"])
+        if job.context.rate and workload.shape is Shape.REPEAT and job.measure:
+            answer["open_loop"] = paced_pass(body, answer["loops"], job.context.rate)
         attributed = time.monotonic()
         if job.attribution:
             answer["attribution"] = attribution.attribute(
@@ -213,6 +215,18 @@ def sampled_pass(body: Body, loops: int) -> dict[str, int]:
     """Latency of every operation of one more window, apart from the timed ones."""
     window = body.window(loops, sampled=True)
     return {str(bound): number for bound, number in (window.histogram or {}).items()}
+
+
+def paced_pass(body: Body, loops: int, rate: float) -> dict[str, Any] | None:
+    """One more window of as many operations as a timed one, each begun when it is due, at least
+    a few hundred of them: what latencies are where load comes from outside and does not wait.
+    """
+    enough = -(-COUNT_OPS // body.ops_per_loop)
+    window = body.paced(max(loops, enough), rate)
+    if window is None:
+        return None
+    latencies = {str(bound): number for bound, number in (window.histogram or {}).items()}
+    return {"asked": rate, "kept": window.ops / window.ns * 1e9, "histogram": latencies}
 
 
 def metadata(job: Job) -> dict[str, Any]:

@@ -26,6 +26,10 @@ NO_SPREAD = 1e-12
 Name = TypeVar("Name")
 
 
+CONFIRMED_SHARE = 0.75
+"""Share of all ratios that must be shown to be the same; the others may lack rounds to decide."""
+
+
 class Answer(enum.StrEnum):
     """What a measurement of one's own says about somebody else's."""
 
@@ -110,7 +114,8 @@ def answers(tests: Mapping[Name, Equivalence]) -> dict[Name, Answer]:
     """The answer of every row.
 
     Contradictions are corrected by Holm over the table, as a single one decides the whole.
-    Confirmations need no correction: the whole is confirmed only if every one of them is.
+    Confirmations need no correction: a row that is not the same is taken for it in one of twenty
+    cases, and the whole is confirmed only if most of them are.
     """
     given = {
         name: Answer.CONFIRMED if test.same < ALPHA else Answer.CANNOT_TELL
@@ -128,10 +133,10 @@ def answers(tests: Mapping[Name, Equivalence]) -> dict[Name, Answer]:
 
 
 def overall(given: Sequence[Answer]) -> Answer:
-    """Contradicted by a single row, confirmed only by all of them."""
+    """Contradicted by a single row; confirmed by CONFIRMED_SHARE of them, and none that contradicts."""
     if Answer.CONTRADICTED in given:
         return Answer.CONTRADICTED
-    if given and all(one is Answer.CONFIRMED for one in given):
+    if given and given.count(Answer.CONFIRMED) >= CONFIRMED_SHARE * len(given):
         return Answer.CONFIRMED
     return Answer.CANNOT_TELL
 

@@ -1,6 +1,7 @@
 """Reads a run directory into pandas frames: one row per sample, and one row per trial.
 
-Nothing is computed here. Whatever a run left behind is read if it can be, and what cannot be
+Nothing is computed here but which trials count and what the twins' counts make of their verdicts
+(bench.stats.twins). Whatever a run left behind is read if it can be, and what cannot be
 read is named in ``Run.problems``; only a run of an unknown schema is refused.
 """
 
@@ -20,6 +21,8 @@ from numpy.typing import NDArray
 from bench.axes import OPTIONS, rows, targets
 from bench.axes.rowkey import RowKey
 from bench.model import SCHEMA, Cache, Clock, Outcome, Placement, UserError
+from bench.results.store import in_command_order
+from bench.stats.twins import held_against_twins
 
 TRIAL_DEFAULTS: Mapping[str, Any] = {
     "series": "",
@@ -34,6 +37,7 @@ TRIAL_DEFAULTS: Mapping[str, Any] = {
     "server_threads": 0,
     "clone_fd": False,
     "entries": 0,
+    "xattr": "answer",
     "attr_timeout": math.nan,
     "entry_timeout": math.nan,
     "timeouts": "as asked",
@@ -52,9 +56,11 @@ TRIAL_DEFAULTS: Mapping[str, Any] = {
     "empty_loop_ns": math.nan,
     "requests": None,
     "expected": None,
+    "claimed": None,
     "verdict": "",
     "verdict_reason": "",
     "histogram": None,
+    "open_loop": None,
     "attribution": None,
     "profile": None,
     "cache_how": "",
@@ -108,6 +114,7 @@ def load(path: Path) -> Run:
     read = [_trial(given, record, number) for number, record in enumerate(records)]
     trials = pd.DataFrame(read, columns=columns)
     trials["superseded"] = _superseded(trials)
+    trials = held_against_twins(trials, about.get("targets"))
     samples = _samples(trials, name)
     bad = int(samples["seconds"].isna().sum())
     if bad:
@@ -141,7 +148,7 @@ def _about(path: Path) -> Mapping[str, Any]:
             f"{file}: schema {schema!r}, this program reads {SCHEMA}; "
             "use the version of the suite that wrote the run"
         )
-    return dict(about)
+    return in_command_order(about)
 
 
 def _records(file: Path) -> tuple[list[dict[str, Any]], list[str]]:

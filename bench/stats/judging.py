@@ -38,6 +38,10 @@ class Table:
     medians: Mapping[SeriesKey, Mapping[int, float]]
     timed: bool
     """Whether the values are wall time; instructions repeat, and most guards mean nothing there."""
+    controls: Collection[SeriesKey] = ()
+    """Series in which nothing may differ from the twin: see bench.report.controls."""
+    in_kernel: Collection[str] = ()
+    """Targets that are file systems in the kernel, and go through no server."""
     noise: Mapping[str, Noise] = field(default_factory=dict)
     """What an A/A run showed by chance, by group."""
 
@@ -49,17 +53,16 @@ def flags_of(table: Table) -> dict[SeriesKey, list[Flag]]:
         for (group, target, baseline), ratio in table.ratios.items()
         if baseline == table.floor
     }
-    found = [guards.faster_than_floor(against_floor, table.floor)]
+    found = [guards.faster_than_floor(against_floor, table.floor, table.in_kernel)]
     for baseline in {baseline for _, _, baseline in table.ratios} - {table.floor}:
         ratios = {key[:2]: ratio for key, ratio in table.ratios.items() if key[2] == baseline}
         controls = [
-            key
-            for key in ratios
-            if table.verdicts.get(key) == Verdict.NO_CLAIM and (key[1], baseline) in table.twins
+            key for key in ratios if key in table.controls and (key[1], baseline) in table.twins
         ]
         found.append(guards.moved_controls(ratios, controls, baseline))
     if table.timed:
         found.append(guards.series_flags(table.samples, table.medians))
+        found.append(guards.unsteady_against(table.samples, list(map(_pair, table.ratios))))
         found.append(guards.cold_faster_than_warm(table.trials, table.medians))
     merged: dict[SeriesKey, list[Flag]] = {}
     for part in found:
@@ -75,10 +78,19 @@ def judge(table: Table, flags: Mapping[SeriesKey, Sequence[Flag]]) -> dict[Ratio
         noise_floor={key: _floor(table, key, ratio) for key, ratio in table.ratios.items()},
         guards={key: said for key in table.ratios if (said := _guard(key, flags))},
         engaged={
-            key: key[2] == table.floor or table.verdicts.get(key[:2]) not in NO_PASSTHROUGH
+            key: key[2] == table.floor
+            or key[:2] in table.controls
+            or table.verdicts.get(key[:2]) not in NO_PASSTHROUGH
             for key in table.ratios
         },
     )
+
+
+def _pair(key: RatioKey) -> RatioKey:
+    """The baseline as the samples name it: with the target's kernel."""
+    group, target, baseline = key
+    _, at, kernel = target.partition("@")
+    return group, target, f"{baseline}{at}{kernel}"
 
 
 def _floor(table: Table, key: RatioKey, ratio: Estimate) -> float:

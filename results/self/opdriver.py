@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import statistics
 from collections.abc import Callable
 from pathlib import Path
@@ -26,6 +27,8 @@ WINDOW = 1_000
 ROUNDS = 10**6 // WINDOW
 EMPTY = 10_000
 LEAVES = 10
+CHANGES = ("chmod", "utimes", "mknod", "unlink")
+"""One-syscall operations that change something, beside statx."""
 
 Arm = Callable[[int], float]
 
@@ -87,6 +90,51 @@ def scan_arms(home: Path, spec: TreeSpec) -> dict[str, Arm]:
     return {"bare scan": bare, "driver scan": driven}
 
 
+def change_arms(home: Path) -> dict[str, Arm]:
+    """Bare loop and driver that set attributes of the same files, make new ones and remove them."""
+    names = [f"n{number:04}" for number in range(WINDOW)]
+    packed = "".join(f"{name}\0" for name in names).encode()
+    laid_out = bareloops.names(packed)
+    for name in ("set", "bare", "driver"):
+        (home / name).mkdir(parents=True)
+
+    def bare(op: str, folder: str) -> float:
+        loop: Callable[..., int] = getattr(bareloops, op)
+        return loop(str(home / folder), laid_out, 0, WINDOW) / WINDOW
+
+    def driven(op: str, folder: str) -> float:
+        with Driver(op, home / folder, packed, once=True) as driver:
+            return driver.run(WINDOW).ns / WINDOW
+
+    bare("mknod", "set")
+    setters = {op: Driver(op, home / "set", packed) for op in ("chmod", "utimes")}
+
+    def making(loop: Callable[[str, str], float], folder: str) -> Arm:
+        def arm(_number: int) -> float:
+            taken = loop("mknod", folder)
+            bare("unlink", folder)
+            return taken
+
+        return arm
+
+    def removing(loop: Callable[[str, str], float], folder: str) -> Arm:
+        def arm(_number: int) -> float:
+            bare("mknod", folder)
+            return loop("unlink", folder)
+
+        return arm
+
+    arms: dict[str, Arm] = {}
+    for op, driver in setters.items():
+        arms[f"bare {op}"] = lambda _number, op=op: bare(op, "set")  # type: ignore[misc]
+        arms[f"driver {op}"] = lambda _number, driver=driver: (  # type: ignore[misc]
+            driver.run(WINDOW).ns / WINDOW
+        )
+    arms["bare mknod"], arms["driver mknod"] = making(bare, "bare"), making(driven, "driver")
+    arms["bare unlink"], arms["driver unlink"] = removing(bare, "bare"), removing(driven, "driver")
+    return arms
+
+
 def report(samples: Samples) -> str:
     def above(arm: str, base: str, bar: float | None, what: str) -> list[str]:
         values = difference(samples, arm, base)
@@ -113,6 +161,18 @@ def report(samples: Samples) -> str:
         above("driver 1e4", "bare 1e4", 30, "driver above bare, statx, 1e4 files"),
         above("driver 1e6", "bare 1e6", 30, "driver above bare, statx, 1e6 files"),
         above("driver scan", "bare scan", 10, "driver above raw getdents64, per entry"),
+        *(
+            above(f"driver {op}", f"bare {op}", 30, f"driver above bare, {op}, 1e3 files")
+            for op in CHANGES
+        ),
+        *(
+            [
+                f"driver / bare, {op}",
+                spread(ratio(samples, f"driver {op}", f"bare {op}"), 3),
+                "",
+            ]
+            for op in CHANGES
+        ),
         cost("bare 1e4", "bare statx, 1e4 files"),
         cost("driver 1e4", "driver statx, 1e4 files"),
         cost("bare 1e6", "bare statx, 1e6 files"),
@@ -155,9 +215,11 @@ def main() -> None:
             **fixed_arms(homes[0], small, 10**4, "1e4"),
             **fixed_arms(homes[0], small, 10**6, "1e6"),
             **scan_arms(homes[0], small),
+            **change_arms(homes[0] / "changes"),
         }
         samples = interleave(arms, options.rounds, pairs=2)
     finally:
+        shutil.rmtree(homes[0] / "changes", ignore_errors=True)
         for home in homes:
             if home.exists():
                 tree.remove(home)

@@ -17,7 +17,11 @@ from bench.machine import isolate, mountinfo
 from bench.model import Exit
 from bench.plan.grid import targets
 from bench.plan.settings import Settings
+from bench.report import about
+from bench.report.rows import rows
+from bench.report.rows import targets as targets_of
 from bench.run import cleanup
+from bench.stats.frame import load
 
 ROOT = Path(__file__).parents[2]
 
@@ -74,11 +78,8 @@ def nothing_left() -> None:
 @pytest.mark.parametrize(
     ("mode", "outcome", "words"),
     [
-        ("exits", "skipped", "exits exited with 5 before it had mounted: exits: on purpose"),
-        ("silent", "skipped", "did not mount within"),
         ("dies", "failed", "was killed by SIGKILL"),
         ("hangs", "failed", "did not answer for"),
-        ("lies", "skipped", "size"),
         ("late", "failed", "still running"),
         ("busy", "failed", "stayed busy"),
         ("bad-exit", "failed", "exited with 7 at unmount"),
@@ -95,7 +96,35 @@ def test_a_faulty_daemon_costs_its_own_trials(
     assert all(words in trial["reason"] for trial in mine), mine[0]["reason"]
     assert all("\n" not in trial["reason"] for trial in mine)
     assert {trial["outcome"] for trial in trials if trial["target"] == "native"} == {"ok"}
-    assert code == (Exit.PROOF_FAILED if outcome == "failed" else Exit.MEASURED)
+    assert code == Exit.NOTHING  # of the daemon that was named, whatever native did
+    nothing_left()
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [
+        ("exits", "exits exited with 5 before it had mounted: exits: on purpose"),
+        ("silent", "did not mount within"),
+        ("lies", "size"),
+    ],
+)
+def test_a_target_that_is_refused_is_said_once_and_drops_out(
+    tmp_path: Path, backing: Path, mode: str, words: str
+) -> None:
+    """One warning, no trial, no row; exit 3, as nothing of what was named was measured."""
+    code, trials, errors = run(
+        tmp_path, backing, "--daemon", mode, "--workload", "getattr-storm"
+    )  # fmt: skip
+    assert {trial["target"] for trial in trials} == {"native"}
+    assert {trial["outcome"] for trial in trials} == {"ok"}
+    said = [line for line in errors.splitlines() if line.startswith("warning:") and words in line]
+    assert len(said) == 2, errors  # refused, and at the end that nothing of it was measured
+    header = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert list(header["refused"]) == [mode] and words in header["refused"][mode]
+    assert code == Exit.NOTHING
+    read = load(tmp_path / "run")
+    assert mode not in {target.name for target in targets_of(read)}
+    assert any(mode in line and words in line for line in about.skipped(read, rows(read)))
     nothing_left()
 
 

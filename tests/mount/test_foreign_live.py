@@ -284,7 +284,9 @@ def test_a_run_of_a_foreign_server_is_resumed(tmp_path: Path, backing: Path) -> 
     wait_for_trials(process, 2)
     process.terminate()
     process.communicate(timeout=60)
-    again = command("bench", "run", "--no-report", "--resume", str(tmp_path / "run"))
+    again = command(
+        "bench", "run", "--no-report", "--resume", str(tmp_path / "run"), "--allow-commands"
+    )
     done = subprocess.run(again, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == Exit.MEASURED, done.stderr
     after = records(tmp_path / "run")

@@ -101,13 +101,20 @@ def _trial(cell: Cell, number: int, scale: float) -> dict[str, Any]:
 
 
 def curve(
-    target: Target, start: float, slope: float, *, entries: int = 1000, engaged: bool = False
+    target: Target,
+    start: float,
+    slope: float,
+    *,
+    entries: int = 1000,
+    engaged: bool = False,
+    order: str = "",
 ) -> list[Cell]:
     """list-stat at every fraction: ``start`` us per entry, and ``slope`` more when all are stat'ed."""
     return [
         Cell(
             target, "list-stat", (start + slope * percentage / 100) * 1e-6,
-            variant=str(percentage), cache="cold-fuse", entries=entries, engaged=engaged,
+            {} if engaged or target.kind != "fuse" else {"READDIRPLUS": 0.02},
+            variant=f"{order}{percentage}", cache="cold-fuse", entries=entries, engaged=engaged,
         )
         for percentage in (0, 1, 10, 50, 100)
     ]  # fmt: skip

@@ -127,6 +127,7 @@ def test_quick_leaves_out_real_programs_and_says_so() -> None:
         "macro-find",
         "macro-git",
         "macro-ls",
+        "macro-make/nothing",
     }
     assert {item.reason for item in made.skipped} == {product.NOT_QUICK}
     named = Settings(daemons=("native",), quick=True, workloads=("macro-du",))

@@ -97,6 +97,19 @@ def test_the_answer_has_numbers_intervals_and_setting(tmp_path: Path) -> None:
         assert words in said
 
 
+def test_both_orders_are_answered_and_ls_comes_first(tmp_path: Path) -> None:
+    """They are studies of their own: what adaptive READDIRPLUS does differs between them."""
+    plain, through = curve(PLAIN, 20, 2, order="alternate-"), curve(LISTING, 8, 22, engaged=True)
+    as_ls = curve(LISTING, 8, 42, engaged=True, order="alternate-")
+    run = load(write(tmp_path, [*PLAIN_CURVE, *through, *plain, *as_ls]))
+    assert {study.order.value for study in studies(run)} == {"alternate", "after"}
+    assert len({study.key.slug for study in studies(run)}) == 2
+    [said] = answer(run, rows(run))
+    first, second = said.index("as ls does"), said.index("as find does")
+    assert first < said.index("fewer than 30.0 %") < second < said.index("fewer than 60.0 %")
+    assert "measured at 10 % and 50 %" in said and "measured at 50 % and 100 %" in said
+
+
 def test_without_passthrough_the_question_stays_open(tmp_path: Path) -> None:
     """On a stock kernel it says so, and nothing else."""
     run = load(write(tmp_path, [*PLAIN_CURVE, *curve(UNPATCHED, 20, 2)]))

@@ -78,7 +78,7 @@ def trial(target: str, **more: Any) -> dict[str, Any]:
 
 
 def test_rows_on_both_clocks_are_paired_by_what_they_are(tmp_path: Path) -> None:
-    """The median of the rounds; a row on one clock alone, or without a profile, is left out."""
+    """The median of the rounds; what is on one clock alone, or sent other requests, is left out."""
     folded = {
         ("client", "opdriver:drive"): 100,
         ("client", "opdriver:drive", "entry_SYSCALL_64", "vfs_statx"): 300,
@@ -90,6 +90,10 @@ def test_rows_on_both_clocks_are_paired_by_what_they_are(tmp_path: Path) -> None
         trial("plain-c", clock="wall", values=[1.0])
     ]
     counted = [trial("native", clock="instructions", profile=kept), trial("plain-c", profile=None)]
+    asked = {"ops": 10, "kernel": {"GETATTR": 10}}
+    wall.append(trial("plain", clock="wall", values=[1.0], requests=asked))
+    more = {"ops": 10, "kernel": {"GETATTR": 12}}
+    counted.append(trial("plain", clock="instructions", profile=kept, requests=more))
     (row,) = calibration.pair(wall, tmp_path, counted)
     assert (row.row, row.target, row.ns) == ("getattr-storm--fd", "native", pytest.approx(500))
     assert row.counts == {

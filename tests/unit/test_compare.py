@@ -36,7 +36,8 @@ def kernels_run(tmp_path: Path, effect: float = 1.03, **knobs: Any) -> Path:
 
 def compared(capsys: pytest.CaptureFixture[str], *argv: object) -> tuple[int, Json]:
     """Compare as JSON; (exit code, the table)."""
-    code = main(["compare", "--json", *map(str, argv)])
+    wide = () if "--threshold" in argv else ("--threshold", "60")  # what a test is not about
+    code = main(["compare", "--json", *map(str, argv), *wide])
     (table,) = json.loads(capsys.readouterr().out)
     return code, table
 
@@ -81,6 +82,16 @@ def test_a_regression_beyond_the_threshold_closes_the_gate(
     assert len(table["regressions"]) == (code == REGRESSION)
 
 
+def test_noise_is_no_open_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nothing shown to be slower, and nothing shown not to be: undecided, with how many rows."""
+    base, patched = two_runs(tmp_path, noise=0.1)
+    code, table = compared(capsys, base, patched, "--threshold", "2")
+    assert code == Exit.NOTHING
+    assert not table["regressions"] and table["undecided"]
+    main(["compare", str(base), str(patched), "--threshold", "2"])
+    assert "rows may still be slower by more than 2 %" in " ".join(capsys.readouterr().out.split())
+
+
 def test_faster_is_no_regression(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of two tables, one per patched run, each has its own verdict."""
     base, patched = two_runs(tmp_path)
@@ -88,7 +99,7 @@ def test_faster_is_no_regression(tmp_path: Path, capsys: pytest.CaptureFixture[s
     code, table = compared(capsys, base, patched)
     assert code == Exit.MEASURED
     assert list(verdicts(table).values()).count("faster") == 4
-    assert main(["compare", "--json", str(base), str(patched), str(base)]) == Exit.MEASURED
+    assert main(["compare", "--json", "--threshold", "60", str(base), str(patched), str(base)]) == 0
     assert len(json.loads(capsys.readouterr().out)) == 2
 
 
@@ -198,7 +209,7 @@ def test_rows_of_one_side_are_listed(tmp_path: Path, capsys: pytest.CaptureFixtu
 
     changed(patched, rename)
     code, table = compared(capsys, base, patched)
-    assert code == Exit.MEASURED
+    assert code == Exit.NOTHING  # of the lost row nothing is known
     assert len(table["rows"]) == 4
     assert [name.rpartition(", ")[2] for name in table["only_in_base"]] == ["passthrough"] * 2
     assert [name.rpartition(", ")[2] for name in table["only_in_patched"]] == ["other"] * 2
@@ -244,15 +255,15 @@ def test_identical_values_are_no_certainty(
 def test_an_implausible_row_is_in_neither_gate_nor_mean(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Half the windows of a row take three times as long: two modes, not a regression."""
-    base, patched = two_runs(tmp_path, rows=2)
+    """Half the trials of a row take three times as long: two modes, not a regression."""
+    base, patched = two_runs(tmp_path, rows=2, trials=12)
 
     def split(trial: Json) -> None:
         if trial["variant"] == "at" and trial["target"] == "plain":
-            trial["values"] = [value * (3, 1)[n % 2] for n, value in enumerate(trial["values"])]
+            trial["values"] = [value * (3, 1)[trial["round"] % 2] for value in trial["values"]]
 
     code, table = compared(capsys, base, changed(patched, split))
-    assert code == Exit.MEASURED
+    assert code == Exit.NOTHING  # the gate cannot say that it is open
     (row,) = [row for row in table["rows"] if row["verdict"] == "implausible"]
     assert row["why"].startswith("patched: two modes")
     assert table["geometric_mean"]["value"] == pytest.approx(1, abs=0.02)
@@ -266,13 +277,13 @@ def test_what_an_a_a_run_shows_by_chance_is_no_regression(
     """A selftest beside the run knows the machine's noise floor, row by row."""
     base, patched = two_runs(tmp_path, rows=1)
     changed(patched, slower(1.1, "--plain"))
-    assert compared(capsys, base, patched)[0] == REGRESSION
+    assert compared(capsys, base, patched, "--threshold", "1")[0] == REGRESSION
     noise = {
         "getattr-storm--path--warm--t1--to0-0--same": {"floor": 0.2, "detectable": 0.2, "rounds": 8}
     }
     (base.parent / "selftest.json").write_text(json.dumps({"noise": noise}))
-    code, table = compared(capsys, base, patched)
-    assert code == Exit.MEASURED
+    code, table = compared(capsys, base, patched, "--threshold", "1")
+    assert code == Exit.NOTHING
     assert any("an A/A run differs by 20%" in row["why"] for row in table["rows"])
 
 
@@ -322,7 +333,7 @@ def series_file(path: Path, factor: float = 1.0) -> Path:
 def test_series_files_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Their runs are the rounds, and pyperf's metadata say what they were measured on."""
     one = series_file(tmp_path / "one.json")
-    code, table = compared(capsys, one, series_file(tmp_path / "two.json", 1.5))
+    code, table = compared(capsys, one, series_file(tmp_path / "two.json", 1.5), "--threshold", "1")
     assert code == REGRESSION
     assert [row["ratio"]["value"] for row in table["rows"]] == [pytest.approx(1.5)]
     base, _ = two_runs(tmp_path, rows=1)
@@ -368,7 +379,8 @@ def test_markdown_has_a_row_for_each_row(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """And every cell in its column."""
-    assert main(["compare", "--markdown", *map(str, two_runs(tmp_path))]) == Exit.MEASURED
+    wide = ("--markdown", "--threshold", "60")
+    assert main(["compare", *wide, *map(str, two_runs(tmp_path))]) == Exit.MEASURED
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
     assert len(table) == 2 + 12
     assert {line.replace("\\|", "").count("|") for line in table} == {9}

@@ -35,6 +35,24 @@ def test_a_tree_equals_itself(backing: Path, tmp_path: Path) -> None:
     assert "agree" in str(report)
 
 
+@pytest.mark.parametrize("at", [0, 5000, 4096 * 40 + 7])
+def test_one_byte_of_a_data_file_is_found(backing: Path, tmp_path: Path, at: int) -> None:
+    """In the first block, in any of a short file, and in the last one."""
+    (backing / "data").write_bytes(bytes(4096 * 40 + 8))
+    other = tmp_path / "other"
+    other.mkdir()
+    os.link(backing / "data", other / "data")
+    assert conformance.compare_data(backing, other, ["data"]).contents == 1
+    assert not conformance.compare_data(backing, other, ["data"]).found
+    (other / "data").unlink()
+    changed = bytearray(backing.joinpath("data").read_bytes())
+    changed[at] ^= 1
+    (other / "data").write_bytes(changed)
+    seeds = [conformance.compare_data(backing, other, ["data"], seed=seed) for seed in range(8)]
+    said = [line for one in seeds for line in one.differences]
+    assert f"data: content differs at byte {at}" in said
+
+
 class _Twisted:
     """The target is the backing itself, with one answer twisted on its way."""
 

@@ -103,3 +103,20 @@ def test_the_whole_is_what_its_rows_are() -> None:
     assert overall([yes, open_, no]) is no
     assert overall([]) is open_
     assert answers({0: unknown([], [], "nothing")})[0] is open_
+
+
+@pytest.mark.parametrize(
+    ("confirmed", "undecided", "contradicted", "answer"),
+    [
+        (77, 19, 0, Answer.CONFIRMED),
+        (77, 19, 1, Answer.CONTRADICTED),
+        (50, 46, 0, Answer.CANNOT_TELL),
+        (0, 0, 0, Answer.CANNOT_TELL),
+    ],
+)
+def test_the_whole_is_confirmed_by_most_and_contradicted_by_one(
+    confirmed: int, undecided: int, contradicted: int, answer: Answer
+) -> None:
+    """A fifth of the rows undecided, for want of rounds, leaves the others as they are."""
+    given = [Answer.CONFIRMED] * confirmed + [Answer.CANNOT_TELL] * undecided
+    assert overall(given + [Answer.CONTRADICTED] * contradicted) is answer

@@ -87,6 +87,27 @@ def test_a_level_is_claimed_where_it_is_stated() -> None:
     assert made.claims(given, Cache.WARM) == {Opcode.READ, Opcode.WRITE}
 
 
+def test_a_twin_and_what_is_attached_are_said_behind_the_level() -> None:
+    """The twin comes along; a claim of files alone leaves directories out."""
+    made = foreign.parse("mine:attach-lookup:files/off=server {mountpoint}")
+    assert (made.name, made.twin, made.files_only) == ("mine", "off", True)
+    assert "off" in made.companions
+    assert not foreign.parse("mine:rw=server {mountpoint}").files_only
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        ("mine:rw:names", "behind the level; there is: files"),
+        ("mine/off", "a twin without a claim"),
+    ],
+)
+def test_what_cannot_be_said_of_a_claim(head: str, words: str) -> None:
+    """In a line each."""
+    with pytest.raises(UserError, match=words):
+        foreign.parse(f"{head}=server {{mountpoint}}")
+
+
 def test_a_level_is_stated_of_texts_alone() -> None:
     """A daemon of the suite has its levels; what looks like one is no name."""
     settings = foreign.introduce(Settings(daemons=("plain:rw",)))

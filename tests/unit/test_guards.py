@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,23 +61,65 @@ def test_warm_up_is_no_steady_state() -> None:
     trials = noise(12, 6)
     trials[:, 0] *= 1.5
     (flag,) = flags(trials)
-    assert flag.implausible and flag.said.startswith("no steady state (warm-up): from window 2 on")
+    assert flag.said.startswith("no steady state (warm-up): from window 2 on")
+    assert not flag.implausible  # of a series by itself it is a note
+    (flag,) = beside(trials, noise(13, 6)[:12])
+    assert flag.implausible and flag.against == "native"
 
 
 def test_a_trend_within_trials_is_no_steady_state() -> None:
     """Each window takes a little longer than the last."""
-    (flag,) = flags(noise(5, 5) * 1.1 ** np.arange(5))
-    assert flag.implausible and "slowing down" in flag.said
+    trend = noise(5, 5) * 1.1 ** np.arange(5)
+    (flag,) = flags(trend)
+    assert "slowing down" in flag.said
+    assert [flag.word for flag in beside(trend, noise(6, 5)[:5])] == ["no steady state"]
 
 
-def test_two_modes_of_trials_and_of_windows() -> None:
-    """Every third trial on the slow side of a wake-up; or every third window."""
+def test_what_a_row_shares_with_its_baseline_disqualifies_nothing() -> None:
+    """Both warm up by a fifth over a trial: window by window their ratio is steady."""
+    common = np.linspace(1.2, 1.0, 6)
+    assert not beside(noise(8, 6) * common, noise(9, 6)[:8] * common)
+
+
+def beside(own: np.ndarray, other: np.ndarray) -> list[Flag]:
+    """What is seen of a series beside its baseline, which is called native."""
+    samples = pd.concat([frame(own), frame(other).assign(target="native")])
+    found = guards.unsteady_against(samples, [("storm--warm", "plain", "native")])
+    return found.get(("storm--warm", "plain"), [])
+
+
+def test_two_modes_are_of_trials() -> None:
+    """Every third trial on the slow side of a wake-up; windows of one slow trial are one outlier."""
     trials = noise(18, 4)
     trials[::3] *= 3
     assert "two modes" in words(trials)
-    windows = noise(6, 6)
-    windows.ravel()[::3] *= 3
-    assert "two modes" in words(windows)
+    for rounds in (5, 12):
+        one = noise(rounds, 5, 0.01)
+        one[2] *= 1.15
+        assert not [flag for flag in flags(one) if flag.implausible]
+        assert "outlier" in words(one)
+
+
+def test_a_target_in_the_kernel_may_answer_by_itself() -> None:
+    """overlayfs keeps negative lookups: a note; what goes through a server cannot beat the floor."""
+    faster = {("row", name): paired_ratio(*pairs(0.9)) for name in ("overlayfs", "passthrough")}
+    found = guards.faster_than_floor(faster, "native", {"overlayfs"})
+    assert not found["row", "overlayfs"][0].implausible
+    assert found["row", "passthrough"][0].implausible
+
+
+def test_on_the_instruction_clock_a_range_is_enough() -> None:
+    """Two boots at 0.94 of native have no p: beyond what two boots differ by, the guard fires."""
+    two = replace(paired_ratio(*pairs(0.94)), p=math.nan, low=0.939, high=0.941)
+    assert guards.faster_than_floor({("row", "mine"): two}, "native")["row", "mine"][0].implausible
+    assert not guards.faster_than_floor({("row", "mine"): replace(two, high=0.9995)}, "native")
+
+
+def pairs(ratio: float) -> tuple[dict[int, float], dict[int, float]]:
+    """Rounds of a target and of what it is divided by, a little noisy."""
+    floor = dict(enumerate(noise(8, 1)[:, 0]))
+    chance = np.random.default_rng(3)
+    return {n: ratio * one * chance.normal(1, 0.005) for n, one in floor.items()}, floor
 
 
 def test_an_outlier_is_labelled_and_kept() -> None:
@@ -140,11 +183,30 @@ def lines(path: Path) -> dict[tuple[str, str], Line]:
 
 
 def test_a_control_that_moved_is_implausible_against_its_twin_alone(tmp_path: Path) -> None:
-    """open-close is no claim: passthrough at half of plain's time cannot be its doing."""
-    found = lines(make_run(tmp_path, effect=0.5, troubles=False))["open-close", "passthrough"]
+    """Level rw touches no negative lookup: half of plain's time there cannot be its doing."""
+    run = make_run(tmp_path, effect=0.5, troubles=False)
+    found = lines(run)["lookup-negative", "passthrough"]
+    assert found.control
     assert found.judgements["plain"].finding is Finding.IMPLAUSIBLE
     assert "control" in found.judgements["plain"].reason
     assert found.judgements["native"].finding is Finding.SLOWER
+
+
+def test_what_a_level_touches_is_a_result_and_no_control(tmp_path: Path) -> None:
+    """Opening a file is where rw passthrough is paid: its slowdown is told, not hidden."""
+    run = make_run(tmp_path, effect=1.2, troubles=False)
+    found = lines(run)["open-close", "passthrough"]
+    assert not found.control
+    assert found.judgements["plain"].finding is Finding.SLOWER
+
+
+def test_a_row_with_other_requests_is_no_control(tmp_path: Path) -> None:
+    """Whatever the list says that was fixed before the run."""
+    path = make_run(tmp_path, troubles=False)
+    about = json.loads((path / "run.json").read_text())
+    (path / "run.json").write_text(json.dumps(about | {"controls": ["read-random", "readdir"]}))
+    found = {key for key, line in lines(path).items() if line.control}
+    assert found == {("readdir", "passthrough")}
 
 
 def test_a_run_with_its_judgements(tmp_path: Path) -> None:
@@ -152,7 +214,8 @@ def test_a_run_with_its_judgements(tmp_path: Path) -> None:
     found = lines(make_run(tmp_path))
     judged = {key: line.judgements.get("plain") for key, line in found.items()}
     assert judged["read-random", "passthrough"].finding is Finding.FASTER  # type: ignore[union-attr]
-    assert judged["readdir", "passthrough"].finding is Finding.NOT_ENGAGED  # type: ignore[union-attr]
+    readdir = judged["readdir", "passthrough"]
+    assert readdir and readdir.finding not in (Finding.FASTER, Finding.SLOWER)
     assert not found["read-random", "native"].judgements
 
 

@@ -8,10 +8,13 @@ from pathlib import Path
 from fakes import make_run
 
 import report
+from bench.comparison.compare import compare
+from bench.comparison.sides import side
 from bench.profile import store, text
 from bench.profile.requests import RequestProfile
 from bench.profile.store import Profile
 from bench.report.text import profiles
+from bench.stats.verdicts import Finding
 
 CALL = ("client", "opdriver:drive", "entry_SYSCALL_64", "vfs_statx")
 FOLDED = {
@@ -21,9 +24,9 @@ FOLDED = {
 }
 
 
-def profiled_run(folder: Path) -> Path:
+def profiled_run(folder: Path, trials: int = 2) -> Path:
     """A fake run of one row, every target of it profiled."""
-    path = make_run(folder, trials=2, rows=1)
+    path = make_run(folder, trials=trials, rows=1, effect=0.5, troubles=False)
     lines = []
     for line in (path / "trials.jsonl").read_text().splitlines():
         trial = json.loads(line)
@@ -80,3 +83,12 @@ def test_what_a_request_costs_is_a_line_of_its_own() -> None:
     assert heading.startswith("request")
     assert line.split() == ["GETATTR", "2.000", "100", "30", "70", "VFS", "60%"]
     assert text.request_lines([]) == []
+
+
+def test_compare_names_the_functions_below_its_heading(tmp_path: Path) -> None:
+    """For a row that differs, where both sides have profiles."""
+    path = profiled_run(tmp_path, trials=8)
+    made = compare(side(f"{path}:plain"), side(f"{path}:passthrough"), 1.0, frozenset())
+    assert made.rows[0].judgement.finding is Finding.FASTER
+    (note,) = [note for note in made.notes if "fuse_do_getattr" in note]
+    assert "-70 in fuse_do_getattr (FUSE), +25 in fuse_passthrough_getattr (FUSE)" in note

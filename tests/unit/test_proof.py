@@ -30,7 +30,7 @@ RW, ATTACH = Level.RW, Level.ATTACH_GETATTR
         ({READ}, {READ: 9}, Level.NONE, Level.NONE, RW, Verdict.NOT_ENGAGED, "for none", False),
         ({LOOKUP}, {LOOKUP: 9}, ATTACH, ATTACH, ATTACH, Verdict.NO_CLAIM, "", False),
         (set(), {GETATTR: 9}, RW, RW, RW, Verdict.NO_CLAIM, "", False),
-        ({READ}, None, RW, RW, RW, Verdict.NOT_ENGAGED, "not proven", False),
+        ({READ}, None, RW, RW, RW, Verdict.UNCOUNTED, "no request counts", False),
         (
             {GETATTR, READDIR},
             {READDIR: 4},
@@ -91,7 +91,38 @@ def test_zero_requests_prove_nothing_where_a_cache_answers() -> None:
         available=ATTACH,
         plain={GETATTR: Bound(0, 0)},
     )
-    assert found is Verdict.NO_CLAIM and "cached" in reason and not failed
+    assert found is Verdict.NOTHING and "cached" in reason and not failed
+
+
+def test_what_passes_the_tracepoint_by_is_not_proven_by_it() -> None:
+    """No READ was counted, and over io_uring none need have been; other opcodes are all counted."""
+    found, reason, failed = proof.verdict(
+        subject={READ},
+        claims=CLAIMS,
+        counts={},
+        level=RW,
+        asked=RW,
+        available=RW,
+        unseen={READ, Opcode.WRITE},
+    )
+    assert found is Verdict.UNCOUNTED and "io_uring" in reason and not failed
+
+
+@pytest.mark.parametrize(("arrived", "failed"), [(300, False), (301, True)])
+def test_a_claim_speaks_of_the_inodes_attached(arrived: int, failed: bool) -> None:
+    """Three GETATTR an op are about directories, which are not attached; a fourth is the file's."""
+    found = proof.verdict(
+        subject={GETATTR},
+        claims=CLAIMS,
+        counts={GETATTR: arrived},
+        level=ATTACH,
+        asked=ATTACH,
+        available=ATTACH,
+        plain={GETATTR: Bound(4, 4)},
+        allowed={GETATTR: 300},
+    )
+    assert found[2] is failed
+    assert found[0] is (Verdict.NOT_ENGAGED if failed else Verdict.ENGAGED)
 
 
 def test_sources_agree_apart_from_what_only_one_can_see() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from bench.commands.main import main
 from bench.model import UserError
-from bench.results.store import RunDirectory, find_run, write_atomically
+from bench.results.store import RunDirectory, find_run, in_command_order, write_atomically
 
 
 def make(path: Path, started: str = "2026-01-01T00:00:00+00:00") -> RunDirectory:
@@ -119,3 +119,27 @@ def test_an_output_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match="cannot write"):
         make(tmp_path / "file" / "r")
+
+
+@pytest.mark.parametrize("met_first", ["base", "patched"])
+def test_kernels_come_in_the_order_of_the_command_line(met_first: str) -> None:
+    """Boots are shuffled: what greeted first is not what was named first."""
+    texts = ["base=old/bzImage,quiet", "patched=new/bzImage"]
+    labels = sorted(["base", "patched"], reverse=met_first == "patched")
+    header = {
+        "settings": {"kernels": texts},
+        "kernels": [{"label": label} for label in labels],
+        "targets": [
+            {"name": f"{name}@{label}"} for label in labels for name in ("native", "plain")
+        ],
+    }
+    ordered = in_command_order(header)
+    assert [one["label"] for one in ordered["kernels"]] == ["base", "patched"]
+    names = [one["name"] for one in ordered["targets"]]
+    assert names == ["native@base", "plain@base", "native@patched", "plain@patched"]
+
+
+@pytest.mark.parametrize("odd", [{"kernels": 3}, {"targets": [1]}, {"settings": []}, {}])
+def test_a_header_of_odd_shape_stays_as_it_is(odd: dict[str, object]) -> None:
+    """Others have written it."""
+    assert in_command_order(odd) == odd

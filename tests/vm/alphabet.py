@@ -58,6 +58,14 @@ class Step:
     call: Callable[..., do.Result]
     arguments: tuple[object, ...]
 
+    @property
+    def makes(self) -> bool:
+        """Whether an inode is made through the mount."""
+        made = (do.make_node, do.make_directory, do.make_symlink)
+        if self.call is do.open_file:
+            return self.where == ABOVE and bool(int(str(self.arguments[2])) & os.O_CREAT)
+        return self.where == ABOVE and self.call in made
+
     def __str__(self) -> str:
         words = ", ".join(_word(argument) for argument in self.arguments)
         who = {ROOT: "root", OWNER: "owner", STRANGER: "stranger"}[self.user]

@@ -62,6 +62,12 @@ def _by_descriptor(case: Case) -> bool:
     return any(step.call in calls_open for step in case.steps)
 
 
+def _made_and_not_asked_for(case: Case) -> bool:
+    """Inodes that came with a reply to MKNOD or CREATE, which attaches at the levels above only."""
+    by_getattr = case.party.name == "attach-getattr" and case.party.long
+    return by_getattr and any(step.makes for step in case.steps)
+
+
 KNOWN: tuple[Known, ...] = (
     Known(
         "a plain mirror with long timeouts answers from the kernel's cache",
@@ -75,6 +81,11 @@ KNOWN: tuple[Known, ...] = (
         "chattr's marks are not known to FUSE's inode (fuse_attr has no field): an error that the VFS"
         " finds there comes before the server's or the backing's EPERM, and access(2) does not ask",
         _marked,
+    ),
+    Known(
+        "at attach-getattr a reply to GETATTR attaches, and none is sent while the attributes of an entry"
+        " that was made through the mount are valid",
+        _made_and_not_asked_for,
     ),
     Known(
         "fchmod and the like of a plain mirror are checked against the attributes that the last reply"

@@ -11,6 +11,7 @@ A difference is shrunk, by replays of its prefix with steps left out, and printe
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import sys
 import tempfile
@@ -28,7 +29,7 @@ from tests.vm.differences import Case, documented
 from tests.vm.parties import LEVELS, MIRROR, NATIVE, SWITCH, Party, Stage
 
 STEPS = 14
-REPLAYS = 80
+REPLAYS = 40
 """Replays that one difference may cost before it is printed as short as it is then."""
 
 
@@ -130,11 +131,16 @@ def kind(case: Case) -> tuple[str, ...]:
 
 
 def shrink(stage: Stage, case: Case) -> Case:
-    """The same kind of difference with as few steps as replays of the prefix need."""
-    last = case.step if case.step.call is not tree_below else None
+    """The same kind of difference with as few steps as replays need, of suffixes and with steps left out."""
+    last = int(case.step.call is not tree_below)
     steps = list(case.steps if last else case.steps[:-1])
     budget = REPLAYS
-    index = len(steps) - (2 if last else 1)
+    for length in (2, 4, 7):
+        again = replay(stage, steps[-length:], case) if length < len(steps) else None
+        if again:
+            steps, case = steps[-length:], again
+            break
+    index = len(steps) - 1 - last
     while index >= 0 and budget:
         budget -= 1
         fewer = steps[:index] + steps[index + 1 :]
@@ -203,15 +209,16 @@ def campaign(stage: Stage, seed: int, numbers: Iterator[int], tally: Tally) -> N
                 print(tally.kinds[kind(case)], flush=True)
 
 
-def numbers_for(seconds: float, only: int | None) -> Iterator[int]:
-    """Numbers until the time is over."""
+def numbers_for(seconds: float, count: int | None, only: int | None) -> Iterator[int]:
+    """Numbers of sequences: one, so many, or until the time is over."""
     if only is not None:
         yield only
         return
-    end, number = time.monotonic() + seconds, 0
-    while time.monotonic() < end:
+    end = time.monotonic() + seconds
+    for number in itertools.count():
+        if number == count or (count is None and time.monotonic() >= end):
+            return
         yield number
-        number += 1
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -219,6 +226,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tests.vm.sequences", description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--count", type=int, help="so many sequences, however long they take")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--only", type=int)
     parser.add_argument("--folder", type=Path, default=Path("/run"))
@@ -230,7 +238,7 @@ def main(arguments: list[str] | None = None) -> int:
         Path(name).chmod(0o755)
         stage = Stage(Path(name))
         try:
-            numbers = numbers_for(options.seconds, options.only)
+            numbers = numbers_for(options.seconds, options.count, options.only)
             campaign(stage, options.seed, numbers, tally)
         finally:
             stage.close()

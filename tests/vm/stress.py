@@ -9,7 +9,6 @@ ends, every mount comes off, and the kernel, whose console the caller reads, doe
 """
 
 # Names are system calls here.
-# ruff: noqa: PTH101, PTH102, PTH104, PTH106, PTH108, PTH116, PTH118, PTH123, PTH208, PTH211
 
 from __future__ import annotations
 
@@ -26,13 +25,14 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from random import Random
 
 from daemons.passthrough_c import DAEMON
 from tests.mount.serving import MNT_DETACH, Mounted
+from tests.vm.busy import DIRECTORIES, NAMES, WORKERS, Place
 from tests.vm.parties import LEVELS, SWITCH
 from tests.vm.server import (
     GETATTR,
@@ -52,175 +52,70 @@ from tests.vm.server import (
 
 SHAPES = ("plain", "fuse-over-fuse", "overlayfs")
 ENDINGS = ("kill", "detach", "kill and detach", "end")
-CYCLE_S = 5.0
-PATIENCE_S = 60.0
-"""A process that does not end so long after its time hangs."""
-
-DIRECTORIES = [f"{top}/{sub}" for top in "ab" for sub in "012"]
-NAMES = [f"{index}" for index in range(8)]
-
-
-class Place:
-    """The tree as a worker sees it, with its own dice."""
-
-    def __init__(self, above: str, below: str, seed: str) -> None:
-        self.above, self.below = above, below
-        self.random = Random(seed)
-
-    def directory(self, side: str) -> str:
-        return os.path.join(side, self.random.choice(DIRECTORIES))
-
-    def file(self, side: str) -> str:
-        return os.path.join(self.directory(side), self.random.choice(NAMES))
-
-    def either(self) -> str:
-        return self.random.choice([self.above, self.above, self.below])
-
-
-def walk(place: Place) -> None:
-    """As find does."""
-    for root, _folders, files in os.walk(place.above):
-        for name in files:
-            with contextlib.suppress(OSError):
-                os.stat(os.path.join(root, name))
-
-
-def list_long(place: Place) -> None:
-    """As ls -l does."""
-    with os.scandir(place.directory(place.above)) as entries:
-        for entry in entries:
-            with contextlib.suppress(OSError):
-                entry.stat(follow_symlinks=False)
-                os.listxattr(entry.path, follow_symlinks=False)
-
-
-def look(place: Place) -> None:
-    for _ in range(20):
-        with contextlib.suppress(OSError):
-            os.stat(place.file(place.above))
-
-
-def rename(place: Place) -> None:
-    """Files and directories, on either side."""
-    side = place.either()
-    if place.random.random() < 0.7:
-        os.rename(place.file(side), place.file(side))
-        return
-    one, two = (place.directory(side) for _ in range(2))
-    os.rename(one, two + "-moved")
-    os.rename(two + "-moved", one)
-
-
-def link(place: Place) -> None:
-    side = place.either()
-    os.link(place.file(side), place.file(side))
-
-
-def change(place: Place) -> None:
-    """Mode, owner, times and size."""
-    path = place.file(place.either())
-    os.chmod(path, place.random.choice([0o644, 0o600, 0o4755, 0o000]))
-    os.chown(path, place.random.choice([0, 1001]), -1)
-    os.utime(path)
-    os.truncate(path, place.random.choice([0, 10, 5000]))
-    os.setxattr(path, "user.a", b"1" * place.random.randint(0, 50))
-
-
-def close_off(place: Place) -> None:
-    os.chmod(place.directory(place.either()), place.random.choice([0o755, 0o700, 0o711]))
-
-
-def make(place: Place) -> None:
-    """New files under old names."""
-    path = place.file(place.either())
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)
-    kind = place.random.random()
-    if kind < 0.7:
-        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o644))
-    elif kind < 0.85:
-        os.symlink("0", path)
-    else:
-        os.mkdir(path)
-        os.rmdir(path)
-
-
-def data(place: Place) -> None:
-    """Through descriptors and mappings, of files that others truncate and remove."""
-    fd = os.open(place.file(place.either()), os.O_RDWR | os.O_NONBLOCK)
-    try:
-        os.pwrite(fd, b"x" * 5000, place.random.choice([0, 3000]))
-        with contextlib.suppress(ValueError), mmap.mmap(fd, 5000) as memory:
-            memory.flush()
-        os.pread(fd, 9000, 0)
-        os.fstat(fd)
-        os.ftruncate(fd, place.random.choice([0, 100]))
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def drop(_place: Place) -> None:
-    with open("/proc/sys/vm/drop_caches", "w") as file:
-        file.write("2")
-    time.sleep(0.02)
-
-
-def hold(place: Place) -> None:
-    """Descriptors that outlive names, and a working directory that may go."""
-    fds = []
-    try:
-        os.chdir(place.directory(place.above))
-        for _ in range(5):
-            with contextlib.suppress(OSError):
-                fds.append(os.open(place.file(place.above), os.O_PATH | os.O_NOFOLLOW))
-        fds.append(os.open(".", os.O_RDONLY))
-        for fd in fds:
-            with contextlib.suppress(OSError):
-                os.fstat(fd)
-                os.close(os.open(f"/proc/self/fd/{fd}", os.O_RDONLY | os.O_NONBLOCK))
-        with contextlib.suppress(OSError):
-            os.listdir(".")
-    finally:
-        for fd in fds:
-            os.close(fd)
-        os.chdir("/")
-
-
-WORKERS: tuple[Callable[[Place], None], ...] = (
-    walk, list_long, look, rename, link, change, close_off, make, data, drop, hold,
-)  # fmt: skip
+TIMES = 40
+"""What every worker tries on one mount, and half of it before the mount is torn away."""
+PATIENCE_S = 120.0
+"""A process that does nothing for so long hangs; a guest on a busy host is slow."""
 
 
 class Counts:
-    """How often each worker came to its end, told by processes of their own."""
+    """How often each worker has tried and has come to its end; shared by processes. And when to stop."""
 
     def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, 8 * len(WORKERS))
+        self._memory = mmap.mmap(-1, 16 * len(WORKERS) + 8)
 
-    def add(self, index: int) -> None:
-        value = int.from_bytes(self._memory[8 * index : 8 * index + 8], "little") + 1
-        self._memory[8 * index : 8 * index + 8] = value.to_bytes(8, "little")
+    def _words(self) -> tuple[int, ...]:
+        return struct.unpack(f"<{2 * len(WORKERS) + 1}Q", self._memory[:])
 
-    def by_name(self) -> Counter[str]:
-        numbers = struct.unpack(f"<{len(WORKERS)}Q", self._memory[:])
+    def _add(self, word: int) -> None:
+        struct.pack_into("<Q", self._memory, 8 * word, self._words()[word] + 1)
+
+    def tried(self) -> tuple[int, ...]:
+        return self._words()[: len(WORKERS)]
+
+    def done(self) -> Counter[str]:
+        numbers = self._words()[len(WORKERS) : -1]
         return Counter({w.__name__: n for w, n in zip(WORKERS, numbers, strict=True)})
 
+    def stop(self) -> None:
+        self._add(2 * len(WORKERS))
 
-def start(index: int, place: Place, end: float, counts: Counts) -> int:
-    """Do it over and over in a process of its own."""
+    def work(self, index: int, place: Place) -> None:
+        """One worker over and over, until told to stop."""
+        while not self._words()[-1]:
+            with contextlib.suppress(OSError):
+                WORKERS[index](place)
+                self._add(len(WORKERS) + index)
+            self._add(index)
+
+
+def start(index: int, place: Place, counts: Counts) -> int:
+    """A worker in a process of its own."""
     pid = os.fork()
     if pid:
         return pid
     try:
-        while time.monotonic() < end:
-            with contextlib.suppress(OSError):
-                WORKERS[index](place)
-                counts.add(index)
+        counts.work(index, place)
     except BaseException:
         traceback.print_exc()
         os._exit(1)
     os._exit(0)
+
+
+def wait_until(counts: Counts, times: int) -> bool:
+    """Whether every worker tried so often; not if one hangs."""
+    seen, moved = counts.tried(), [time.monotonic()] * len(WORKERS)
+    while min(seen) < times:
+        time.sleep(0.02)
+        now = counts.tried()
+        moved = [
+            at if old == new else time.monotonic()
+            for at, old, new in zip(moved, seen, now, strict=True)
+        ]
+        seen = now
+        if time.monotonic() - min(moved) > PATIENCE_S:
+            return False
+    return True
 
 
 def furnish(below: Path) -> None:
@@ -321,20 +216,20 @@ def reap(workers: dict[int, str], deadline: float) -> list[str]:
 
 
 def cycle(
-    variant: str, shape_name: str, ending: str, seed: str, seconds: float, counts: Counts
+    variant: str, shape_name: str, ending: str, seed: str, times: int, counts: Counts
 ) -> list[str]:
     """One mount's life; what went wrong."""
     folder = Path(tempfile.mkdtemp(prefix="stress-", dir="/run/stress"))
-    random = Random(seed)
     with built(shape_name, variant, folder) as shape:
-        begun = time.monotonic()
         workers = {}
         for index, worker in enumerate(WORKERS):
             place = Place(str(shape.top), str(shape.below), f"{seed}/{worker.__name__}")
-            workers[start(index, place, begun + seconds, counts)] = worker.__name__
-        time.sleep(seconds * 0.7)
-        tear(shape, ending, random)
-        wrong = reap(workers, begun + seconds + PATIENCE_S)
+            workers[start(index, place, counts)] = worker.__name__
+        wait_until(counts, times // 2)
+        tear(shape, ending, Random(seed))
+        wait_until(counts, times)
+        counts.stop()
+        wrong = reap(workers, time.monotonic() + PATIENCE_S)
     shutil.rmtree(folder, ignore_errors=True)
     table = Path("/proc/self/mountinfo").read_text().splitlines()
     wrong += [f"still mounted: {line}" for line in table if str(folder) in line]
@@ -350,19 +245,17 @@ class Tally:
     done: Counter[str]
 
 
-def stress(variant: str, shape: str, seconds: float, cycle_s: float, seed: int) -> Tally:
+def stress(variant: str, shape: str, seconds: float, times: int, seed: int) -> Tally:
     """Mount after mount until the time is over."""
     tally = Tally(0, [], Counter())
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while not tally.mounts or time.monotonic() < end:
         counts = Counts()
-        ending = ENDINGS[tally.mounts % len(ENDINGS)]
+        ending = ENDINGS[(tally.mounts + seed) % len(ENDINGS)]
         name = f"{seed}/{variant}/{shape}/{tally.mounts}"
-        tally.wrong += cycle(variant, shape, ending, name, cycle_s, counts)
-        tally.done += counts.by_name()
+        tally.wrong += cycle(variant, shape, ending, name, times, counts)
+        tally.done += counts.done()
         tally.mounts += 1
-    idle = [worker.__name__ for worker in WORKERS if not tally.done[worker.__name__]]
-    tally.wrong += [f"{variant}, {shape}: {name} never came to an end" for name in idle]
     return tally
 
 
@@ -372,19 +265,26 @@ def main(arguments: list[str] | None = None) -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)  # fmt: skip
     parser.add_argument("--variant", action="append", choices=LEVELS)
     parser.add_argument("--shape", action="append", choices=SHAPES)
+    parser.add_argument(
+        "--one-each", action="store_true", help="one shape for each variant, in turn"
+    )
     parser.add_argument("--seconds", type=float, default=300.0, help="of each variant and shape")
-    parser.add_argument("--cycle", type=float, default=CYCLE_S)
+    parser.add_argument("--times", type=int, default=TIMES, help="of every worker, on one mount")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args(arguments)
     before = SWITCH.read_text()
     Path("/run/stress").mkdir(exist_ok=True)
     total = Tally(0, [], Counter())
-    for variant in options.variant or LEVELS:
-        for shape in options.shape or SHAPES:
-            one = stress(variant, shape, options.seconds, options.cycle, options.seed)
+    number = options.seed
+    for turn, variant in enumerate(options.variant or LEVELS):
+        for shape in SHAPES[turn : turn + 1] if options.one_each else options.shape or SHAPES:
+            one = stress(variant, shape, options.seconds, options.times, number)
             total = Tally(total.mounts + one.mounts, total.wrong + one.wrong, total.done + one.done)
             print(f"{variant}, {shape}: {one.mounts} mounts, {dict(one.done)}", flush=True)
+            number += 1
+    idle = [w.__name__ for w in WORKERS if options.times >= TIMES and not total.done[w.__name__]]
+    total.wrong += [f"{name} never came to its end" for name in idle]
     SWITCH.write_text(before)
     print("\n".join(total.wrong))
     if options.json:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -149,7 +150,12 @@ def test_without_profile_nothing_is_loaded_or_kept(tmp_path: Path) -> None:
 
 
 def slower_lab(folder: Path) -> images.Image:
-    """The lab kernel with one line more; built once, ten minutes, and kept like the lab kernel."""
+    """The lab kernel with one line more; built once, ten minutes, and kept like the lab kernel.
+
+    $LAB_SLOWER_KERNEL names an image of it, where $LAB_KERNEL names one of the lab kernel.
+    """
+    if chosen := os.environ.get("LAB_SLOWER_KERNEL"):
+        return images.locate(chosen)
     shutil.copytree(KERNEL_DIR / "patches", folder)
     shutil.copy(Path(__file__).with_name("slower.patch"), folder / "9999-slower-on-purpose.patch")
     return build("lab-slower", patches=folder)

@@ -85,6 +85,43 @@ static uint64_t loop_scan(int fd, const char **names, size_t count)
 	return failed;
 }
 
+static uint64_t loop_mknod(int fd, const char **names, size_t count)
+{
+	uint64_t failed = 0;
+	for (size_t i = 0; i < count; i++)
+		if (mknodat(fd, names[i], S_IFREG | 0644, 0))
+			failed++;
+	return failed;
+}
+
+static uint64_t loop_unlink(int fd, const char **names, size_t count)
+{
+	uint64_t failed = 0;
+	for (size_t i = 0; i < count; i++)
+		if (unlinkat(fd, names[i], 0))
+			failed++;
+	return failed;
+}
+
+static uint64_t loop_chmod(int fd, const char **names, size_t count)
+{
+	uint64_t failed = 0;
+	for (size_t i = 0; i < count; i++)
+		if (fchmodat(fd, names[i], 0600, 0))
+			failed++;
+	return failed;
+}
+
+static uint64_t loop_utimes(int fd, const char **names, size_t count)
+{
+	const struct timespec both[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+	uint64_t failed = 0;
+	for (size_t i = 0; i < count; i++)
+		if (utimensat(fd, names[i], both, AT_SYMLINK_NOFOLLOW))
+			failed++;
+	return failed;
+}
+
 typedef uint64_t bare_loop(int fd, const char **names, size_t count);
 
 /* (root, names, first, count) -> nanoseconds of the whole loop */
@@ -125,6 +162,30 @@ static PyObject *bare_scan(PyObject *module, PyObject *args)
 {
 	(void)module;
 	return time_loop(args, loop_scan);
+}
+
+static PyObject *bare_mknod(PyObject *module, PyObject *args)
+{
+	(void)module;
+	return time_loop(args, loop_mknod);
+}
+
+static PyObject *bare_unlink(PyObject *module, PyObject *args)
+{
+	(void)module;
+	return time_loop(args, loop_unlink);
+}
+
+static PyObject *bare_chmod(PyObject *module, PyObject *args)
+{
+	(void)module;
+	return time_loop(args, loop_chmod);
+}
+
+static PyObject *bare_utimes(PyObject *module, PyObject *args)
+{
+	(void)module;
+	return time_loop(args, loop_utimes);
 }
 
 /* Names made before the clock starts; the same ones are used in every directory. */
@@ -183,6 +244,10 @@ static PyMethodDef functions[] = {
 	{"names", bare_names, METH_O, "names(packed) -> names laid out for the loops"},
 	{"statx", bare_statx, METH_VARARGS, "statx(root, names, first, count) -> ns"},
 	{"scan", bare_scan, METH_VARARGS, "scan(root, names, first, count) -> ns"},
+	{"mknod", bare_mknod, METH_VARARGS, "mknod(root, names, first, count) -> ns"},
+	{"unlink", bare_unlink, METH_VARARGS, "unlink(root, names, first, count) -> ns"},
+	{"chmod", bare_chmod, METH_VARARGS, "chmod(root, names, first, count) -> ns"},
+	{"utimes", bare_utimes, METH_VARARGS, "utimes(root, names, first, count) -> ns"},
 	{"create", bare_create, METH_VARARGS,
 	 "create(directory, depth, branching, files_per_dir, name_length) -> ns"},
 	{0},

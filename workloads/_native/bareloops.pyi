@@ -14,6 +14,18 @@ def statx(root: str, names: _Names, first: int, count: int, /) -> int:
 def scan(root: str, names: _Names, first: int, count: int, /) -> int:
     """open, getdents64 to the end and close of ``count`` directories."""
 
+def mknod(root: str, names: _Names, first: int, count: int, /) -> int:
+    """mknodat of ``count`` new regular files."""
+
+def unlink(root: str, names: _Names, first: int, count: int, /) -> int:
+    """unlinkat of ``count`` names."""
+
+def chmod(root: str, names: _Names, first: int, count: int, /) -> int:
+    """fchmodat of ``count`` names."""
+
+def utimes(root: str, names: _Names, first: int, count: int, /) -> int:
+    """utimensat of ``count`` names."""
+
 def create(
     directory: str, depth: int, branching: int, files_per_dir: int, name_length: int, /
 ) -> int:

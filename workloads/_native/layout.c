@@ -6,6 +6,7 @@
  */
 #define _GNU_SOURCE
 #include "layout.h"
+#include "items.h"
 #include "random.h"
 
 #include <errno.h>
@@ -19,223 +20,6 @@
 /* Descriptors left for everything else in the process. */
 #define SPARE         64
 #define SIGNALS_EVERY 1024
-
-struct source {
-	enum items items;
-	size_t count;
-	char *text;
-	size_t used, room;
-	/* Offset of each item's name in text; for pairs of the name in its directory. */
-	size_t *name;
-	/* Pairs only: the index of each item's directory, and the index by name. */
-	uint32_t *dir;
-	PyObject *dir_index;
-};
-
-static int append(struct source *source, const char *text, size_t length)
-{
-	if (source->used + length + 1 > source->room) {
-		size_t room = 2 * (source->used + length + 1);
-		char *grown = realloc(source->text, room);
-		if (!grown) {
-			PyErr_NoMemory();
-			return -1;
-		}
-		source->text = grown;
-		source->room = room;
-	}
-	memcpy(source->text + source->used, text, length);
-	source->text[source->used + length] = '\0';
-	source->used += length + 1;
-	return 0;
-}
-
-static int add_text(struct source *source, size_t item, const char *text, size_t length)
-{
-	source->name[item] = source->used;
-	return length ? append(source, text, length) : append(source, ".", 1);
-}
-
-/* The index of a directory, new or known; steals nothing. */
-static int intern_dir(struct source *source, PyObject *dirs, size_t item, PyObject *name)
-{
-	PyObject *known = PyDict_GetItemWithError(source->dir_index, name);
-	if (known) {
-		source->dir[item] = (uint32_t)PyLong_AsUnsignedLong(known);
-		return 0;
-	}
-	if (PyErr_Occurred())
-		return -1;
-	source->dir[item] = (uint32_t)PyList_GET_SIZE(dirs);
-	PyObject *index = PyLong_FromUnsignedLong(source->dir[item]);
-	int result = index ? PyDict_SetItem(source->dir_index, name, index) : -1;
-	Py_XDECREF(index);
-	return result ? -1 : PyList_Append(dirs, name);
-}
-
-/* One path as text; for pairs it is cut at its last slash. */
-static int add_path(struct source *source, PyObject *dirs, size_t item, const char *path,
-		    size_t length)
-{
-	if (!dirs && add_text(source, item, path, length))
-		return -1;
-	if (!dirs)
-		return source->items == ITEMS_CHOSEN ? append(source, "", 0) : 0;
-	const char *slash = memrchr(path, '/', length);
-	size_t before = slash ? (size_t)(slash - path) : 0, skip = slash ? before + 1 : 0;
-	PyObject *dir = before ? PyBytes_FromStringAndSize(path, (Py_ssize_t)before)
-			       : PyBytes_FromString(".");
-	int result = dir ? intern_dir(source, dirs, item, dir) : -1;
-	Py_XDECREF(dir);
-	return result ? -1 : add_text(source, item, path + skip, length - skip);
-}
-
-static int add_pair(struct source *source, PyObject *dirs, size_t item, PyObject *pair)
-{
-	PyObject *dir = NULL, *name = NULL;
-	int result = -1;
-
-	if (!PyUnicode_FSConverter(PyTuple_GET_ITEM(pair, 0), &dir) ||
-	    !PyUnicode_FSConverter(PyTuple_GET_ITEM(pair, 1), &name))
-		goto out;
-	result = intern_dir(source, dirs, item, dir);
-	if (!result)
-		result = add_text(source, item, PyBytes_AS_STRING(name),
-				  (size_t)PyBytes_GET_SIZE(name));
-out:
-	Py_XDECREF(dir);
-	Py_XDECREF(name);
-	return result;
-}
-
-static int add_name(struct source *source, PyObject *name)
-{
-	PyObject *bytes = NULL;
-	if (!PyUnicode_FSConverter(name, &bytes))
-		return -1;
-	int result = -1;
-	if (PyBytes_GET_SIZE(bytes))
-		result = append(source, PyBytes_AS_STRING(bytes), (size_t)PyBytes_GET_SIZE(bytes));
-	else
-		PyErr_SetString(PyExc_ValueError, "items: an empty name was chosen");
-	Py_DECREF(bytes);
-	return result;
-}
-
-/* A directory, and behind it the names chosen in it. */
-static int add_chosen(struct source *source, size_t i, PyObject *pair)
-{
-	PyObject *path = NULL;
-	PyObject *names =
-		PySequence_Fast(PyTuple_GET_ITEM(pair, 1), "items: wanted a list of names");
-	int result = -1;
-
-	if (!names || !PyUnicode_FSConverter(PyTuple_GET_ITEM(pair, 0), &path))
-		goto out;
-	result = add_text(source, i, PyBytes_AS_STRING(path), (size_t)PyBytes_GET_SIZE(path));
-	for (Py_ssize_t at = 0; !result && at < PySequence_Fast_GET_SIZE(names); at++)
-		result = add_name(source, PySequence_Fast_GET_ITEM(names, at));
-	if (!result)
-		result = append(source, "", 0);
-out:
-	Py_XDECREF(names);
-	Py_XDECREF(path);
-	return result;
-}
-
-static int add_item(struct source *source, PyObject *dirs, size_t i, PyObject *item)
-{
-	PyObject *path = NULL;
-	bool pair = PyTuple_Check(item) && PyTuple_GET_SIZE(item) == 2;
-
-	if (dirs && pair)
-		return add_pair(source, dirs, i, item);
-	if (source->items == ITEMS_CHOSEN && pair)
-		return add_chosen(source, i, item);
-	if (!PyUnicode_FSConverter(item, &path))
-		return -1;
-	int result =
-		add_path(source, dirs, i, PyBytes_AS_STRING(path), (size_t)PyBytes_GET_SIZE(path));
-	Py_DECREF(path);
-	return result;
-}
-
-/* Names packed into bytes, each ended by NUL, as the tree builder makes them in bulk. */
-static int read_packed(struct source *source, PyObject *dirs, PyObject *packed)
-{
-	const char *at = PyBytes_AS_STRING(packed);
-	for (size_t i = 0; i < source->count; i++) {
-		size_t length = strlen(at);
-		if (add_path(source, dirs, i, at, length))
-			return -1;
-		at += length + 1;
-	}
-	return 0;
-}
-
-static int read_sequence(struct source *source, PyObject *dirs, PyObject *items)
-{
-	for (size_t i = 0; i < source->count; i++) {
-		PyObject *item = PySequence_GetItem(items, (Py_ssize_t)i);
-		int result = item ? add_item(source, dirs, i, item) : -1;
-		Py_XDECREF(item);
-		if (result)
-			return -1;
-	}
-	return 0;
-}
-
-static size_t count_packed(PyObject *packed)
-{
-	const char *at = PyBytes_AS_STRING(packed), *end = at + PyBytes_GET_SIZE(packed);
-	size_t count = 0;
-	while (at < end && (at = memchr(at, '\0', (size_t)(end - at)))) {
-		count++;
-		at++;
-	}
-	return count;
-}
-
-static int count_items(struct source *source, PyObject *items)
-{
-	if (PyBytes_Check(items)) {
-		source->count = count_packed(items);
-	} else if (PyUnicode_Check(items)) {
-		PyErr_SetString(PyExc_TypeError,
-				"items: wanted a sequence of paths, got one string");
-		return -1;
-	} else {
-		Py_ssize_t size = PySequence_Size(items);
-		if (size < 0)
-			return -1;
-		source->count = (size_t)size;
-	}
-	if (source->count && source->count < UINT32_MAX)
-		return 0;
-	PyErr_Format(PyExc_ValueError, "items: wanted 1 to 2^32 - 2, got %zu", source->count);
-	return -1;
-}
-
-static int read_items(struct layout *layout, struct source *source, const struct request *request)
-{
-	if (count_items(source, request->items))
-		return -1;
-	source->name = calloc(source->count, sizeof *source->name);
-	if (request->op->items == ITEMS_PAIRS) {
-		source->dir = calloc(source->count, sizeof *source->dir);
-		source->dir_index = PyDict_New();
-		layout->dirs = PyList_New(0);
-		if (!source->dir || !source->dir_index || !layout->dirs)
-			goto no_memory;
-	}
-	if (!source->name)
-		goto no_memory;
-	return PyBytes_Check(request->items) ? read_packed(source, layout->dirs, request->items)
-					     : read_sequence(source, layout->dirs, request->items);
-no_memory:
-	PyErr_NoMemory();
-	return -1;
-}
 
 /* Raises the soft limit if need be; refuses with the figures when the hard one is in the way. */
 static int need_descriptors(size_t wanted, const char *root)
@@ -287,13 +71,17 @@ static int open_one(struct layout *layout, const char *name, int flags)
 	return 0;
 }
 
-static int open_items(struct layout *layout, const struct source *source, const struct op_spec *op)
+static int open_items(struct layout *layout, const struct source *source,
+		      const struct request *request)
 {
+	const struct op_spec *op = request->op;
 	size_t count = layout->dirs ? (size_t)PyList_GET_SIZE(layout->dirs) : source->count;
+	/* Each thread gets its own of a directory's. */
+	size_t each = layout->dirs ? (size_t)request->threads : 1;
 
 	if (walks_paths(op->items))
 		return 0;
-	if (need_descriptors(count, layout->root))
+	if (need_descriptors(count * each, layout->root))
 		return -1;
 	layout->fds = calloc(count, sizeof *layout->fds);
 	if (!layout->fds) {
@@ -330,7 +118,8 @@ static int64_t expected_of(PyObject *expected, size_t i)
 	long long value = item ? PyLong_AsLongLong(item) : -1;
 	Py_XDECREF(item);
 	if (!PyErr_Occurred() && (value < 0 || value >= ANY_COUNT))
-		PyErr_Format(PyExc_ValueError, "expected: %lld: not a number of entries", value);
+		PyErr_Format(PyExc_ValueError, "expected: %lld: not a number of entries or bytes",
+			     value);
 	return PyErr_Occurred() ? -1 : value;
 }
 
@@ -338,8 +127,8 @@ static int check_expected(const struct request *request, size_t count)
 {
 	if (!request->expected)
 		return 0;
-	if (!request->op->lists) {
-		PyErr_Format(PyExc_ValueError, "expected: %s lists no directory",
+	if (request->op->expects == NOTHING) {
+		PyErr_Format(PyExc_ValueError, "expected: %s finds nothing to count",
 			     request->op->name);
 		return -1;
 	}
@@ -363,6 +152,7 @@ static int make_visits(struct layout *layout, const struct source *source,
 		struct visit *visit = &layout->visits[i];
 		visit->name = source->text + source->name[i];
 		visit->aux = source->dir ? source->dir[i] : ANY_COUNT;
+		visit->second_fd = items == ITEMS_TWO ? layout->fds[source->second_dir[i]] : -1;
 		visit->fd = walks_paths(items) ? layout->root_fd
 					       : layout->fds[source->dir ? source->dir[i] : i];
 		if (!request->expected)
@@ -411,6 +201,7 @@ static int make_blocks(struct layout *layout, const struct source *source)
 			layout->visits[at++] =
 				(struct visit){.name = source->text + source->name[i],
 					       .fd = layout->fds[i],
+					       .second_fd = -1,
 					       .aux = block};
 	}
 	layout->size = at;
@@ -427,10 +218,12 @@ static void shuffle(struct visit *visits, size_t size, uint64_t seed)
 	}
 }
 
-/* Bytes of an item's text: its name, and the names that were chosen in it. */
+/* Bytes of an item's text: its name, and the second name or the names that were chosen in it. */
 static size_t text_bytes(const char *text, enum items items)
 {
 	size_t bytes = strlen(text) + 1;
+	if (items == ITEMS_TWO || items == ITEMS_LINK)
+		return bytes + strlen(text + bytes) + 1;
 	if (items != ITEMS_CHOSEN)
 		return bytes;
 	while (text[bytes])
@@ -457,13 +250,21 @@ static int order_names(struct layout *layout, size_t bytes, enum items items)
 	return 0;
 }
 
+/* Where the second of two names begins, now that both stay where they are. */
+static void find_seconds(struct layout *layout)
+{
+	for (size_t i = 0; i < layout->size; i++)
+		layout->visits[i].second =
+			layout->visits[i].name + strlen(layout->visits[i].name) + 1;
+}
+
 int layout_make(struct layout *layout, const struct request *request)
 {
 	struct source source = {.items = request->op->items};
 	bool blocks = request->op->items == ITEMS_BLOCKS;
 	int result = -1;
 
-	if (read_items(layout, &source, request) || open_items(layout, &source, request->op))
+	if (items_read(layout, &source, request) || open_items(layout, &source, request))
 		goto out;
 	if (blocks ? make_blocks(layout, &source) : make_visits(layout, &source, request))
 		goto out;
@@ -478,12 +279,11 @@ int layout_make(struct layout *layout, const struct request *request)
 		if (!blocks && order_names(layout, source.used, source.items))
 			goto out;
 	}
+	if (source.items == ITEMS_TWO || source.items == ITEMS_LINK)
+		find_seconds(layout);
 	result = 0;
 out:
-	free(source.text);
-	free(source.name);
-	free(source.dir);
-	Py_XDECREF(source.dir_index);
+	items_release(&source);
 	return result;
 }
 

@@ -14,6 +14,10 @@ enum items {
 	ITEMS_CHOSEN,
 	/* A directory, opened O_PATH before the window, and a name in it. */
 	ITEMS_PAIRS,
+	/* Two such: what one names becomes the other. */
+	ITEMS_TWO,
+	/* As ITEMS_PAIRS, and what a symbolic link of that name points to. */
+	ITEMS_LINK,
 	/* A path whose file or directory is opened before the window. */
 	ITEMS_OPENED,
 	/* As ITEMS_OPENED; each 4 KiB block of each file is one visit. */
@@ -26,13 +30,23 @@ static inline bool walks_paths(enum items items)
 	return items == ITEMS_PATHS || items == ITEMS_CHOSEN;
 }
 
+/* Whether directories are open before the window, and names in them are visited. */
+static inline bool by_directory(enum items items)
+{
+	return items == ITEMS_PAIRS || items == ITEMS_TWO || items == ITEMS_LINK;
+}
+
+/* What an op is expected to find, where that can be told. */
+enum expects { NOTHING, ENTRIES, BYTES };
+
 struct op_spec {
 	const char *name;
 	const struct op_loops *loops;
 	enum items items;
 	int open_flags;
-	/* Counts directory entries, so that the expected number of them can be checked. */
-	bool lists;
+	enum expects expects;
+	/* Asks for an extended attribute, by name. */
+	bool asks;
 };
 
 struct layout {
@@ -43,7 +57,7 @@ struct layout {
 	char *names;
 	int *fds;
 	size_t opened;
-	/* ITEMS_PAIRS: the directories' names as bytes, by the index that visits carry. */
+	/* Directories that are open: their names as bytes, by the index that visits carry. */
 	PyObject *dirs;
 };
 
@@ -54,6 +68,7 @@ struct request {
 	PyObject *expected;
 	bool random;
 	uint64_t seed;
+	int threads;
 };
 
 /* Fills a layout whose root and root_fd are set; -1 with an exception, to be released all the same. */

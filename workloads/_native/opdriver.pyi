@@ -25,6 +25,9 @@ class Result(tuple[int, int, dict[int, int] | None]):
     @property
     def entries(self) -> int:
         """Directory entries counted, without ``.`` and ``..``, by ops that list."""
+    @property
+    def stats(self) -> int:
+        """Entries of listings that were stat'ed."""
 
 class Walk(tuple[int, int, int]):
     """What one walk did; unpacks as ``dirs, entries, ns``."""
@@ -55,6 +58,12 @@ class Driver:
     rescan       a directory opened before: lseek to 0, getdents64 to the end
     scan-stat    as scan, and statx of each entry by (descriptor, name), as ``ls -l`` does: each
                  buffer's entries before the next buffer is asked for
+    scan-stat-share
+                 as scan-stat, but of every hundred entries only ``share`` are stat'ed, evenly
+                 spread; with which of them it begins follows from ``seed``
+    scan-ls      as scan-stat, and after each statx the two extended attributes that GNU ``ls -l``
+                 asks for, by path: security.selinux and system.posix_acl_access. They must be
+                 missing; EOPNOTSUPP ends the asking for the rest of the directory, as in ls
     scan-stat-some
                  as scan, and before the close statx by (descriptor, name) of chosen entries, as
                  programs do that list first and look then (fts: ``find``, ``du``); an item is
@@ -63,14 +72,31 @@ class Driver:
     missing-at   the same by (directory, name)
     open-close   open read-only, close
     pread        4 KiB of a file opened before; every whole block of every file is one visit
+    getxattr     fgetxattr of ``text``, the attribute's name, on a file opened before; its size must
+                 be ``expected``, or without that the attribute must be missing
+    listxattr    flistxattr of a file opened before; ``expected`` bytes of names
+    create       open O_CREAT|O_EXCL and close; items as of statx-at, as for all ops below
+    create-write the same, and 4 KiB written in between
+    mknod, mkdir, unlink, rmdir
+                 one system call by directory and name
+    rename, link an item is ``(path, new path)``, both cut at their last slash
+    symlink-readlink
+                 an item is ``(path, target)``; made, read again and compared
+    chmod, chown, utimes
+                 one system call by directory and name. What is set alternates with the thread's
+                 passes over its visits: 0600 and 0644; owner and group 1 and 0; times are
+                 10^9 seconds and one more with each pass
+    truncate     ftruncate of a file opened for writing: 4096 and 0 in turn
     ===========  ==============================================================================
 
     ``order='random'`` is a permutation of the visits made from ``seed``. With ``once`` nothing is
     visited twice and a run that asks for more than is left raises ValueError. ``expected`` is the
-    number of entries of each listed directory (one int: of every one); a listing that differs
-    fails. ``buffer`` is the size of a getdents64 call in bytes (default 32 KiB, as glibc's).
+    number of entries of each listed directory (one int: of every one), or the size of an attribute; a
+    listing or a value that differs fails. ``buffer`` is the size of a getdents64 call in bytes
+    (default 32 KiB, as glibc's).
 
-    Each of ``threads`` threads has its own run of the visits and cycles through it. With one
+    Each of ``threads`` threads has its own run of the visits, and its own descriptors of directories,
+    and cycles through it. With one
     thread the caller itself does the work. A second thread in the process, whoever made it, has the
     kernel take references on descriptors (75 ns per statx measured), so keep a worker that measures
     with one thread free of others.
@@ -84,7 +110,11 @@ class Driver:
         self,
         op: str,
         root: _Path,
-        items: Sequence[_Path | tuple[_Path, _Path] | tuple[_Path, Sequence[_Path]]] | bytes,
+        items: Sequence[_Path]
+        | Sequence[tuple[_Path, _Path]]
+        | Sequence[_Path | tuple[_Path, _Path]]
+        | Sequence[tuple[_Path, Sequence[_Path]]]
+        | bytes,
         *,
         threads: int = 1,
         sync: str = "as-stat",
@@ -93,6 +123,8 @@ class Driver:
         once: bool = False,
         expected: int | Sequence[int] | None = None,
         buffer: int = 32768,
+        share: int = 100,
+        text: str | bytes | None = None,
     ) -> None: ...
     @property
     def op(self) -> str: ...
@@ -102,8 +134,11 @@ class Driver:
     @property
     def left(self) -> int | None:
         """Visits left with ``once``, otherwise None."""
-    def run(self, ops: int, *, histogram: bool = False) -> Result:
+    def run(self, ops: int, *, histogram: bool = False, rate: float = 0) -> Result:
         """Do ``ops`` operations from where the last run stopped, cyclically, and time them.
+
+        With ``rate`` (ops per second, all threads together) an op is begun when it is due, or, where
+        the last one is not done by then, as soon as it is; latencies count from when it was due.
 
         The first op that fails stops all threads and raises OSError with errno and full path.
         With ``histogram`` the clock is read once per op, and each latency includes that reading.
@@ -112,6 +147,8 @@ class Driver:
         """ns per op and thread of the same loop with the system call left out; measured now."""
     def visits(self) -> list[str] | list[tuple[str, int]]:
         """Paths below the root in visiting order; ``(path, block)`` for pread."""
+    def passes(self) -> list[int]:
+        """How often each thread has come to the end of its visits."""
     def cursors(self) -> list[int]:
         """Index of each thread's next visit."""
     def close(self) -> None:

@@ -5,6 +5,7 @@
 
 #include "thread_group.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,11 +14,13 @@
 /* One thing to do, laid out in visiting order so that the driver only ever reads forward. */
 struct visit {
 	/* Ended by NUL. For ITEMS_CHOSEN the names chosen in this directory follow it, each ended by
-     * NUL, and an empty one ends them. */
+	 * NUL, and an empty one ends them. */
 	const char *name;
-	int fd;
-	/* Entries a directory must have (ANY_COUNT: unknown), 4 KiB block of a file, or index of the
-     * directory that fd stands for. */
+	/* What the name becomes (ITEMS_TWO, in the directory second_fd) or points to (ITEMS_LINK). */
+	const char *second;
+	int fd, second_fd;
+	/* What must be found (ANY_COUNT: unknown), 4 KiB block of a file, or index of the directory
+	 * that fd stands for. */
 	uint32_t aux;
 };
 
@@ -39,15 +42,31 @@ struct lane {
 	uint64_t quota;
 	uint64_t done;
 	uint64_t entries;
+	/* Entries of listings that were stat'ed. */
+	uint64_t stats;
+	/* How often the lane has come to its end: what is set alternates with it. */
+	uint64_t passes;
+	/* Of each hundred entries listed so many are stat'ed; credit is the part of one left over. */
+	unsigned share, credit;
 	uint64_t start_ns, end_ns;
+	/* Open loop: when the next op is due, and how far apart they are. */
+	uint64_t due_ns, interval_ns;
 	unsigned char *buffer;
 	size_t buffer_bytes;
 	uint64_t *histogram;
-	int root_fd;
+	/* Directories of its own, in the place of those that all lanes would share. */
+	int *own_fds;
+	size_t own_count;
 	int statx_flags;
+	/* Path of the root, and name of the extended attribute that is asked for. */
+	const char *root, *text;
 	/* Aligned, because the kernel copies 256 bytes to it. */
 	_Alignas(64) struct statx st;
 	struct failure failure;
+	/* For ls: kinds of extended attributes known not to be had, and what it looks at. */
+	unsigned without;
+	char label[ENTRY_MAX];
+	char path[PATH_MAX];
 };
 
 /* Does lane->quota visits from lane->at on, cyclically; a failure is left in lane->failure. */
@@ -57,9 +76,22 @@ struct op_loops {
 	op_loop *batch;
 	/* The same with one clock reading per op, counted into lane->histogram. */
 	op_loop *timed;
+	/* An op every lane->interval_ns, whether or not the last is done; its latency is counted from
+	 * when it was due. */
+	op_loop *paced;
 };
 
-extern const struct op_loops loops_statx, loops_fstat, loops_scan, loops_rescan, loops_scan_stat,
-	loops_scan_stat_some, loops_missing, loops_open_close, loops_pread, loops_empty;
+/* ops.c: one system call, or two, on what is there. */
+extern const struct op_loops loops_statx, loops_fstat, loops_missing, loops_open_close, loops_pread,
+	loops_empty;
+/* ops_list.c: listings, and stats of what was listed. */
+extern const struct op_loops loops_scan, loops_rescan, loops_scan_stat, loops_scan_stat_share,
+	loops_scan_ls, loops_scan_stat_some;
+/* ops_change.c: names made, moved and removed, attributes set. */
+extern const struct op_loops loops_create, loops_create_write, loops_mknod, loops_mkdir,
+	loops_unlink, loops_rmdir, loops_rename, loops_link, loops_symlink, loops_chmod,
+	loops_chown, loops_utimes, loops_truncate;
+/* ops_xattr.c: extended attributes. */
+extern const struct op_loops loops_getxattr, loops_listxattr;
 
 #endif

@@ -13,8 +13,9 @@
 void lanes_free(struct lane *lanes, int threads)
 {
 	for (int i = 0; lanes && i < threads; i++) {
-		if (lanes[i].root_fd >= 0)
-			close(lanes[i].root_fd);
+		for (size_t at = 0; at < lanes[i].own_count; at++)
+			close(lanes[i].own_fds[at]);
+		free(lanes[i].own_fds);
 		free(lanes[i].buffer);
 		free(lanes[i].histogram);
 	}
@@ -29,21 +30,42 @@ static struct lane *lanes_alloc(int threads)
 	if (!lanes)
 		return NULL;
 	memset(lanes, 0, bytes);
-	for (int i = 0; i < threads; i++)
-		lanes[i].root_fd = -1;
 	return lanes;
 }
 
-/* Gives a lane its own descriptor of the root: threads that share one contend for its reference
- * count, which would be the driver's doing and not the target's. */
-static int own_root(const struct lanes_plan *plan, struct lane *lane)
+/* The lane's own descriptor of a directory, opened when it is first wanted; -1 with errno. */
+static int own_fd(struct lane *lane, int *owned, int fd)
 {
-	lane->root_fd = openat(plan->root_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (lane->root_fd < 0)
-		return -1;
-	for (const struct visit *visit = lane->begin; visit != lane->end; visit++)
-		plan->visits[visit - plan->visits].fd = lane->root_fd;
-	return 0;
+	if (owned[fd] >= 0)
+		return owned[fd];
+	owned[fd] = openat(fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (owned[fd] >= 0)
+		lane->own_fds[lane->own_count++] = owned[fd];
+	return owned[fd];
+}
+
+/* Gives a lane descriptors of its own for the directories it goes by: threads that share one contend
+ * for its reference count, which would be the driver's doing and not the target's. */
+static int own_directories(const struct lanes_plan *plan, struct lane *lane)
+{
+	int result = -1;
+	int *owned = malloc(plan->directory_fds * sizeof *owned);
+	lane->own_fds = calloc(plan->directory_fds, sizeof *lane->own_fds);
+	if (!owned || !lane->own_fds)
+		goto out;
+	memset(owned, 0xff, plan->directory_fds * sizeof *owned);
+	for (const struct visit *at = lane->begin; at != lane->end; at++) {
+		struct visit *visit = &plan->visits[at - plan->visits];
+		if ((visit->fd = own_fd(lane, owned, visit->fd)) < 0)
+			goto out;
+		if (visit->second_fd >= 0 &&
+		    (visit->second_fd = own_fd(lane, owned, visit->second_fd)) < 0)
+			goto out;
+	}
+	result = 0;
+out:
+	free(owned);
+	return result;
 }
 
 static int lane_init(const struct lanes_plan *plan, struct lane *lane)
@@ -57,6 +79,10 @@ static int lane_init(const struct lanes_plan *plan, struct lane *lane)
 	lane->buffer = buffer;
 	lane->buffer_bytes = plan->buffer_bytes;
 	lane->statx_flags = plan->statx_flags;
+	lane->root = plan->root;
+	lane->text = plan->text;
+	lane->share = plan->share;
+	lane->credit = plan->credit;
 	return 0;
 }
 
@@ -72,7 +98,8 @@ struct lane *lanes_make(const struct lanes_plan *plan)
 		lane->begin = lane->at = at;
 		at += share + ((size_t)i < more);
 		lane->end = at;
-		if (lane_init(plan, lane) || (i && plan->root_fd >= 0 && own_root(plan, lane))) {
+		if (lane_init(plan, lane) ||
+		    (i && plan->directory_fds && own_directories(plan, lane))) {
 			int error = errno;
 			lanes_free(lanes, plan->threads);
 			errno = error;
@@ -100,7 +127,11 @@ int window_prepare(struct window *window, uint64_t served, uint64_t ops)
 		uint64_t after = (served + ops + threads - 1 - i) / threads;
 		struct lane *lane = &window->lanes[i];
 		lane->quota = after - before;
-		lane->done = lane->entries = 0;
+		lane->done = lane->entries = lane->stats = 0;
+		/* Ops come in turn from all threads, evenly spread. */
+		lane->interval_ns =
+			window->rate ? (uint64_t)((double)threads * 1e9 / window->rate) : 0;
+		lane->due_ns = window->rate ? (uint64_t)((double)i * 1e9 / window->rate) : 0;
 		memset(&lane->failure, 0, sizeof lane->failure);
 		if (window->histogram && clear_histogram(lane))
 			return ENOMEM;
@@ -114,7 +145,9 @@ static void run_lane(struct thread_group *group, int index, void *shared)
 	struct lane *lane = &window->lanes[index];
 	int nobody = -1;
 
-	if (window->histogram)
+	if (window->rate)
+		window->loops->paced(lane, group);
+	else if (window->histogram)
 		window->loops->timed(lane, group);
 	else
 		window->loops->batch(lane, group);
@@ -131,6 +164,7 @@ static void sum_up(struct window *window)
 		const struct lane *lane = &window->lanes[i];
 		window->ops += lane->done;
 		window->entries += lane->entries;
+		window->stats += lane->stats;
 		start = lane->start_ns < start ? lane->start_ns : start;
 		end = lane->end_ns > end ? lane->end_ns : end;
 	}
@@ -146,7 +180,7 @@ int window_run(struct window *window, thread_group_poll *poll, void *argument)
 				     .poll_argument = argument};
 
 	atomic_init(&window->failed, -1);
-	window->ops = window->entries = 0;
+	window->ops = window->entries = window->stats = 0;
 	int error = thread_group_run(&group);
 	if (!error)
 		sum_up(window);

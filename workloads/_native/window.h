@@ -11,8 +11,11 @@ struct lanes_plan {
 	int threads;
 	int statx_flags;
 	size_t buffer_bytes;
-	/* The root that all visits go by, or -1 when each has a descriptor of its own. */
-	int root_fd;
+	const char *root, *text;
+	unsigned share, credit;
+	/* One more than the largest descriptor, where descriptors stand for directories that visits
+	 * go by; 0 where each visit has one of its own. */
+	size_t directory_fds;
 };
 
 /* Cuts the visits into one run per thread; the first size mod threads lanes get one more.
@@ -25,9 +28,11 @@ struct window {
 	int threads;
 	const struct op_loops *loops;
 	bool histogram;
+	/* Open loop: ops due per second, over all threads; 0: each as soon as the last is done. */
+	double rate;
 	/* The lane whose op failed first, or -1. */
 	atomic_int failed;
-	uint64_t ops, entries, ns;
+	uint64_t ops, entries, stats, ns;
 };
 
 /* Hands out ops after those served before: number k of all goes to thread k mod threads.

@@ -18,7 +18,7 @@ from bench.axes.rows import ENTRIES
 from bench.report import units
 from bench.report.charts.figures import GRID, INK, MUTED, Sheet, legend_grid
 from bench.report.charts.panels import AXIS_IN, curve, style, tick
-from bench.report.studies.breakeven import Study, preferred
+from bench.report.studies.breakeven import SAID, Study, preferred
 from bench.report.studies.crossing import crossing
 from bench.report.traits import Traits
 from bench.stats.estimates import Estimate
@@ -39,7 +39,7 @@ def curves(study: Study, footer: Sequence[str]) -> Sheet:
     """Every target's cost per listed entry; dashed, where a passed-through listing stops to pay."""
     names = study.shown
     _, legend = legend_grid(names, WIDTH_IN)
-    title = f"list-stat: {units.quantity().noun} per listed entry ({study.key.state})"
+    title = f"list-stat: {units.quantity().noun} per listed entry ({study.said})"
     sheet = Sheet(title, footer, WIDTH_IN, CURVES_IN + legend)
     axes = sheet.panel(left=0.75, top=legend, right=0.25, bottom=AXIS_IN)
     axes.grid(axis="y", color=GRID, linewidth=0.7)
@@ -148,7 +148,7 @@ def _panels(studies: Sequence[Study]) -> list[_Panel]:
                 if pair := rivals(study, lookup=lookup, adaptive=adaptive):
                     found.setdefault(pair, []).append(study)
             for pair, own in found.items():
-                head = f"{block.state}:\n{pair[0].name} / {pair[1].name}"
+                head = f"{block.state}, {SAID[members[0].order]}:\n{pair[0].name} / {pair[1].name}"
                 panels.append(_Panel(head, pair, tuple(own)))
     return panels
 

@@ -57,7 +57,7 @@ def breakeven(study: Study) -> Grid:
     shares = study.fractions
     noun = units.quantity().noun
     return Grid(
-        f"list-stat, {study.key.state}",
+        f"list-stat, {study.said}",
         ["target", *(f"{noun} per entry, {100 * share:g} % stat'ed" for share in shares)],
         [
             [Cell(name), *(_time(study, name, share) for share in shares)]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bench.model import Cache, Level, ReaddirMode, Timeouts
+from bench.model import Cache, Level, Order, ReaddirMode, Timeouts
 from bench.report import units
 from bench.report.rows import Row
-from bench.report.studies.breakeven import Study, preferred, studies
+from bench.report.studies.breakeven import SAID, Study, preferred, studies
 from bench.report.studies.crossing import Crossing, crossing
 from bench.report.traits import Traits, ways
 from bench.stats.estimates import Estimate
@@ -66,7 +66,7 @@ def _sentence(
 ) -> str:
     main = min(measured, key=_distance)
     n = crossing(main, first.name, opponent.name).n
-    said = f"{main.key.state}, {units.quantity().noun}, n={n}"
+    said = f"{main.said}, {units.quantity().noun}, n={n}"
     setting = f"{said[0].upper()}{said[1:]}"
     parts = [
         f"{setting}: against READDIRPLUS ({opponent.name}), {first.said} ({first.name}) "
@@ -76,6 +76,12 @@ def _sentence(
     if adaptive:
         told = verdict(main, first.name, adaptive.name)
         parts.append(f"against adaptive READDIRPLUS ({adaptive.name}) it {told}")
+    if other := _other_order(measured, main):
+        told = verdict(other, first.name, opponent.name)
+        parts.append(f"{SAID[other.order]}, it {told} against {opponent.name}")
+        if adaptive and adaptive.name in other.curves:
+            told = verdict(other, first.name, adaptive.name)
+            parts.append(f"and against {adaptive.name} {told}")
     if len(measured) > 1:
         parts.append(_elsewhere(measured, first, opponent))
     if with_lookup is None:
@@ -86,17 +92,31 @@ def _sentence(
     return "; ".join(parts) + "."
 
 
+def _other_order(measured: Sequence[Study], main: Study) -> Study | None:
+    """The same setting with entries stat'ed in the other order."""
+    return next(
+        (study for study in measured if study is not main and study.key.family == main.key.family),
+        None,
+    )
+
+
 def _adaptive(way: Traits, opponent: Traits) -> bool:
     twin = (way.daemon, way.kernel, way.level) == (opponent.daemon, opponent.kernel, opponent.level)
     return twin and way.mode is ReaddirMode.AUTO
 
 
 def _distance(study: Study) -> tuple[object, ...]:
-    """The setting to speak of: a fresh mount, long timeouts, a directory of the usual size."""
+    """The setting to speak of: a fresh mount, long timeouts, a directory of the usual size, as ls."""
     key = study.key
     asked = key.timeouts or Timeouts(0.0, 0.0)
     away = abs(key.entries - USUAL_ENTRIES)
-    return key.cache != Cache.COLD_FUSE, -asked.attr, -asked.entry, away
+    return (
+        key.cache != Cache.COLD_FUSE,
+        -asked.attr,
+        -asked.entry,
+        away,
+        study.order != Order.ALTERNATE,
+    )
 
 
 def verdict(study: Study, challenger: str, opponent: str) -> str:
@@ -107,7 +127,11 @@ def verdict(study: Study, challenger: str, opponent: str) -> str:
         return "was not measured at more than one fraction"
     if met.crosses:
         until = "only while fewer than" if met.rising else "only once more than"
-        return f"costs less {until} {_share(met)} of the listed entries are then stat'ed {ends}"
+        sides = " and ".join(f"{100 * side:g} %" for side in met.between)
+        return (
+            f"costs less {until} {_share(met)} of the listed entries are stat'ed, measured at "
+            f"{sides} {ends}"
+        )
     if met.cheaper(met.value) == "always":
         return f"costs less at every fraction stat'ed{_unsure(met)} {ends}"
     return f"costs less at no fraction stat'ed{_unsure(met)} {ends}"

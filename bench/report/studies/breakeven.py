@@ -7,16 +7,22 @@ that each entry stat'ed costs a LOOKUP. Where the two meet is bench.report.studi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bench.axes.rowkey import RowKey
-from bench.model import Outcome, Verdict
+from bench.model import Order, Outcome, Verdict
 from bench.report.rows import interval
 from bench.report.traits import Traits, ways
 from bench.stats.estimates import Estimate, centre, paired_ratio, trial_medians
 from bench.stats.frame import Run, records
 
 WORKLOAD = "list-stat"
+ALTERNATE = "alternate-"
+"""Begins the variants in which entries are stat'ed as they are listed; those of old are a number."""
+SAID = {
+    Order.ALTERNATE: "stat'ed as listed, as ls does",
+    Order.AFTER: "stat'ed after, as find does",
+}
 Rounds = Mapping[int, float]
 
 
@@ -25,11 +31,21 @@ class Study:
     """All list-stat rows of one setting: trial medians by target, fraction and round."""
 
     key: RowKey
-    """What they have in common."""
+    """What they have in common; the variant is the order, where that is not Order.AFTER."""
     traits: Mapping[str, Traits]
     curves: dict[str, dict[float, Rounds]] = field(default_factory=dict)
     engaged: set[str] = field(default_factory=set)
     """Targets that a row says were engaged."""
+
+    @property
+    def order(self) -> Order:
+        """When what is listed is stat'ed."""
+        return Order(self.key.variant or Order.AFTER)
+
+    @property
+    def said(self) -> str:
+        """``cold-fuse, timeouts forever, 1000 entries, stat'ed after, as find does``."""
+        return f"{self.key.state}, {SAID[self.order]}"
 
     @property
     def fractions(self) -> list[float]:
@@ -73,10 +89,10 @@ def studies(run: Run) -> list[Study]:
     named, found = ways(run), dict[RowKey, Study]()
     for trial in records(run.trials[run.trials["workload"] == WORKLOAD]):
         target = str(trial["target"])
-        share = str(trial["variant"])
+        order, share = ordered(str(trial["variant"]))
         if target not in named or trial["outcome"] != Outcome.OK or not share.isdigit():
             continue
-        key = trial["key"].family
+        key = replace(trial["key"], variant="" if order is Order.AFTER else order.value)
         study = found.setdefault(key, Study(key, named))
         rounds = medians.get((str(trial["group"]), target))
         if rounds:
@@ -84,6 +100,12 @@ def studies(run: Run) -> list[Study]:
         if trial["verdict"] == Verdict.ENGAGED:
             study.engaged.add(target)
     return [found[key] for key in sorted(found, key=lambda key: key.order)]
+
+
+def ordered(variant: str) -> tuple[Order, str]:
+    """``alternate-50`` as (Order.ALTERNATE, "50")."""
+    share = variant.removeprefix(ALTERNATE)
+    return Order.AFTER if share == variant else Order.ALTERNATE, share
 
 
 def preferred(chosen: Sequence[Traits]) -> Traits | None:

@@ -32,6 +32,8 @@ PLAUSIBLE_NS: Mapping[str, tuple[float, float]] = {
 """A cost outside of these is the fit's doing, not the machine's."""
 MOST_MEDIAN, MOST_P90 = 0.15, 0.35
 """Errors of workloads left out, at most, for predictions to be printed."""
+MOST_APART = 0.05
+"""Rows whose requests per operation differ more between the clocks are left out."""
 COPIES = (
     "rep_movs",
     "rep_stos",
@@ -153,17 +155,31 @@ def pair(
 ) -> list[CalibrationRow]:
     """Rows of runs in wall time that a profiled run on the instruction clock has, too."""
     times: dict[tuple[Any, ...], list[float]] = {}
+    sent: dict[tuple[Any, ...], float] = {}
     for record in wall:
         if record["outcome"] == Outcome.OK and record["clock"] == Clock.WALL and record["values"]:
             times.setdefault(key(record), []).append(statistics.median(record["values"]))
+            sent[key(record)] = requests(record)
     found: dict[tuple[Any, ...], CalibrationRow] = {}
     for record in counted:
         profile = record.get("profile") or {}
         if record["outcome"] != Outcome.OK or not profile.get("file") or key(record) in found:
             continue
-        if key(record) in times:
+        if key(record) in times and alike(requests(record), sent[key(record)]):
             found[key(record)] = _row(run, record, statistics.median(times[key(record)]))
     return list(found.values())
+
+
+def requests(record: Mapping[str, Any]) -> float:
+    """Requests per operation, as the kernel counted them; 0 where there are none."""
+    counted = record.get("requests") or {}
+    sent = counted.get("kernel") or {}
+    return sum(sent.values()) / counted["ops"] if sent else 0.0
+
+
+def alike(one: float, other: float) -> bool:
+    """Whether both kernels sent as many requests: else the row is not the same work on both."""
+    return abs(one - other) <= MOST_APART * max(one, other)
 
 
 def _row(run: Path, record: Mapping[str, Any], seconds: float) -> CalibrationRow:

@@ -41,6 +41,8 @@ class Crossing:
     rising: bool
     n: int
     note: str = ""
+    between: tuple[float, float] = (0.0, 1.0)
+    """The fractions measured next to it, below and above."""
 
     @property
     def crosses(self) -> bool:
@@ -79,7 +81,16 @@ def crossing(study: Study, challenger: str, opponent: str) -> Crossing:
     rising = bool(middle[-1] >= middle[0])
     value = float(meeting(shares, middle[None, :], rising)[0])
     low, high, note = _ends(shares, differences, middle, rising)
-    return Crossing(challenger, opponent, value, low, high, rising, n, note)
+    near = _neighbours(shares, value)
+    return Crossing(challenger, opponent, value, low, high, rising, n, note, near)
+
+
+def _neighbours(shares: Array, value: float) -> tuple[float, float]:
+    """The fractions measured below and above a crossing; the ends where there is none."""
+    if not math.isfinite(value):
+        return float(shares[0]), float(shares[-1])
+    above = min(max(int(np.searchsorted(shares, value)), 1), len(shares) - 1)
+    return float(shares[above - 1]), float(shares[above])
 
 
 def meeting(shares: Array, differences: Array, rising: bool) -> Array:

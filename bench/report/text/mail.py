@@ -40,12 +40,25 @@ class Arm:
 
     @property
     def control(self) -> bool:
-        """Nothing that the row does is claimed to be passed through: it must not move."""
-        return self.after.verdict == Verdict.NO_CLAIM
+        """No level of the run touches what the row does: it must not move."""
+        return self.after.control
+
+    @property
+    def moved(self) -> bool:
+        """Whether it differs although nothing in it may."""
+        seen = any(flag.word == "control moved" for flag in self.after.flags)
+        return self.control and (seen or bool(self.judgement and self.judgement.decided))
+
+    @property
+    def slower(self) -> bool:
+        """Whether the row was shown to get slower."""
+        return bool(self.judgement and self.judgement.finding is Finding.SLOWER)
 
     @property
     def out(self) -> str:
         """Why the row is not in the table; empty when it is."""
+        if self.moved:
+            return ""
         if self.after.verdict in (Verdict.NOT_AVAILABLE, Verdict.NOT_ENGAGED):
             # What would raise the level is the table's to say; a mail has no room for it.
             return self.after.verdict_reason.partition(":")[0] or self.after.verdict
@@ -114,17 +127,35 @@ def _pair(target: TargetInRow, pair: Sequence[Arm], baseline: str) -> Iterator[s
         yield from _wrapped(f"before: {baseline}   after: {target.name}{level}")
         yield _cells(HEADS)
         yield "-" * WIDTH
-    for title, some in (("", told), ("controls, which no level touches:", controls)):
-        if some and title:
-            yield title
-        for arm in some:
-            yield from _row(arm)
+    yield from _sections(told, controls)
     if left:
         yield "left out:"
         for reason in dict.fromkeys(arm.out for arm in left):
             names = units.listing(arm.row.name for arm in left if arm.out == reason)
             yield from _wrapped(f"  {names}: {reason}", 4)
     yield ""
+
+
+def _sections(told: Sequence[Arm], controls: Sequence[Arm]) -> Iterator[str]:
+    """The rows by what they are there for; of controls that stand still the names will do."""
+    still = [arm for arm in controls if not arm.moved]
+    for title, some in (
+        ("", [arm for arm in told if _engaged(arm) and not arm.slower]),
+        (f"what gets {words.shown(Finding.SLOWER)}:", [arm for arm in told if arm.slower]),
+        (
+            "rows in which nothing is passed through:",
+            [arm for arm in told if not _engaged(arm) and not arm.slower],
+        ),
+        ("controls, which no level touches, that moved:", [arm for arm in controls if arm.moved]),
+    ):
+        if some and title:
+            yield title
+        for arm in some:
+            yield from _row(arm)
+    if still:
+        yield "controls, which no level touches:"
+        names = units.listing(arm.row.name for arm in still)
+        yield from _wrapped(f"  {names}: not shown to differ", 4)
 
 
 def _engaged(arm: Arm) -> bool:
@@ -139,8 +170,9 @@ def claim(
     ``hidden`` engaged rows are left out below.
     """
     engaged = [arm for arm in told if _engaged(arm)]
-    moved = [arm for arm in controls if arm.judgement and arm.judgement.decided]
-    kept = f"{len(controls)} controls, {len(moved)} of them moved"
+    moved = [arm for arm in controls if arm.moved]
+    slower = units.times(sum(arm.slower for arm in told), "row")
+    kept = f"{slower} {words.shown(Finding.SLOWER)}; {len(controls)} controls, {len(moved)} of them moved"
     if not engaged:
         out = f" is shown, {hidden} left out below" if hidden else ""
         return (
@@ -177,11 +209,17 @@ def _row(arm: Arm) -> Iterator[str]:
             str(arm.after.ratios[arm.baseline].n),
             _requests(arm.before),
             _requests(arm.after),
-            words.shown(judged.finding) if judged else "",
+            _shown(arm, judged),
         )
     )
     if judged and judged.finding in (Finding.SAME, Finding.NOISY):
         yield from _wrapped(f"    {judged.reason}", 4)
+
+
+def _shown(arm: Arm, judged: Judgement | None) -> str:
+    if arm.moved:
+        return "moved"
+    return words.shown(judged.finding) if judged else ""
 
 
 def _requests(line: Line) -> str:

@@ -16,6 +16,8 @@ from bench.stats.frame import Run
 
 NAME = 26
 """Columns of a name; a longer one stands on a line of its own."""
+BESIDE = 5
+"""Numbers that fit beside it."""
 
 
 def sections(run: Run, rows: Sequence[Row]) -> list[str]:
@@ -31,7 +33,7 @@ def sections(run: Run, rows: Sequence[Row]) -> list[str]:
 
 
 def _study(study: Study) -> Iterator[str]:
-    yield from units.wrapped(study.key.state, 2)
+    yield from units.wrapped(study.said, 2)
     shares = study.fractions
     yield _cells("", [f"{100 * share:g} %" for share in shares])
     for name in study.shown:
@@ -71,7 +73,7 @@ def _met(study: Study, met: Crossing) -> str:
 
 
 def _named(name: str, cells: Sequence[str]) -> Iterator[str]:
-    if len(name) <= NAME:
+    if len(name) <= NAME and len(cells) <= BESIDE:
         yield _cells(name, cells)
     else:
         yield f"  {name}"
@@ -79,4 +81,6 @@ def _named(name: str, cells: Sequence[str]) -> Iterator[str]:
 
 
 def _cells(name: str, cells: Sequence[str]) -> str:
+    if len(cells) > BESIDE:
+        return "".join(f"{cell:>8}" for cell in cells)
     return f"  {name:<{NAME}}{''.join(f'{cell:>8}' for cell in cells)}".rstrip()

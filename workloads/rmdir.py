@@ -1,0 +1,37 @@
+"""rmdir: remove empty directories that the mount has just seen made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from bench.model import Bound, Context, Group, Opcode, Shape, Workload
+from workloads import _changes
+from workloads._changes import Asked, Change, Changes
+
+CHANGE = Change(("rmdir",), ahead="mkdir", stays=False)
+
+
+def expect(context: Context) -> Mapping[Opcode, Bound]:
+    """The name is known from its making."""
+    return _changes.requests(context, Opcode.RMDIR, lookups=Asked(0, 1), getattrs=Asked(1, 2))
+
+
+WORKLOAD = Workload(
+    name="rmdir",
+    summary="rmdir of a known, empty directory",
+    op="one directory removed",
+    unit="op",
+    prepare=lambda context: Changes(context, CHANGE),
+    subject=frozenset({Opcode.RMDIR, Opcode.LOOKUP, Opcode.GETATTR}),
+    shape=Shape.SLICES,
+    variants=_changes.VARIANTS,
+    expect=expect,
+    timeouts=_changes.TIMEOUTS,
+    group=Group.CHANGES,
+    usual=(),
+    fixtures=_changes.fixtures,
+    lacks=_changes.lacks,
+    threaded=True,
+    changes=True,
+    about="RMDIR; GETATTR of the directory goes at attach levels",
+)
