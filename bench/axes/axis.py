@@ -36,9 +36,9 @@ class Axis(Generic[T]):
     """Something of which a run can have several, whatever it makes several of."""
 
     name: str
-    """Of the setting in run.json, and of the key in a matrix."""
+    """What run.json calls the setting, and a matrix the key."""
     column: str
-    """Of records and tables."""
+    """What records and tables call it."""
     about: str
     """What it is, for --help."""
     read: Reader[T]
@@ -49,7 +49,7 @@ class Axis(Generic[T]):
     words: tuple[str, ...] = ()
     """All that the option takes, where that is a single one of a few words."""
     group: str = "axes"
-    """Of options, in --help."""
+    """The heading in --help that its option stands under."""
     write: Callable[[T], Any] = plain
     """The inverse of ``read``, for run.json and records."""
 
@@ -135,7 +135,7 @@ class TargetAxis(Axis[T]):
     """
 
     field: str
-    """Of Serving."""
+    """The field of Serving that it is."""
     said: Callable[[T], str]
     """Its word in a target's name: ``clone-fd``; empty at the usual value."""
     has: Callable[[Daemon], bool]

@@ -153,7 +153,7 @@ class RowKey:
 
     @property
     def threads(self) -> int:
-        """Of the client."""
+        """Threads of the client."""
         return self[THREADS]
 
     @property
@@ -168,7 +168,7 @@ class RowKey:
 
     @property
     def placement(self) -> Placement:
-        """Of client and daemon."""
+        """Which CPUs client and daemon are on."""
         return self[PLACEMENT]
 
     @property

@@ -60,7 +60,7 @@ class Series:
 
     @property
     def threads(self) -> int:
-        """Of the client."""
+        """Threads of the client."""
         return self.key.threads
 
     @property
@@ -70,7 +70,7 @@ class Series:
 
     @property
     def placement(self) -> Placement:
-        """Of client and daemon."""
+        """Which CPUs client and daemon are on."""
         return self.key.placement
 
     @property

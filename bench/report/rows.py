@@ -348,7 +348,7 @@ def _beside(base: str, target: TargetInRow) -> str:
 
 
 def interval(estimate: Estimate) -> Estimate:
-    """Of instructions the range over the boots; of time what it is."""
+    """An estimate as tables show it: for instructions its range over the boots, which agree closely."""
     return over_boots(estimate) if units.quantity() is units.INSTRUCTIONS else estimate
 
 

@@ -16,7 +16,7 @@ from bench.plan.series import Trial
 from bench.plan.settings import Settings
 
 COUNTED = Settings(
-    daemons=("passthrough-c",), clock=Clock.INSTRUCTIONS.value, kernels=("lab",), trials=2, seed=3
+    daemons=("passthrough-c",), clock=Clock.INSTRUCTIONS, kernels=("lab",), trials=2, seed=3
 )
 
 
@@ -70,7 +70,7 @@ def test_shards_end_together() -> None:
 def test_the_iops_matrix_is_worth_several_boots(clock: Clock, parts: range) -> None:
     """On the instruction clock; on the wall clock a boot is what is replicated."""
     found = matrix.load(matrix.find("iops"))
-    settings = Settings.from_json({**found.settings, "parts": list(found.parts), "clock": clock})
+    settings = Settings.of({**found.settings, "parts": found.parts, "clock": clock})
     assert shards.with_number(settings).shards in parts
 
 
