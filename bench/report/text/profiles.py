@@ -75,7 +75,7 @@ def chief(found: Sequence[RowProfiles]) -> list[RowProfiles]:
     names = ["/".join(part for part in name if part) for name in CHIEF]
     first: dict[str, RowProfiles] = {}
     for one in found:
-        first.setdefault(one.row.name, one)
+        first.setdefault(one.row.work, one)
     return [first[name] for name in names if name in first]
 
 
