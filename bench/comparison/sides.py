@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 import re
 import statistics
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from bench.report import units
 from bench.results.store import RESULTS, find_run
 from bench.stats.estimates import Estimate, centre, over_boots, trial_medians
 from bench.stats.frame import TRIAL_DEFAULTS, Run, load, records
-from bench.stats.guards import Flag, series_flags
+from bench.stats.guards import MODES, Flag, series_flags
 
 Medians = Mapping[int, float]
 
@@ -178,7 +178,7 @@ def _of_trials(
     for (group, target), own in trials.groupby(["group", "target"], sort=False):
         bare = str(target).removesuffix(f"@{kernel}") if kernel else str(target)
         series, key = (str(group), str(target)), Key(own["key"].iloc[0], "" if picked else bare)
-        rows[key] = _row(own, medians.get(series, {}), tuple(flags.get(series, ())))
+        rows[key] = _row(own, medians.get(series, {}), _alone(flags.get(series, ())))
     return Side(
         spec,
         run.path.resolve(),
@@ -188,6 +188,11 @@ def _of_trials(
         run.problems,
         header.release(run.about, kernel),
     )
+
+
+def _alone(flags: Sequence[Flag]) -> tuple[Flag, ...]:
+    """Flags of a series whose other side is of another run: in two modes there is no one time."""
+    return tuple(replace(flag, implausible=True) if flag.word == MODES else flag for flag in flags)
 
 
 def _row(trials: pd.DataFrame, medians: Medians, flags: tuple[Flag, ...] = ()) -> SideRow:

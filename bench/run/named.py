@@ -19,15 +19,19 @@ def not_measured(run: RunDirectory) -> tuple[dict[str, str], dict[str, str]]:
     settings = header.get("settings") or {}
     named = [] if settings.get("parts") else list(settings.get("daemons") or ())
     outcomes: dict[str, Counter[str]] = {name: Counter() for name in named}
+    measured: Counter[str] = Counter()
     reasons = _refused(header)
     for record in run.trials():
         if record.get("daemon") in outcomes:
             outcomes[record["daemon"]][record["outcome"]] += 1
+            # A trial whose proof did not hold was measured; one that broke off has no values.
+            ended = record["outcome"] == Outcome.OK or bool(record.get("values"))
+            measured[record["daemon"]] += ended
             if record["outcome"] != Outcome.OK:
                 reasons.setdefault(record["daemon"], str(record["reason"]))
     for item in header.get("skipped") or ():
         reasons.setdefault(str(item["what"]), str(item["reason"]))
-    nothing = {name for name in named if not outcomes[name][Outcome.OK]}
+    nothing = {name for name in named if not measured[name]}
     some = {
         name for name in named if set(outcomes[name]) - {Outcome.OK} or name in _refused(header)
     } - nothing

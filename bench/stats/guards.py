@@ -35,10 +35,11 @@ APART = 6.0
 halves of a normal distribution are 2.6 apart, those of a uniform one 3.5."""
 MODE_SHARE = 0.2
 """Share of trials that the smaller mode holds at least, and two of them; fewer are outliers."""
+MODES = "two modes"
 FEWEST_FOR_MODES = 10
 """Trials; of fewer the best split of a single heap is as far apart as two (results/self/guards.txt)."""
 FEWEST_FOR_DRIFT = 8
-DRIFT_P = 0.001
+DRIFT_P = 0.005
 BOOTS_AGREE = 0.001
 """How far two boots of one thing may be apart on the instruction clock, where a range has no p."""
 
@@ -79,7 +80,8 @@ def series_flags(
 def unsteady_against(
     samples: pd.DataFrame, pairs: Collection[tuple[str, str, str]]
 ) -> dict[SeriesKey, list[Flag]]:
-    """Series whose windows change within a trial as those of their baseline do not.
+    """Series whose windows change within a trial as those of their baseline do not, or whose trials
+    fall into two heaps as the baseline's do not.
 
     ``pairs`` are (group, target, baseline as named in the frame, without its kernel in the flag).
     What both go through in a trial, a page cache that fills or a CPU that warms up, cancels in their
@@ -101,9 +103,11 @@ def unsteady_against(
             continue
         width = min(min(own[n].size, other[n].size) for n in shared)
         together = np.array([own[n][:width] - other[n][:width] for n in shared])
+        against = baseline.partition("@")[0]
+        found = flags.setdefault((group, target), [])
         if width >= 3 and (np.ptp(together, axis=1) > 0).all():
-            against = baseline.partition("@")[0]
-            flags.setdefault((group, target), []).extend(_steady(together, against))
+            found += _steady(together, against)
+        found += _modes(np.median(together, axis=1), against)
     return {key: found for key, found in flags.items() if found}
 
 
@@ -255,7 +259,7 @@ def _inflation(logs: Array, at: int) -> float:
 def _rounds(medians: Mapping[int, float]) -> Iterator[Flag]:
     """What trial medians show over the rounds: two modes, drift, outliers."""
     logs = np.log([medians[number] for number in sorted(medians)])
-    modes = list(_modes(logs))
+    modes = [replace(flag, implausible=False) for flag in _modes(logs)]
     yield from modes
     if logs.size >= FEWEST_FOR_DRIFT and np.ptp(logs) > 0:
         yield from _drift(logs)
@@ -286,7 +290,7 @@ def _outliers(logs: Array, rounds: list[int]) -> Iterator[Flag]:
             yield Flag("outlier", f"round {number} took {times:.3g} times {how}: kept")
 
 
-def _modes(logs: Array) -> Iterator[Flag]:
+def _modes(logs: Array, against: str = "") -> Iterator[Flag]:
     """Two heaps of trials with a gap between them, by the best split of the sorted values."""
     n = logs.size
     least = max(math.ceil(MODE_SHARE * n), 2)
@@ -304,8 +308,9 @@ def _modes(logs: Array) -> Iterator[Flag]:
     share = left[best] / n
     times = math.exp(distance)
     yield Flag(
-        "two modes",
+        MODES,
         f"two modes: {percent(share)} of trials around one time, the others around "
-        f"{times:.3g} times that",
+        f"{times:.3g} times that{f' beside {against}' if against else ''}",
         implausible=True,
+        against=against,
     )
