@@ -20,6 +20,7 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from bench.machine import plain, streams
 from bench.model import Exit, UserError
 from bench.report import attribution, units
 from bench.report.overlay import overlay
@@ -46,18 +47,24 @@ LAYOUTS = {"table": mail.block, "0-day": mail.zero_day}
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Make the artefacts that were asked for; returns the exit code."""
-    asked = arguments(argv)
+    with streams.prepared():
+        return streams.finish(_done(arguments(argv)))
+
+
+def _done(asked: argparse.Namespace) -> int:
     try:
         if len(asked.run) > 1:
             return overlaid(asked)
         path = find_run(asked.run[0] if asked.run else None)
         return drawn(asked, path) if asked.mail is None else posted(asked, path)
     except UserError as error:
-        print(f"report.py: {error}", file=sys.stderr)
+        print(f"report.py: {plain.text(str(error))}", file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
         print("report.py: interrupted", file=sys.stderr)
         return Exit.INTERRUPTED
+    except BrokenPipeError:
+        return streams.PIPE
 
 
 def drawn(asked: argparse.Namespace, path: Path) -> int:

@@ -191,7 +191,7 @@ def is_mounted(table: int, wanted: int) -> bool:
     text = b""
     while chunk := os.read(table, 1 << 16):
         text += chunk
-    return any(line.split(b" ", 1)[0] == b"%d" % wanted for line in text.splitlines())
+    return any(line.split(b" ", 1)[0] == b"%d" % wanted for line in text.split(b"\n"))
 
 
 KINDS = {"bind": bind, "overlay": overlay, "overlay-rw": overlay_rw}

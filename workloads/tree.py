@@ -160,7 +160,7 @@ def _build_anew(
         raise UserError(f"{directory}: another process is building a tree here") from None
     _remove(fd, directory)
     _refuse_small(spec, directory, fd, data)
-    (directory / MARKER).write_text(f"fuse-passthrough-bench tree {spec.hash}\n")
+    _mark(fd, spec)
     try:
         treebuilder.build(fd, spec.shape, threads, data.files, data.size, progress)
         _write_manifest(spec, directory, fd, data)
@@ -174,6 +174,52 @@ def _build_anew(
                 f"{os.strerror(error.errno)}"
             ) from error
         raise
+
+
+def _mark(fd: int, spec: TreeSpec) -> None:
+    """Say that this very directory is ours: a copy of the mark in another one says nothing."""
+    status = os.fstat(fd)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    marker = os.open(MARKER, flags, 0o644, dir_fd=fd)
+    with os.fdopen(marker, "w") as file:
+        file.write(f"fuse-passthrough-bench tree {spec.hash} {status.st_dev} {status.st_ino}\n")
+
+
+def is_marked(parent: int, name: str) -> bool:
+    """Whether a name in a directory is a directory that ``build`` has made, and no copy of one."""
+    try:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        fd = os.open(name, flags, dir_fd=parent)
+    except OSError:
+        return False
+    try:
+        status = os.fstat(fd)
+        marker = os.open(MARKER, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+        with os.fdopen(marker, "rb") as file:
+            words = file.read(200).split()
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return words[:2] == [b"fuse-passthrough-bench", b"tree"] and words[3:] == [
+        str(number).encode() for number in (status.st_dev, status.st_ino)
+    ]
+
+
+def made_in(directory: Path) -> list[str]:
+    """The names in a backing directory that ``build`` has made, links not among them."""
+    with _opened(directory) as fd:
+        return [name for name in sorted(os.listdir(fd)) if is_marked(fd, name)]  # noqa: PTH208
+
+
+def remove_all(parent: int, name: str) -> None:
+    """Remove what ``build`` has made and all that lies with it; raises OSError.
+
+    No link is followed and no other file system entered.
+    """
+    if not is_marked(parent, name):
+        raise OSError(errno.EPERM, "not a tree of this suite", name)
+    treebuilder.remove(parent, name, _cpus())
 
 
 def _write_manifest(spec: TreeSpec, directory: Path, fd: int, data: Data) -> None:

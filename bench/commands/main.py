@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import signal
 import sys
@@ -16,30 +17,40 @@ from bench.commands.probe import add_probe
 from bench.commands.profile import add_profile
 from bench.commands.run import CODES, RUN_EXAMPLES, add_run
 from bench.commands.show import add_show
+from bench.machine import plain, streams
 from bench.model import Exit, UserError
 
 
 def main(argv: list[str]) -> int:
     """Run one command; returns its exit code (bench.model.Exit)."""
+    with streams.prepared():
+        return streams.finish(_run(argv))
+
+
+def _run(argv: list[str]) -> int:
     words = parser()
     if "_ARGCOMPLETE" in os.environ:
         completion.complete(words)
     arguments = words.parse_args(argv)
     # Told to end, or left by its terminal, a run ends as it does on Ctrl-C: in order.
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        signal.signal(number, interrupt)
+        # What nohup(1) has told to be ignored stays so.
+        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
     try:
         return int(arguments.command(arguments, argv))
     except UserError as error:
-        print(f"bench: {error}", file=sys.stderr)
+        print(f"bench: {plain.text(str(error))}", file=sys.stderr)
         return error.code
     except KeyboardInterrupt:
         print("bench: interrupted", file=sys.stderr)
         return Exit.INTERRUPTED
     except BrokenPipeError:
-        # Whoever read our output (head, a pager) has gone. Python would complain once more at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+        return streams.PIPE  # whoever read our output (head, a pager) has gone
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EIO, errno.EDQUOT) or error.filename:
+            raise
+        return streams.refused(error)
 
 
 def console() -> int:

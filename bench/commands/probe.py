@@ -31,6 +31,6 @@ def command_probe(arguments: argparse.Namespace, _argv: list[str]) -> int:
         found = knobs.states()
         print(json.dumps(knobs.as_json(found), indent=1) if arguments.json else knobs.human(found))
         return Exit.MEASURED
-    ability = probe.probe()
+    ability = probe.probe_in_child()
     print(json.dumps(ability.as_json(), indent=1) if arguments.json else human(ability))
     return ability.exit_code

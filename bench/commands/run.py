@@ -199,6 +199,12 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         help="with --precision: add no round after this long (default: 3600)",
     )
     how.add_argument(
+        "--stall",
+        type=seconds,
+        metavar="S",
+        help="give a server, or its client, up after so long without an answer (default: 30)",
+    )
+    how.add_argument(
         "--tune",
         action="store_true",
         help="set the machine's knobs for the run and put them back (see: probe --tune)",
@@ -275,9 +281,11 @@ def checked(axis: Axis[Any]) -> Callable[[str], str]:
 
 def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     """Measure, then report; the exit code is the worse of the two."""
+    from bench.machine import own
     from bench.measure import resume, start
+    from bench.mounts.mount import describe_exit
     from bench.plan.settings import Settings
-    from bench.results.store import RunDirectory, find_run
+    from bench.results.store import RunDirectory, find_run, refuse_output
     from bench.run.named import not_measured
     from bench.run.view import View
 
@@ -294,6 +302,10 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
 
         return dry_run.show(settings_from(arguments), as_json=arguments.json)
     else:
+        if arguments.output is not None:
+            refuse_output(arguments.output)
+            if arguments.output.is_dir():
+                own.refuse_open(arguments.output, f"--output {arguments.output}")
         result = start(
             settings_from(arguments),
             arguments.output,
@@ -308,7 +320,12 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
         view.warn(f"{name}: {'nothing' if name in nothing else 'not all'} was measured: {reason}")
     if result.counts.get(Outcome.OK) and not arguments.no_report:
         reported = report(result.run.path, "--print", quiet_stdout=arguments.json)
-        code = code or Exit(reported)
+        if reported:
+            view.warn(
+                f"measured, but the report was not drawn ({describe_exit(reported)}): "
+                f"python report.py {result.run.path} draws it again"
+            )
+            code = code or Exit.PROOF_FAILED
     if not arguments.quiet:
         view.say(f"run: {result.run.path}")
     return code

@@ -60,6 +60,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         "cost": arguments.cost,
         "precision": arguments.precision,
         "max_time_s": arguments.max_time,
+        "stall_s": arguments.stall,
         "tune": arguments.tune,
         "seed": drawn_seed() if arguments.seed is None else arguments.seed,
     }

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.machine import mountinfo, suite
+from bench.machine import mountinfo, procfs, suite
 
 POLICIES = {os.SCHED_OTHER: "SCHED_OTHER", os.SCHED_BATCH: "SCHED_BATCH"}
 _CPU = Path("/sys/devices/system/cpu")
@@ -214,7 +214,7 @@ def _turbo() -> str | None:
 
 def _read(path: str | os.PathLike[str]) -> str | None:
     try:
-        return Path(path).read_text().strip()
+        return procfs.text(path).strip()
     except OSError:
         return None
 

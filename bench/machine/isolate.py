@@ -7,6 +7,7 @@ process it starts is killed by the kernel when the runner dies (prctl(2), PR_SET
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import signal
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Protocol
 
+from bench.machine import runs
 from bench.model import Exit, UserError
 
 CLONE_NEWNS = 0x00020000  # include/uapi/linux/sched.h
@@ -24,11 +26,11 @@ MS_PRIVATE = 1 << 18
 MNT_DETACH = 2  # umount2(2)
 PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
 MARKER = "FUSE_BENCH_RUN"
-"""Environment variable that every process of a run carries: its runner's ``identity``; ``bench clean``
-looks for it."""
+"""Environment variable that every process of a run carries: the run's name (bench.machine.runs);
+``bench clean`` looks for it."""
 
-RUNTIME = Path("/run/fuse-passthrough-bench")
-"""Holds one folder per run, named by the runner's pid; see runtime()."""
+RUNTIME = runs.RUNTIME
+"""Holds one folder per run; see runtime()."""
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -38,16 +40,7 @@ def runtime() -> Path:
 
     Each run has its own folder: removing a folder detaches what other namespaces mounted on it.
     """
-    return RUNTIME / str(os.getpid())
-
-
-def identity(pid: int) -> str:
-    """``PID.START``, which no two processes of a boot share: proc_pid_stat(5), field 22.
-
-    Raises OSError when there is no such process.
-    """
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return f"{pid}.{fields[19]}"
+    return RUNTIME / runs.name()
 
 
 def enter_private_namespace() -> None:
@@ -61,7 +54,8 @@ def enter_private_namespace() -> None:
             f"cannot make a private mount namespace: {os.strerror(number)}; run as root",
             Exit.NOTHING,
         )
-    runtime().mkdir(mode=0o755, parents=True, exist_ok=True)
+    runs.hold()
+    runtime().mkdir(mode=0o755, exist_ok=True)
     _mount("none", "/", None, MS_REC | MS_PRIVATE)
     _mount("fuse-passthrough-bench", str(runtime()), "tmpfs", 0)
 
@@ -69,11 +63,11 @@ def enter_private_namespace() -> None:
 def leave_runtime() -> None:
     """Remove the mountpoint folder of this run (the namespace itself goes with the process)."""
     umount(runtime(), lazy=True)
-    for folder in (runtime(), RUNTIME):
-        try:
-            folder.rmdir()
-        except OSError:
-            return  # another run has its folder beside
+    with contextlib.suppress(OSError):
+        runtime().rmdir()
+    runs.release()
+    with contextlib.suppress(OSError):  # another run has its folder beside
+        RUNTIME.rmdir()
 
 
 def umount(path: Path, *, lazy: bool = False) -> int:
@@ -110,7 +104,7 @@ def start(
         process_group=None if session else 0,
         start_new_session=session,
         cwd=cwd,
-        env={**os.environ, **(environment or {}), MARKER: identity(os.getpid())},
+        env={**os.environ, **(environment or {}), MARKER: runs.name()},
         preexec_fn=_child_setup(os.getpid(), frozenset(cpus)),
     )
 
@@ -160,10 +154,18 @@ class Forked:
             os.kill(self.pid, signal.SIGKILL)
 
 
-def fork(function: Callable[[], int], *, cpus: Iterable[int], stderr: IO[bytes]) -> Forked:
+def kill(pid: int) -> None:
+    """End a process that may be gone already."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def fork(
+    function: Callable[[], int], *, cpus: Iterable[int], stderr: IO[bytes] | None = None
+) -> Forked:
     """Run ``function`` in a child pinned to ``cpus`` that dies with this process.
 
-    For guests, where a new Python takes seconds to start. This process must have one thread.
+    Its output goes to ``stderr``, if it is given. This process must have one thread.
     """
     setup = _child_setup(os.getpid(), frozenset(cpus))
     pid = os.fork()
@@ -172,12 +174,19 @@ def fork(function: Callable[[], int], *, cpus: Iterable[int], stderr: IO[bytes])
     status = 1
     try:
         setup()
+        runs.forget()
         os.setpgid(0, 0)
-        for descriptor in (1, 2):
-            os.dup2(stderr.fileno(), descriptor)
+        if stderr is not None:
+            for descriptor in (1, 2):
+                os.dup2(stderr.fileno(), descriptor)
         status = function()
     finally:
         os._exit(status)
+
+
+def dies_with(parent: int) -> Callable[[], None]:
+    """For preexec_fn: the child is killed when this process, its ``parent``, has gone."""
+    return _child_setup(parent, frozenset())
 
 
 def _child_setup(parent: int, cpus: frozenset[int]) -> Callable[[], None]:

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench.machine import procfs
+
 MOUNTINFO = Path("/proc/self/mountinfo")
 
 _ESCAPE = re.compile(r"\\([0-7]{3})")
@@ -56,7 +58,8 @@ def parse(text: str) -> Iterator[MountEntry]:
 
     A line that is not of the documented form (cut short by a reader, say) is left out.
     """
-    for line in text.splitlines():
+    # Not str.splitlines(): a name may hold anything but what the kernel escapes.
+    for line in procfs.lines(text):
         entry = _parse_line(line)
         if entry is not None:
             yield entry

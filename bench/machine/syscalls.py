@@ -18,7 +18,7 @@ MOVE_MOUNT_F_EMPTY_PATH = 4
 AT_FDCWD = -100
 
 # include/uapi/asm-generic/unistd.h; numbers from 424 on are the same on every architecture.
-MOVE_MOUNT, FSOPEN, FSCONFIG, FSMOUNT = 429, 430, 431, 432
+MOVE_MOUNT, FSOPEN, FSCONFIG, FSMOUNT, OPENAT2 = 429, 430, 431, 432, 437
 PERF_EVENT_OPEN = {"x86_64": 298, "aarch64": 241, "riscv64": 241, "loongarch64": 241}
 PERF_FLAG_FD_CLOEXEC = 8
 
@@ -73,6 +73,11 @@ def attach_mount(mount_fd: int, mountpoint: str | os.PathLike[str]) -> None:
         os.fsencode(mountpoint),
         MOVE_MOUNT_F_EMPTY_PATH,
     )
+
+
+def openat2(dir_fd: int, path: bytes, how: bytes) -> int:
+    """openat2(2); ``how`` is struct open_how. Raises OSError: ELOOP, EXDEV, ENOSYS, ..."""
+    return _syscall("openat2", OPENAT2, dir_fd, path, how, len(how))
 
 
 def unmount_lazily(mountpoint: str | os.PathLike[str]) -> None:

@@ -8,6 +8,7 @@ guardian be killed too. After a crash of the machine the kernel has its own defa
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -17,10 +18,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from bench.machine import own, runs
 from bench.machine.knobs import KNOBS, Knob, states
 
 JOURNALS = Path("/run/fuse-passthrough-bench-tune")
-"""One journal per run, named by the runner's pid; gone once everything is back."""
+"""One journal per run, named by the run and locked by runner and guardian; gone once everything is back."""
 
 
 @contextmanager
@@ -34,12 +36,14 @@ def applied(
     if not knobs:
         yield []
         return
-    journals.mkdir(mode=0o700, exist_ok=True)
-    journal = journals / f"{os.getpid()}.jsonl"
-    journal.touch()
+    own.make(journals)
+    journal = journals / f"{runs.name()}.jsonl"
+    lock = own.open_in(journals, journal.name, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
     guardian = subprocess.Popen(
         [sys.executable, "-m", "bench.machine.tune", str(journal)],
         stdin=subprocess.PIPE,
+        pass_fds=(lock,),  # it holds the lock, too
         start_new_session=True,  # a Ctrl-C on the terminal must not reach it
         cwd=Path(__file__).parents[2],
     )
@@ -51,6 +55,7 @@ def applied(
     finally:
         guardian.stdin.close()
         guardian.wait()
+        os.close(lock)
 
 
 def _set(knob: Knob, files: Sequence[Path], journal: Path) -> Iterator[dict[str, Any]]:
@@ -106,9 +111,22 @@ def entries(journal: Path) -> list[dict[str, str]]:
 
 def stale(journals: Path = JOURNALS) -> list[Path]:
     """Journals whose runner is gone, and whose guardian, which would have removed it, is too."""
-    return [
-        path for path in sorted(journals.glob("*.jsonl")) if not Path("/proc", path.stem).exists()
-    ]
+    return [path for path in sorted(journals.glob("*.jsonl")) if not _locked(path)]
+
+
+def _locked(path: Path) -> bool:
+    """Whether anybody holds a journal's lock: a process number says nothing in another namespace."""
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:
+        return True
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(fd)
+    return False
 
 
 def guard(journal: Path) -> int:

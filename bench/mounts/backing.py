@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench.machine import mountinfo
+from bench.machine import mountinfo, own
 from bench.model import Cache, Fixture, Lacking, UserError
 
 MEMORY_BACKED = frozenset({"tmpfs", "ramfs", "rootfs"})
@@ -42,6 +42,32 @@ class Backing:
         return {}
 
 
+LOCK = ".lock"
+PSEUDO = frozenset(
+    {"proc", "sysfs", "cgroup", "cgroup2", "devpts", "devtmpfs", "debugfs", "tracefs", "securityfs",
+     "bpf", "fusectl", "configfs", "mqueue", "pstore", "hugetlbfs", "efivarfs", "autofs"}
+)  # fmt: skip
+"""File systems of the kernel's own, where nobody's files are."""
+SYSTEMS = frozenset(
+    map(Path, ("/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/media", "/mnt", "/opt",
+               "/proc", "/root", "/run", "/sbin", "/srv", "/sys", "/tmp", "/usr", "/var", "/var/tmp",
+               "/dev/shm"))
+)  # fmt: skip
+"""Folders that are nobody's to build a tree in; what lies in them may be."""
+
+
+def refuse_place(directory: Path) -> None:
+    """Raise UserError for a directory no tree may be built in or removed from, before it is touched."""
+    real = Path(os.path.realpath(directory))
+    if real in SYSTEMS or real == Path.home():
+        raise UserError(f"--backing {directory}: name a folder of its own, below {real}")
+    entry = mountinfo.deepest(mountinfo.table(), real)
+    if entry is not None and entry.fstype in PSEUDO:
+        raise UserError(
+            f"--backing {directory}: lies on {entry.fstype}, where no files can be made"
+        )
+
+
 def default_directory() -> Path:
     """/dev/shm where it is a tmpfs (the least noise beneath the mount), else /var/tmp."""
     entry = mountinfo.find(Path("/dev/shm"))
@@ -51,14 +77,18 @@ def default_directory() -> Path:
 
 def check_directory(directory: Path) -> mountinfo.MountEntry:
     """Refuse what cannot be a backing; raises UserError. Makes the directory if its parent exists."""
+    refuse_place(directory)
+    if directory == default_directory():
+        own.make(directory)
     try:
-        directory.mkdir(exist_ok=True)
+        directory.mkdir(mode=0o700, exist_ok=True)
     except FileNotFoundError:
         raise UserError(f"--backing {directory}: {directory.parent} does not exist") from None
     except OSError as error:
         raise UserError(f"--backing {directory}: {error.strerror}") from None
     if not directory.is_dir():
         raise UserError(f"--backing {directory}: not a directory")
+    own.refuse_open(directory, f"--backing {directory}")
     entry = mountinfo.covering(directory)
     if entry is None:
         raise UserError(f"--backing {directory}: no mount covers it")
@@ -73,7 +103,10 @@ def check_directory(directory: Path) -> mountinfo.MountEntry:
 @contextmanager
 def locked(directory: Path) -> Iterator[None]:
     """Hold the directory for this run; raises UserError when another run measures on it."""
-    descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = own.open_in(directory, LOCK, os.O_RDWR | os.O_CREAT)
+    except OSError as error:
+        raise UserError(f"--backing {directory}: {LOCK}: {error.strerror}") from None
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -94,6 +127,10 @@ def fill(directory: Path, spec: Any, progress: Callable[[int, int], None]) -> Ba
 
     entry = check_directory(directory)
     path = directory / spec.hash
+    own.make(path, 0o755)
+    for name in ("tree", "data", "dirs", "git"):
+        if (path / name).is_symlink():
+            raise UserError(f"{path / name}: a symbolic link, not what this suite has built")
     tree.build(spec, path, progress=progress)
     return Backing(path, spec, entry.fstype, ",".join((*entry.options, *entry.super_options)))
 

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from bench.machine import isolate, lab_switch, mountinfo, syscalls
+from bench.machine import child, isolate, lab_switch, mountinfo, procfs, syscalls
 from bench.model import Daemon, DaemonOptions
 from bench.mounts import server_pid
 
@@ -154,10 +155,12 @@ class Mount:
 
     def destroy(self) -> None:
         """Take everything down at once after a failure, without complaint."""
-        self.silence()
-        if self.process is not None:
-            isolate.umount(self.mountpoint, lazy=True)
-            self._tidy()
+        try:
+            self.silence()
+        finally:
+            if self.process is not None:
+                isolate.umount(self.mountpoint, lazy=True)
+                self._tidy()
 
     def silence(self) -> None:
         """End the daemon and every request that waits for it, so that its clients can be ended."""
@@ -166,15 +169,25 @@ class Mount:
             if not self.daemon.foreground:
                 server_pid.kill_below(self.process.pid)
             self.process.kill()
-            self.process.wait()
+            if not child.reap(self.process):
+                raise TrialError(f"{self.daemon.name} cannot be ended: it stays in the kernel")
 
     def _unmount(self) -> str:
-        deadline = time.monotonic() + self.patience * UNMOUNT_TIMEOUT_S
-        while (number := isolate.umount(self.mountpoint)) == errno.EBUSY:
-            if time.monotonic() > deadline:
-                isolate.umount(self.mountpoint, lazy=True)
-                return f"{self.daemon.name}: the mount stayed busy for {UNMOUNT_TIMEOUT_S:.0f} s: detached"
-            time.sleep(0.02)
+        """Take the mount away, in a child: pages that are still to be written make it wait."""
+        limit_s = self.patience * UNMOUNT_TIMEOUT_S
+        try:
+            number = child.ask(
+                lambda: _umount_until(self.mountpoint, time.monotonic() + limit_s),
+                child.Deadline(limit_s + child.END_S, f"{self.daemon.name}: the unmount"),
+            )
+        except (TimeoutError, ChildProcessError) as error:
+            self.destroy()
+            return str(error)
+        if number == errno.EBUSY:
+            isolate.umount(self.mountpoint, lazy=True)
+            return (
+                f"{self.daemon.name}: the mount stayed busy for {UNMOUNT_TIMEOUT_S:.0f} s: detached"
+            )
         return "" if number in (0, errno.EINVAL) else f"cannot unmount: {os.strerror(number)}"
 
     def _wait(self) -> int | None:
@@ -226,6 +239,13 @@ class Mount:
         return f": {printable(words[-1])}" if words else ""
 
 
+def _umount_until(mountpoint: Path, deadline: float) -> int:
+    """Unmount, again and again while it is busy; 0 or the errno."""
+    while (number := isolate.umount(mountpoint)) == errno.EBUSY and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return number
+
+
 def printable(text: str) -> str:
     """A line of a stranger's output, fit for a terminal: at most 200 characters, none of control."""
     return "".join(one if one.isprintable() else "?" for one in text.strip()[:200])
@@ -234,7 +254,9 @@ def printable(text: str) -> str:
 def describe_exit(status: int) -> str:
     """A Popen return code in words."""
     if status < 0:
-        return f"was killed by {signal.Signals(-status).name}"
+        number = -status
+        known = number in {one.value for one in signal.Signals}
+        return f"was killed by {signal.Signals(number).name if known else f'signal {number}'}"
     return f"exited with {status}"
 
 
@@ -244,27 +266,40 @@ def abort_connection(connection: int) -> None:
     A request its server has read is waited for even by a client that was killed
     (fs/fuse/dev.c, request_wait_answer): without this a SIGKILL does not end the client.
     """
+    # Without fusectl: killing the daemon closes its /dev/fuse, which ends the requests too.
+    with contextlib.suppress(OSError), _control(connection, "abort", os.O_WRONLY) as descriptor:
+        os.write(descriptor, b"1")
+
+
+def requests_waiting(connection: int) -> int:
+    """How many requests of a connection are yet to be answered; -1 where the kernel does not say."""
+    with (
+        contextlib.suppress(OSError, ValueError),
+        _control(connection, "waiting", os.O_RDONLY) as descriptor,
+    ):
+        return int(os.read(descriptor, 32))
+    return -1
+
+
+@contextlib.contextmanager
+def _control(connection: int, name: str, flags: int) -> Iterator[int]:
+    """A file of a connection in fusectl, by a mount of our own; raises OSError if it is gone."""
     if connection < 0:
-        return
+        raise FileNotFoundError(errno.ENOENT, "no connection")
+    control = syscalls.detached_mount("fusectl")
     try:
-        control = syscalls.detached_mount("fusectl")
-    except OSError:
-        return  # killing the daemon closes its /dev/fuse, which ends the requests too
-    try:
-        descriptor = os.open(f"{connection}/abort", os.O_WRONLY | os.O_CLOEXEC, dir_fd=control)
-        try:
-            os.write(descriptor, b"1")
-        finally:
-            os.close(descriptor)
-    except OSError:
-        return  # the connection is gone already
+        descriptor = os.open(f"{connection}/{name}", flags | os.O_CLOEXEC, dir_fd=control)
     finally:
         os.close(control)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def cpu_times(pid: int) -> tuple[float, float]:
     """User and system seconds of all threads of a process, in ticks of its clock (proc_pid_stat(5))."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    fields = procfs.text(f"/proc/{pid}/stat").rpartition(")")[2].split()
     tick = os.sysconf("SC_CLK_TCK")
     return int(fields[11]) / tick, int(fields[12]) / tick
 
@@ -272,11 +307,11 @@ def cpu_times(pid: int) -> tuple[float, float]:
 def server_usage(pid: int) -> tuple[int, float]:
     """Resident KiB and CPU seconds of a process, from /proc; zeros when it is gone."""
     try:
-        status = Path(f"/proc/{pid}/status").read_text()
+        status = procfs.text(f"/proc/{pid}/status")
         cpu_s = sum(cpu_times(pid))
     except OSError:
         return 0, 0.0
     rss = next(
-        (int(line.split()[1]) for line in status.splitlines() if line.startswith("VmRSS")), 0
+        (int(line.split()[1]) for line in procfs.lines(status) if line.startswith("VmRSS:")), 0
     )
     return rss, cpu_s

@@ -7,7 +7,8 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from pathlib import Path
+
+from bench.machine import procfs
 
 DEVICE = "/dev/fuse"
 ROUNDS = 100
@@ -56,7 +57,7 @@ def _parents() -> Iterator[tuple[int, int]]:
         if not name.isdigit():
             continue
         with contextlib.suppress(OSError):
-            state, parent = Path("/proc", name, "stat").read_text().rpartition(")")[2].split()[:2]
+            state, parent = procfs.text("/proc", name, "stat").rpartition(")")[2].split()[:2]
             if state not in "ZX":
                 yield int(name), int(parent)
 
@@ -74,7 +75,7 @@ def _devices(pid: int) -> Iterator[str]:
 def _connection(pid: int, descriptor: str) -> int | None:
     """The connection a descriptor belongs to; None where the kernel does not tell."""
     with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/fdinfo/{descriptor}").read_text().splitlines():
+        for line in procfs.lines(procfs.text(f"/proc/{pid}/fdinfo/{descriptor}")):
             if line.startswith("fuse_connection:"):
                 return int(line.split()[1])
     return None

@@ -34,7 +34,7 @@ def gives(settings: Settings) -> KernelGives:
     """What this kernel gives; guests are only known when they boot: every level, every cache."""
     if settings.kernels:
         return KernelGives(Level.LOOKUP)
-    ability = probe.probe()
+    ability = probe.probe_in_child()
     directory = Path(settings.backing) if settings.backing else backing.default_directory()
     entry = backing.check_directory(directory)
     filled = backing.Backing(directory, tree.parse_tree(settings.tree), entry.fstype, "")

@@ -66,6 +66,8 @@ class Settings:
     """Whether to make the cost sheet, ahead of the trials."""
     seed: int = 0
     quick: bool = False
+    stall_s: float = 30.0
+    """After so long without an operation answered a server, or its client, is given up."""
     kernels: tuple[str, ...] = ()
     """``[label=]image[,parameter...]`` to boot; none: the kernel the runner runs on."""
     clock: Clock = Clock.WALL

@@ -13,15 +13,26 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from bench.machine import lab_switch, syscalls
+from bench.machine import child, lab_switch, syscalls
 from bench.model import Exit, Level, Opcode, UserError
 from bench.probe import abi
 from bench.probe.decide import KernelAbility, Observations, decide, proves_ops_mask
 from bench.probe.facts import machine_facts
 from bench.probe.raw_server import DEVICE, RawOptions, RawServer
 
+PROBE_LIMIT_S = 120.0
 _NAMES = ("one", "two", "three")
 _CONTENT = b"seen through the backing file"
+
+
+def probe_in_child(limit_s: float = PROBE_LIMIT_S) -> KernelAbility:
+    """The same in a child, so that a kernel that hangs over it hangs nobody else; raises UserError."""
+    try:
+        return child.ask(probe, child.Deadline(limit_s, "trying what this kernel passes through"))
+    except (TimeoutError, ChildProcessError) as error:
+        raise UserError(
+            f"{error}: nothing can be measured on it; see dmesg", Exit.NOTHING
+        ) from None
 
 
 def probe() -> KernelAbility:

@@ -60,6 +60,8 @@ def parse(data: bytes, source: str = "counters") -> Snapshot:
         raise UserError(
             f"{source}: got magic {magic!r}, version {version}, wanted b'FPBC', version {VERSION}"
         )
+    if opcodes == 0:
+        raise UserError(f"{source}: says that it counts no opcode")
     first_field = _HEADER.size + 3 * 8 * opcodes
     wanted = first_field + _FIELD.size * fields
     if len(data) < wanted:
@@ -68,7 +70,7 @@ def parse(data: bytes, source: str = "counters") -> Snapshot:
     counts, timed, server_ns = (table[at : at + opcodes] for at in range(0, 3 * opcodes, opcodes))
     extra = {f"opcode_{n}": count for n, count in enumerate(counts) if count and n not in _KNOWN}
     for name, value in _FIELD.iter_unpack(data[first_field:wanted]):
-        extra[name.rstrip(b"\0").decode()] = value
+        extra[name.rstrip(b"\0").decode(errors="replace")] = value
     return Snapshot(_by_opcode(counts), extra, _by_opcode(timed), _by_opcode(server_ns))
 
 

@@ -34,8 +34,7 @@ class RunDirectory:
     def create(cls, path: Path, header: Mapping[str, Any]) -> RunDirectory:
         """Make the directory and write run.json; raises UserError if it holds a run already."""
         run = cls(path)
-        if (path / "run.json").exists():
-            raise UserError(f"{path} holds a run already: choose another --output or --resume it")
+        refuse_output(path)
         try:
             for folder in (path, path / "series", path / "logs"):
                 folder.mkdir(parents=True, exist_ok=True)
@@ -113,6 +112,17 @@ class RunDirectory:
     def log(self, name: str) -> Path:
         """Path of a log file of one trial."""
         return self.path / "logs" / f"{name}.log"
+
+
+def refuse_output(path: Path) -> None:
+    """Raise UserError for what cannot become a run's folder, before anything is done for it."""
+    try:
+        if (path / "run.json").exists():
+            raise UserError(f"{path} holds a run already: choose another --output or --resume it")
+        if path.is_dir() and any(path.iterdir()):
+            raise UserError(f"{path} is not empty, and no run: choose another --output")
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from None
 
 
 def _append(path: Path, record: Mapping[str, Any]) -> None:

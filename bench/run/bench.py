@@ -51,6 +51,11 @@ class Bench:
         return self.crowds.get(threads, self.cpus)
 
     @property
+    def stall_s(self) -> float:
+        """After so long without any progress whoever works in a mount counts as hung."""
+        return self.patience * self.settings.stall_s
+
+    @property
     def trial_timeout_s(self) -> float:
-        """After this long a worker counts as hung."""
-        return self.patience * (120.0 + 0.002 * int(self.tree["files"]))
+        """After this long it is ended although it gets on: a listing that never ends, say."""
+        return self.patience * (600.0 + 0.01 * int(self.tree["files"]))

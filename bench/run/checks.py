@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench import registry
-from bench.machine import placement
 from bench.model import FOREVER_S
 from bench.mounts.mount import TrialError
 from bench.plan.schedule import Plan
 from bench.plan.series import Series
 from bench.results.store import RunDirectory
-from bench.run import conformance, cost, side_mounts
+from bench.run import conformance, cost, side_mounts, watch
 from bench.run.bench import Bench
 from bench.run.prepare import Voice
 
@@ -73,10 +74,8 @@ def check_target(bench: Bench, series: Series, view: Voice) -> str:
 
     Once over the whole tree, as lookups and listings first tell it; then a sample of entries on a
     mount whose timeouts are 0, so that every field comes from a GETATTR (or its passthrough).
-    Where the server runs: across CPUs each of thousands of requests would wake an idle one.
     """
-    with placement.pinned(bench.cpus.daemon):
-        whole, data, sample = _compared(bench, series)
+    whole, data, sample = _compared(bench, series)
     exempt = registry.daemon(series.daemon).exempt
     spared = f"; left aside: {', '.join(sorted(exempt))}" if exempt else ""
     view.say(f"{series.target}: {whole}, {data.contents} data files{spared}")
@@ -92,21 +91,33 @@ def _compared(
 
     daemon = registry.daemon(series.daemon)
     with side_mounts.mounted(bench, series, "conformance", FOREVER_S) as mount:
-        whole = conformance.compare(
+        compare = partial(
+            conformance.compare,
             bench.backing / "tree",
             mount.root / "tree",
             limit=bench.settings.conformance,
             seed=bench.settings.seed,
             exempt=daemon.exempt,
         )
-        data = conformance.compare_data(
+        whole = watch.look(bench, mount, _log(bench, series), "comparison", compare)
+        compare_data = partial(
+            conformance.compare_data,
             bench.backing,
             mount.root,
             tree.Data().paths(),
             seed=bench.settings.seed,
             exempt=daemon.exempt,
         )
+        data = watch.look(bench, mount, _log(bench, series), "comparison", compare_data)
     with side_mounts.mounted(bench, series, "conformance", 0.0) as mount:
         paths = bench.paths(min(CONFORMANCE_SAMPLE, bench.settings.names), bench.settings.seed)
-        sample = conformance.spot_check(bench.backing, mount.root, paths * 2, exempt=daemon.exempt)
+        check = partial(
+            conformance.spot_check, bench.backing, mount.root, paths * 2, exempt=daemon.exempt
+        )
+        sample = watch.look(bench, mount, _log(bench, series), "comparison", check)
     return whole, data, sample
+
+
+def _log(bench: Bench, series: Series) -> Path:
+    """The log of the side mounts a target is compared on."""
+    return bench.logs / f"conformance-{series.target}.log"

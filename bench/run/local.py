@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from bench.model import Exit, UserError
 from bench.plan.grid import KernelGives
 from bench.plan.schedule import Plan
 from bench.plan.series import Trial
@@ -55,5 +56,12 @@ def go(
         interrupted = True
         view.warn(f"interrupted; finish it with: python -m bench run --resume {run.path}")
     finished = None if interrupted else headers.now()
-    run.update_header(finished=finished, phases=clock.summary())
+    try:
+        run.update_header(finished=finished, phases=clock.summary())
+    except OSError as error:
+        raise UserError(
+            f"{run.path}: measured, but run.json cannot be written: {error.strerror}; make room, then "
+            f"python -m bench run --resume {run.path}",
+            Exit.PROOF_FAILED,
+        ) from None
     return RunResult(run, work.counts, interrupted)

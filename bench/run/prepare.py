@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import random
 from collections.abc import Callable, Iterator
@@ -14,7 +15,7 @@ from bench.axes.rows import THREADS
 from bench.axes.targets import SERVER_THREADS
 from bench.machine import isolate, lab_switch, placement, tune
 from bench.machine.knobs import KNOBS
-from bench.model import Level
+from bench.model import Clock, Level
 from bench.mounts import backing
 from bench.plan.grid import KernelGives, targets
 from bench.plan.needs import wanted_fixtures, wanted_sizes
@@ -70,7 +71,9 @@ def prepared(
         with clock("probe"):
             stack.callback(lab_switch.restore, lab_switch.variant())
             lab_switch.select(Level.LOOKUP)
-            ability = probe.probe()
+            # On the instruction clock waiting takes no time at all, or any.
+            limit_s = math.inf if settings.clock == Clock.INSTRUCTIONS else probe.PROBE_LIMIT_S
+            ability = probe.probe_in_child(limit_s)
         if fuse:
             probe.require_fuse(ability)
         announce_level(settings, ability, view)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from bench import registry
-from bench.machine import disturbance, isolate, placement
+from bench.machine import disturbance, isolate
 from bench.model import Cache, Clock, Context, Daemon, DaemonOptions, Outcome, Shape
 from bench.mounts.mount import Mount, ServerEnd, TrialError
 from bench.plan.product import windows_of_a_mount
@@ -17,7 +18,7 @@ from bench.plan.schedule import options
 from bench.plan.series import Trial
 from bench.profile import inside
 from bench.requests.rings import uses_rings
-from bench.run import conformance
+from bench.run import conformance, watch
 from bench.run.bench import Bench
 from bench.run.job import Job
 from bench.run.judge import judge
@@ -105,7 +106,7 @@ def _on_mount(
             phases.add(name, seconds)
             phases.add("worker", -seconds)
         with phases("check"):
-            _spot_check(bench, trial, mount)
+            _spot_check(bench, trial, mount, log)
         with phases("unmount"):
             end = mount.down()
     except BaseException:
@@ -178,16 +179,17 @@ def make_cache_state(bench: Bench, cache: Cache) -> str:
     return "every name visited on this mount before counting and timing"
 
 
-def _spot_check(bench: Bench, trial: Trial, mount: Mount) -> None:
+def _spot_check(bench: Bench, trial: Trial, mount: Mount, log: Path) -> None:
     if mount.process is None:
         return
-    with placement.pinned(bench.cpus.daemon):
-        found = conformance.spot_check(
-            bench.backing,
-            mount.root,
-            bench.paths(SPOT_CHECKS, trial.seed),
-            exempt=mount.daemon.exempt,
-        )
+    check = partial(
+        conformance.spot_check,
+        bench.backing,
+        mount.root,
+        bench.paths(SPOT_CHECKS, trial.seed),
+        exempt=mount.daemon.exempt,
+    )
+    found = watch.look(bench, mount, log, "spot check", check)
     if found.differences:
         raise TrialError(f"wrong answer after the last window: {found.differences[0]}")
 

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from bench.machine import isolate
 from bench.mounts.mount import Mount, TrialError, describe_exit
 from bench.run.bench import Bench
 from bench.run.job import Job
+from bench.run.watch import Watch
 from bench.run.worker import serve
 
 
@@ -32,12 +32,11 @@ def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[st
     os.close(result_write)
     os.close(pipe_write)
     with os.fdopen(result_read, "rb") as result, os.fdopen(pipe_read, "rb") as pipe:
+        watch = Watch(bench, mount, log, "worker")
         try:
-            texts = drain([result, pipe], bench, mount)
+            texts = drain([result, pipe], watch, process.pid)
         except BaseException:
-            process.kill()
-            mount.silence()  # or a worker in the middle of a request would not end
-            process.wait()
+            watch.give_up(process)
             raise
     if (status := process.wait()) != 0:
         raise TrialError(f"the worker {describe_exit(status)}; see {log.name}")
@@ -69,12 +68,11 @@ def fork_worker(job: Job, cpus: Collection[int], stderr: IO[bytes]) -> isolate.C
     return isolate.fork(lambda: serve(job), cpus=cpus, stderr=stderr)
 
 
-def drain(pipes: list[Any], bench: Bench, mount: Mount) -> list[bytes]:
-    """Read all pipes to their end; raises TrialError if it takes too long or the daemon dies."""
+def drain(pipes: list[Any], watch: Watch, pid: int) -> list[bytes]:
+    """Read all pipes of a worker to their end; raises TrialError if it stalls or the daemon dies."""
     import selectors
 
     texts = [b""] * len(pipes)
-    deadline = time.monotonic() + bench.trial_timeout_s
     with selectors.DefaultSelector() as selector:
         for number, pipe in enumerate(pipes):
             selector.register(pipe, selectors.EVENT_READ, number)
@@ -84,10 +82,5 @@ def drain(pipes: list[Any], bench: Bench, mount: Mount) -> list[bytes]:
                 texts[key.data] += chunk
                 if not chunk:
                     selector.unregister(key.fileobj)
-            bench.tick()
-            mount.check_alive()
-            if time.monotonic() > deadline:
-                raise TrialError(
-                    f"{mount.daemon.name} did not answer for {bench.trial_timeout_s:.0f} s: killed"
-                )
+            watch.check(pid)
     return texts

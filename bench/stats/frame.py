@@ -7,7 +7,6 @@ read is named in ``Run.problems``; only a run of an unknown schema is refused.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from numpy.typing import NDArray
 
 from bench.axes import OPTIONS, rows, targets
 from bench.axes.rowkey import RowKey
+from bench.machine import plain
 from bench.model import SCHEMA, Cache, Clock, Outcome, Placement, UserError
 from bench.results.store import in_command_order
 from bench.stats.twins import held_against_twins
@@ -135,7 +135,7 @@ def _about(path: Path) -> Mapping[str, Any]:
     """run.json, checked to be of the schema this program reads."""
     file = path / "run.json"
     try:
-        about = json.loads(file.read_text(encoding="utf-8"))
+        about = plain.loads(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"{path}: not a run, it has no run.json") from None
     except OSError as error:
@@ -162,7 +162,7 @@ def _records(file: Path) -> tuple[list[dict[str, Any]], list[str]]:
         if not line.strip():
             continue
         try:
-            record = json.loads(line)
+            record = plain.loads(line)
         except ValueError:
             # A run killed while it wrote leaves half a line; what stands before it is whole.
             what = "cut short" if number == len(lines) else "not readable"

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from bench.machine import isolate, mountinfo
+from bench.machine import isolate, mountinfo, stacks
 from bench.model import Exit
+from bench.mounts import server_pid
 from bench.plan.grid import targets
 from bench.plan.settings import Settings
 from bench.report import about
@@ -78,8 +81,9 @@ def nothing_left() -> None:
 @pytest.mark.parametrize(
     ("mode", "outcome", "words"),
     [
-        ("dies", "failed", "was killed by SIGKILL"),
-        ("hangs", "failed", "did not answer for"),
+        ("dies-late", "failed", "was killed by SIGKILL"),
+        ("hangs-late", "failed", "hangs-late did not answer for 3 s (it is stopped): killed"),
+        ("hangs-check", "failed", "hangs-check did not answer for 3 s (it is stopped): killed"),
         ("late", "failed", "still running"),
         ("busy", "failed", "stayed busy"),
         ("bad-exit", "failed", "exited with 7 at unmount"),
@@ -107,6 +111,8 @@ def test_a_faulty_daemon_costs_its_own_trials(
         ("exits", "exits exited with 5 before it had mounted: exits: on purpose"),
         ("silent", "did not mount within"),
         ("lies", "size"),
+        ("dies", "was killed by SIGKILL"),
+        ("hangs", "hangs did not answer for 3 s (it is stopped): killed"),
     ],
 )
 def test_a_target_that_is_refused_is_said_once_and_drops_out(
@@ -129,6 +135,83 @@ def test_a_target_that_is_refused_is_said_once_and_drops_out(
     nothing_left()
 
 
+@pytest.mark.parametrize("mode", ["hangs", "hangs-late"])
+def test_what_both_sides_waited_for_is_in_the_log(tmp_path: Path, backing: Path, mode: str) -> None:
+    """Wait channel, state and system call of the client and of the server, before they are ended."""
+    run(tmp_path, backing, "--daemon", mode, "--workload", "getattr-storm/fd", "--only")
+    text = "".join(file.read_text() for file in (tmp_path / "run" / "logs").glob(f"*{mode}*"))
+    client = "comparison" if mode == "hangs" else "worker"
+    assert any(
+        line.startswith(client) and "waits in" in line and "state" in line
+        for line in text.splitlines()
+    ), text
+    assert any(line.startswith(f"{mode} ") and "state T" in line for line in text.splitlines())
+
+
+def test_a_stopped_worker_is_called_one(tmp_path: Path, backing: Path) -> None:
+    """The server answers; it is the worker that nobody hears of, and that is what the trial says."""
+    process = start(tmp_path, backing, "--workload", "getattr-storm", module="tests.mount.faulty")
+    wait_for_trials(process, 1)
+    stopped = None
+    while stopped is None:
+        stopped = next(iter(children_running(process.pid, "bench.run.worker")), None)
+    os.kill(stopped, signal.SIGSTOP)
+    process.communicate(timeout=120)
+    assert process.returncode == Exit.PROOF_FAILED
+    reasons = [trial["reason"] for trial in records(tmp_path / "run") if trial["reason"]]
+    assert reasons == ["the worker was stopped for 3 s: killed"]
+    nothing_left()
+
+
+def children_running(parent: int, module: str) -> list[int]:
+    """Children of a process that run a Python module."""
+    found = []
+    for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
+        with contextlib.suppress(OSError):
+            if module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+                found.append(int(pid))
+    return found
+
+
+@pytest.mark.parametrize("mode", ["hangs", "hangs-late", "hangs-check"])
+def test_a_runner_killed_over_a_hung_server_ends_at_once(
+    tmp_path: Path, backing: Path, mode: str
+) -> None:
+    """Nothing the runner waits for is in a mount, so SIGINT ends it in order and SIGKILL for good."""
+    for number, status in ((signal.SIGINT, Exit.INTERRUPTED), (signal.SIGKILL, -signal.SIGKILL)):
+        output = tmp_path / f"run{number}"
+        process = subprocess.Popen(
+            command(
+                "tests.mount.faulty", "run", "--quick", "--no-report", "--daemon", mode,
+                "--workload", "getattr-storm/fd", "--backing", str(backing), "--output", str(output),
+            ),
+            cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        while not (hung := stopped_below(process.pid)):
+            assert process.poll() is None, "it ended before its server hung"
+            time.sleep(0.01)
+        process.send_signal(number)
+        assert process.wait(30) == status
+        assert wait_until(lambda: all(gone(pid) for pid in hung)), hung
+        assert wait_until(lambda: not cleanup.orphans())
+        nothing_left()
+
+
+def stopped_below(pid: int) -> list[int]:
+    """Processes below this one that are stopped."""
+    return [one for one in server_pid.tree(pid)[1:] if "T" in stacks.state(one)]
+
+
+def wait_until(holds: Callable[[], bool]) -> bool:
+    """Whether it does, within some seconds."""
+    deadline = time.monotonic() + 10
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
 def test_garbage_replies_fail_the_trial_and_nothing_else(tmp_path: Path, backing: Path) -> None:
     """The kernel refuses malformed replies; whatever that does to the daemon costs its trials only."""
     code, trials, _ = run(
@@ -139,10 +222,12 @@ def test_garbage_replies_fail_the_trial_and_nothing_else(tmp_path: Path, backing
     nothing_left()
 
 
-def start(tmp_path: Path, backing: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(
+    tmp_path: Path, backing: Path, *arguments: str, module: str = "bench"
+) -> subprocess.Popen[str]:
     return subprocess.Popen(
         command(
-            "bench", "run", "--quick", "--no-report", "--json", "--backing", str(backing),
+            module, "run", "--quick", "--no-report", "--json", "--backing", str(backing),
             "--output", str(tmp_path / "run"), *arguments,
         ),
         cwd=ROOT,

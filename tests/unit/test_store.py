@@ -121,6 +121,17 @@ def test_an_output_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         make(tmp_path / "file" / "r")
 
 
+def test_a_folder_with_something_else_in_it_is_refused(tmp_path: Path) -> None:
+    """A run is written into no folder that somebody uses; an empty one will do."""
+    (tmp_path / "empty").mkdir()
+    RunDirectory.create(tmp_path / "empty", {})
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "thesis").touch()
+    with pytest.raises(UserError, match="not empty, and no run"):
+        RunDirectory.create(tmp_path / "used", {})
+    assert [path.name for path in (tmp_path / "used").iterdir()] == ["thesis"]
+
+
 @pytest.mark.parametrize("met_first", ["base", "patched"])
 def test_kernels_come_in_the_order_of_the_command_line(met_first: str) -> None:
     """Boots are shuffled: what greeted first is not what was named first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 from pathlib import Path
 
@@ -96,10 +97,11 @@ def test_a_journal_cut_short_puts_back_what_it_holds(tmp_path: Path) -> None:
 
 
 def test_journals_of_runners_that_are_gone_are_stale(tmp_path: Path) -> None:
-    """Those of running ones are not."""
+    """Those that somebody holds the lock of are not, whatever their numbers are."""
     (tmp_path / "1.jsonl").touch()
-    (tmp_path / "99999999.jsonl").touch()
-    assert tune.stale(tmp_path) == [tmp_path / "99999999.jsonl"]
+    with (tmp_path / "99999999.jsonl").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        assert tune.stale(tmp_path) == [tmp_path / "1.jsonl"]
 
 
 def test_nothing_asked_nothing_done(tmp_path: Path) -> None:

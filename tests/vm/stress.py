@@ -26,7 +26,7 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
@@ -288,7 +288,7 @@ def main(arguments: list[str] | None = None) -> int:
     SWITCH.write_text(before)
     print("\n".join(total.wrong))
     if options.json:
-        options.json.write_text(json.dumps(asdict(total)))
+        options.json.write_text(json.dumps({**vars(total), "done": dict(total.done)}))
     return 1 if total.wrong else 0
 
 

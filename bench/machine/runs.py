@@ -1,0 +1,86 @@
+"""Which runs are alive: each holds a lock for as long as it lives, whatever number its process has.
+
+A process number says nothing to another PID namespace (a container's), and is given again. The lock,
+``NAME.lock`` in isolate.RUNTIME, is an flock of the runner alone; NAME is in the environment of every
+process the run has started.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.machine import own
+
+RUNTIME = Path("/run/fuse-passthrough-bench")
+"""Holds one folder and one lock per run."""
+SUFFIX = ".lock"
+
+_held: dict[str, int] = {}
+
+
+def name() -> str:
+    """The name of this process as a run: its number, and the namespace that the number is of."""
+    return f"{os.getpid()}-{Path('/proc/self/ns/pid').stat().st_ino}"
+
+
+def hold() -> None:
+    """Hold this run's lock from now on; raises UserError where RUNTIME is not ours."""
+    mine = name()
+    while mine not in _held:
+        own.make(RUNTIME, 0o755)
+        try:
+            fd = own.open_in(RUNTIME, mine + SUFFIX, os.O_RDWR | os.O_CREAT)
+        except FileNotFoundError:  # the last run before has just removed the folder
+            continue
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        if os.fstat(fd).st_nlink == 0:  # bench clean was quicker
+            os.close(fd)
+            continue
+        _held[mine] = fd
+
+
+def release() -> None:
+    """Give this run's lock up, and its file."""
+    for mine, fd in _held.items():
+        with contextlib.suppress(OSError):
+            (RUNTIME / (mine + SUFFIX)).unlink()
+        os.close(fd)
+    _held.clear()
+
+
+def forget() -> None:
+    """In a child that was forked: the lock is the runner's alone."""
+    for fd in _held.values():
+        os.close(fd)
+    _held.clear()
+
+
+def names(runtime: Path = RUNTIME) -> list[str]:
+    """The runs that have left a folder or a lock, alive or not."""
+    with contextlib.suppress(OSError):
+        return sorted({path.name.removesuffix(SUFFIX) for path in runtime.iterdir()})
+    return []
+
+
+@contextlib.contextmanager
+def dead(run: str, runtime: Path = RUNTIME) -> Iterator[bool]:
+    """Whether the run of this name is gone, and stays so meanwhile."""
+    try:
+        fd = os.open(runtime / (run + SUFFIX), os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        yield True
+        return
+    except OSError:
+        yield False  # nobody can tell
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield True
+    except BlockingIOError:
+        yield False
+    finally:
+        os.close(fd)
