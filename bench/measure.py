@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.machine.alone import on_this_machine
+from bench.model import UserError
 from bench.plan import foreign, schedule
 from bench.plan.schedule import refuse_empty
 from bench.plan.settings import Settings
@@ -15,7 +16,7 @@ from bench.run import headers
 from bench.run.local import go, not_done
 from bench.run.phases import Phases
 from bench.run.prepare import prepared
-from bench.run.trials import RunResult
+from bench.run.trials import RunResult, outcomes
 
 if TYPE_CHECKING:
     from bench.run.view import View
@@ -47,7 +48,14 @@ def start(
 def resume(run: RunDirectory, view: View, *, jobs: int | None = None) -> RunResult:
     """Finish a run: do the trials of its plan that have no line yet. ``jobs`` as for start."""
     header = run.header()
-    settings = foreign.introduce(Settings.from_json(header["settings"]))
+    settings = foreign.introduce(Settings.from_json(settings_of(run, header)))
+    problems = run.problems()
+    for problem in problems:
+        view.warn(problem)
+    if mended := run.mend_series():
+        view.say(f"{len(mended)} series files were not whole: made anew from trials.jsonl")
+    if settings.kernels and header.get("finished") and not problems:
+        return nothing_left(run, view)
     with on_this_machine(settings.clock):
         if not settings.kernels:
             return _resume_here(run, header, settings, view)
@@ -76,5 +84,21 @@ def _resume_here(
         planned = schedule.make(settings, gives)
         headers.refuse_other_machine(header, headers.facts(bench, planned))
         left = len(not_done(planned.trials, run))
+        if not left and header.get("finished"):
+            return nothing_left(run, view)
         view.say(f"resuming {run.path.name}: {left} of {len(planned.trials)} trials to do")
         return go(run, gives, planned, bench, view, clock)
+
+
+def settings_of(run: RunDirectory, header: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of a run to be resumed; raises UserError where they are none."""
+    settings = header.get("settings")
+    if not isinstance(settings, Mapping):
+        raise UserError(f"{run.path}: cannot be resumed: its run.json has no settings")
+    return settings
+
+
+def nothing_left(run: RunDirectory, view: View) -> RunResult:
+    """A run that is finished already ends as it did: with its report, and its exit code."""
+    view.say(f"{run.path.name} is finished: nothing is left to do")
+    return RunResult(run, outcomes(run))

@@ -68,7 +68,10 @@ class Axis(Generic[T]):
         several = given if isinstance(given, (list, tuple)) else [given]
         if not several:
             raise UserError("an empty list measures nothing")
-        return tuple(dict.fromkeys(value for one in several for value in self.read(one)))
+        try:
+            return tuple(dict.fromkeys(value for one in several for value in self.read(one)))
+        except (ValueError, TypeError, OverflowError, RecursionError):
+            raise UserError("cannot be read") from None
 
     def of(self, asked: Mapping[str, tuple[Any, ...]]) -> tuple[T, ...]:
         """The values of a run, of those that were asked for (``Settings.axes``)."""
@@ -122,7 +125,7 @@ class RowAxis(Axis[T]):
         if raw is None or raw == self.none:
             return self.none
         try:
-            return self.read(raw)[0]
+            return self.values(raw)[0]
         except UserError:
             return None
 

@@ -22,20 +22,32 @@ def text(value: Any) -> str:
     return value
 
 
-def number(value: Any) -> tuple[int]:
+MOST = 10_000
+"""Threads, rounds and windows that a run can be asked for."""
+MOST_ENTRIES = 10**8
+
+
+def number(value: Any, most: int = MOST) -> tuple[int]:
     """A whole number above 0."""
     if isinstance(value, str) and value.isascii() and value.isdecimal():
         value = int(value[:18])
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise UserError(f"{value!r} is not a whole number above 0")
+    if value > most:
+        raise UserError(f"at most {most}")
     return (value,)
 
 
 def number_or_0(value: Any) -> tuple[int]:
     """A whole number."""
-    if value == "0" or (value == 0 and not isinstance(value, bool)):
+    if value == "0" or (isinstance(value, int) and value == 0 and not isinstance(value, bool)):
         return (0,)
     return number(value)
+
+
+def entries(value: Any) -> tuple[int]:
+    """Entries of a directory."""
+    return number(value, MOST_ENTRIES)
 
 
 def one_of(names: Iterable[str]) -> Callable[[Any], str]:

@@ -30,17 +30,17 @@ def command_show(arguments: argparse.Namespace, _argv: list[str]) -> int:
 
     from bench.results.store import RunDirectory, find_run
 
-    run = RunDirectory.open(find_run(arguments.run, RESULTS))
-    header = run.header()
-    counts = dict(Counter(str(record.get("outcome")) for record in run.trials()))
+    run = RunDirectory(find_run(arguments.run, RESULTS))
+    about = run.about()
+    counts = dict(Counter(line["outcome"] for line in run.trials()))
     if arguments.json:
-        print(json.dumps({"path": str(run.path), "run": header, "outcomes": counts}, indent=1))
+        told = {"path": str(run.path), "run": about, "outcomes": counts, "problems": run.problems()}
+        print(json.dumps(told, indent=1))
         return Exit.MEASURED
     print(f"run       {run.path}")
-    print(
-        f"started   {header['started']}, finished {header['finished'] or 'no: --resume finishes it'}"
-    )
-    print(f"command   {' '.join(header['argv'])}")
+    finished = about.get("finished") or "no: --resume finishes it"
+    print(f"started   {about.get('started') or 'not recorded'}, finished {finished}")
+    print(f"command   {' '.join(about.get('argv') or ['not recorded'])}")
     print(
         f"trials    {', '.join(f'{number} {outcome}' for outcome, number in counts.items()) or 'none'}"
     )

@@ -118,7 +118,7 @@ def command_verify(arguments: argparse.Namespace, argv: list[str]) -> int:
             view, settings = View(), settings_like(theirs.header(), arguments)
             strangers.ask(settings, str(arguments.bundle), allowed=arguments.allow_commands)
             settings = foreign.introduce(settings)
-            for line in other_here(theirs.header(), settings):
+            for line in other_here(theirs.about(), settings):
                 view.warn(line)
             command = ["python", "-m", "bench", *argv]
             result = start(settings, arguments.output, command, view)
@@ -179,7 +179,7 @@ def other_here(header: dict[str, Any], settings: Settings) -> list[str]:
     from bench.machine import environment
 
     if settings.kernels:
-        there = {one["label"]: str(one["image"]) for one in header.get("kernels") or ()}
+        there = {one["label"]: one.get("image") for one in header.get("kernels") or ()}
         here = {label: image for label, image, _ in map(parse, settings.kernels)}
         located = {label: images.locate(name) for label, name in here.items()}
         pairs = [

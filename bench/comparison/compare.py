@@ -16,7 +16,6 @@ from bench.profile.text import accounted_for
 from bench.report import units
 from bench.stats.estimates import Estimate, geometric_mean, over_boots, paired_ratio, unpaired_ratio
 from bench.stats.judging import INSTRUCTIONS_FLOOR
-from bench.stats.noise_floor import load_noise_floor
 from bench.stats.verdicts import Finding, Judgement, judge_table
 
 UNJUDGED = (Finding.IMPLAUSIBLE, Finding.TOO_FEW, Finding.NOT_ENGAGED)
@@ -127,7 +126,7 @@ def _floor(key: Key, base: Side, patched: Side) -> float:
     """The larger noise floor of the machines' A/A runs, where there was one."""
     if base.clock == Clock.INSTRUCTIONS:
         return INSTRUCTIONS_FLOOR
-    known = [load_noise_floor(side.origin.parent).get(key.slug) for side in (base, patched)]
+    known = [side.noise.get(key.slug) for side in (base, patched)]
     return max((noise.floor for noise in known if noise), default=0.0)
 
 

@@ -12,22 +12,25 @@ import math
 import re
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyperf
 
 from bench.axes.rowkey import RowKey
 from bench.comparison import header
 from bench.model import Clock, Exit, Outcome, UserError
 from bench.profile import select
 from bench.report import units
+from bench.results import series as series_file
+from bench.results.kinds import Wrong
+from bench.results.record import DEFAULTS, LONGEST
 from bench.results.store import RESULTS, find_run
 from bench.stats.estimates import Estimate, centre, over_boots, trial_medians
-from bench.stats.frame import TRIAL_DEFAULTS, Run, load, records
+from bench.stats.frame import Run, load, records
 from bench.stats.guards import MODES, Flag, series_flags
+from bench.stats.noise_floor import Noise
 
 Medians = Mapping[int, float]
 
@@ -95,6 +98,8 @@ class Side:
     problems: tuple[str, ...]
     release: str
     """Label of the kernel it was measured on."""
+    noise: Mapping[str, Noise] = field(default_factory=dict)
+    """What an A/A run on its machine showed by chance, by group."""
 
     def paired_with(self, other: Side) -> bool:
         """Whether both are parts of one run: then a round of one is a round of the other."""
@@ -187,6 +192,7 @@ def _of_trials(
         rows,
         run.problems,
         header.release(run.about, kernel),
+        run.noise,
     )
 
 
@@ -240,20 +246,19 @@ def _of_file(spec: str, path: Path) -> Side:
 def _of_pyperf(spec: str, path: Path) -> Side:
     """A pyperf file alone: its runs are the rounds, its metadata all there is to know."""
     try:
-        benchmark = pyperf.Benchmark.load(str(path))
-        values = [list(run.values) for run in benchmark.get_runs()]
-        known = benchmark.get_metadata()
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+        found = series_file.read(path)
+    except (Wrong, OSError) as error:
         raise UserError(f"{spec}: cut short or not a pyperf file ({error})") from None
+    values, known = found.values, found.metadata
     line = {
-        **TRIAL_DEFAULTS,
+        **DEFAULTS,
         "outcome": Outcome.OK.value,
         "superseded": False,
         "attr_timeout": known.get("attr_timeout_s"),
         "entry_timeout": known.get("entry_timeout_s"),
     }
     frame = pd.DataFrame([line] * len(values))
-    times = {n: [v for v in own if 0 < v < math.inf] for n, own in enumerate(values)}
+    times = {n: [v for v in own if 1 / LONGEST < v < LONGEST] for n, own in enumerate(values)}
     medians = {n: statistics.median(own) for n, own in times.items() if own}
     about = _about_of(known)
     release = str(about["environment"]["kernel_release"] or "")

@@ -87,6 +87,7 @@ def verify(theirs_dir: Path, ours_dir: Path, margin: float) -> Verification:
         for key, baseline in pairs
     )
     said = [*(one.text for one in differing), *unlike.kernels(theirs, ours)]
+    said += [f"{side.name}: {text}" for side in (theirs, ours) for text in side.problems]
     return Verification(theirs, ours, margin, rows, overall(list(given.values())), tuple(said))
 
 

@@ -77,7 +77,8 @@ def resume(
 ) -> RunResult:
     """Finish a run in guests: what has no line in trials.jsonl yet."""
     run = GuestRun(profiling(settings, view), directory, view, find(settings))
-    run.greeted = {entry["label"] for entry in directory.header().get("kernels", [])}
+    run.counts.update(trials.outcomes(directory))
+    run.greeted = {entry["label"] for entry in directory.about().get("kernels", [])}
     return rounds(run, width(settings, jobs))
 
 

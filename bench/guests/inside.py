@@ -45,6 +45,7 @@ from bench.plan.schedule import Plan, refuse_empty
 from bench.plan.series import Trial
 from bench.plan.settings import Settings
 from bench.profile.inside import keep_symbols
+from bench.results.record import TrialLine
 from bench.run import headers, trial, trials
 from bench.run.bench import Bench
 from bench.run.checks import check_targets, costs
@@ -188,7 +189,7 @@ def measure(job: dict[str, Any], bench: Bench, planned: Plan, events: Events) ->
         do(bench, one, events)
 
 
-def do(bench: Bench, one: Trial, events: Events) -> dict[str, Any]:
+def do(bench: Bench, one: Trial, events: Events) -> TrialLine:
     """One trial, with the host told of its begin and end."""
     events.put(Begin(header(bench, one)))
     record, pyperf_json = trials.do(bench, one)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from bench.kernels.console import MORE_MEMORY, oom_line
 from bench.model import Exit, Outcome, UserError
 from bench.profile import resolve
 from bench.profile.inside import KALLSYMS
+from bench.results.kinds import Wrong
+from bench.results.record import TrialLine, checked, checked_cost
 from bench.run import trials
 
 TRIAL_TIMEOUT_S = 420.0
@@ -49,7 +52,7 @@ class Listener:
         self.run, self.boot, self.guest = run, boot, boot.guest
         self.share = share
         self.reader = Reader(share)
-        self.begun: dict[str, Any] | None = None
+        self.begun: TrialLine | None = None
         self.finished = False
         self.since = time.monotonic()
         self.profiles = resolve.Boot(share)
@@ -71,7 +74,10 @@ class Listener:
         with self.run.lock:
             self.run.view.tick()
             for event in self.reader.new():
-                self.take(event)
+                try:
+                    self.take(event)
+                except Wrong as wrong:
+                    self._warn_once(f"{self.guest.label}: what it told cannot be read: {wrong}")
 
     def take(self, event: Event) -> None:
         """Act on one event; raises UserError for a guest that cannot measure what was asked."""
@@ -85,7 +91,7 @@ class Listener:
             case Broken(targets):
                 self._compared(targets)
             case CostLine(record):
-                self.run.directory.append_cost(record)
+                self.run.directory.append_cost(checked_cost(record))
             case Begin(record):
                 self._begin(record)
             case End(record, pyperf):
@@ -119,7 +125,7 @@ class Listener:
         """The guest is gone: fail the trial it was in. False when it was in none."""
         if self.begun is None:
             return False
-        self._keep(self.begun | {"outcome": Outcome.FAILED.value, "reason": reason}, "")
+        self._keep({**self.begun, "outcome": Outcome.FAILED.value, "reason": reason}, "")
         return True
 
     def _greet(self, facts: dict[str, Any], skipped: list[dict[str, str]]) -> None:
@@ -169,20 +175,27 @@ class Listener:
         wanted = conformed.targets(run.settings, run.label_in_tables(self.guest))
         conformed.remember(run.settings, self.guest, wanted, broken)
 
-    def _begin(self, record: dict[str, Any]) -> None:
-        self.begun, self.since = record, time.monotonic()
+    def _begin(self, record: Mapping[str, Any]) -> None:
+        self.begun, self.since = checked(record), time.monotonic()
         self.run.view.status(
             f"round {record['round'] + 1}: {record['series']} on {self.guest.label}"
         )
 
-    def _end(self, record: dict[str, Any], pyperf: str) -> None:
+    def _end(self, told: Mapping[str, Any], pyperf: str) -> None:
         """A trial that failed may have been killed for want of memory."""
-        oom = record["outcome"] == Outcome.FAILED and oom_line(self._console())
+        record = dict(told)
+        try:
+            if record.get("profile"):
+                self._keep_profile(record)
+            line = checked(record)
+        except Wrong as wrong:
+            if not self.lost(f"the guest's record of it cannot be read: {wrong}"):
+                raise
+            return
+        oom = line["outcome"] == Outcome.FAILED and oom_line(self._console())
         if oom:
-            record["reason"] += f"; guest out of memory: {oom}; {MORE_MEMORY}"
-        if record.get("profile"):
-            self._keep_profile(record)
-        self._keep(record, pyperf)
+            line["reason"] += f"; guest out of memory: {oom}; {MORE_MEMORY}"
+        self._keep(line, pyperf)
 
     def _done(self) -> None:
         """All of the boot's work was tried: a resumed run need not boot for it again."""
@@ -204,7 +217,7 @@ class Listener:
         if why := record["profile"]["error"]:
             self._warn_once(f"{self.guest.label}: no profile: {why}")
 
-    def _keep(self, record: dict[str, Any], pyperf_json: str) -> None:
+    def _keep(self, record: TrialLine, pyperf_json: str) -> None:
         self.begun = None
         trials.keep(self.run.directory, record, pyperf_json)
         self.run.counts[record["outcome"]] += 1

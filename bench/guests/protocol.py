@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -71,7 +71,7 @@ class CostLine(Event):
     """A target's line of the cost sheet."""
 
     name: ClassVar[str] = "cost"
-    record: dict[str, Any]
+    record: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Begin(Event):
     """A trial begins: if the guest dies now, this is the one it costs."""
 
     name: ClassVar[str] = "begin"
-    record: dict[str, Any]
+    record: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class End(Event):
     """A trial has ended, with its record and its pyperf JSON."""
 
     name: ClassVar[str] = "end"
-    record: dict[str, Any]
+    record: Mapping[str, Any]
     pyperf: str
 
 

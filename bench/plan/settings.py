@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.axes import OPTIONS
 from bench.model import Clock, Placement, UserError
+from bench.plan.checked import checked
 
 GUEST: dict[str, Any] = {"tree": "tiny", "values": 3, "names": 100, "conformance": 400}
 """What differs by default in a guest: emulated, everything takes ten to thirty times as long."""
@@ -100,17 +101,9 @@ class Settings:
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Settings:
         """The inverse of to_json; raises UserError for a key this version does not know."""
-        known = {one.name for one in fields(cls)} | {axis.name for axis in OPTIONS}
-        if unknown := sorted(set(raw) - known):
-            raise UserError(
-                f"run.json has settings this version does not know: {', '.join(unknown)}"
-            )
-        parts = tuple(_axes_read(_with_tuples(part)) for part in raw.get("parts", ()))
-        plain = {
-            "placement": Placement(raw.get("placement", Placement.SAME)),
-            "clock": Clock(raw.get("clock", Clock.WALL)),
-        }
-        return cls.of({**_axes_read(_with_tuples(raw)), **plain, "parts": parts})
+        plain = _read(raw, "settings")
+        parts = tuple(_read(part, "settings of a part") for part in plain.get("parts", ()))
+        return cls.of({**plain, "parts": parts})
 
     @classmethod
     def of(cls, flat: Mapping[str, Any]) -> Settings:
@@ -130,24 +123,26 @@ def _gathered(flat: Mapping[str, Any]) -> dict[str, Any]:
     return {**{key: value for key, value in flat.items() if key not in axes}, "axes": axes}
 
 
-def _axes_read(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The axes among these keys as values; None (of older runs) is what was not asked for."""
-    read = {
-        axis.name: axis.values(raw[axis.name])
-        for axis in OPTIONS
-        if raw.get(axis.name) not in (None, ())
-    }
-    names = {axis.name for axis in OPTIONS}
-    return {key: value for key, value in raw.items() if key not in names} | read
+def _read(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Settings out of a file, the axes' as values; None (of older runs) is what was not asked for."""
+    axes = {axis.name: axis for axis in OPTIONS}
+    found = checked(Settings, {key: raw[key] for key in raw if key not in axes}, where)
+    for name in axes.keys() & raw.keys():
+        if raw[name] is not None and raw[name] not in ([], ()):
+            try:
+                found[name] = axes[name].values(raw[name])
+            except UserError as error:
+                raise UserError(f"{where} cannot be read: {name}: {error}") from None
+    if "placement" in found:
+        found["placement"] = Placement(found["placement"])
+    if "clock" in found:
+        found["clock"] = Clock(found["clock"])
+    return found
 
 
 def _axes_json(part: Mapping[str, Any]) -> dict[str, Any]:
     written = {axis.name: axis.to_json(part[axis.name]) for axis in OPTIONS if axis.name in part}
     return {**part, **written}
-
-
-def _with_tuples(raw: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}
 
 
 def guest(clock: Clock) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from bench.plan.settings import Settings, guest
 from bench.profile.difference import Difference
 from bench.profile.text import accounted_for
 from bench.regression import where
+from bench.results.record import TrialLine, times
 from bench.run import headers
 from bench.run.view import View
 
@@ -134,22 +135,22 @@ def labelled(kernel: str, label: str) -> str:
     return kernel if "=" in kernel.partition(",")[0] else f"{label}={kernel}"
 
 
-def summarize(records: Iterable[Mapping[str, Any]]) -> dict[tuple[str, str, str], Figure]:
+def summarize(records: Iterable[TrialLine]) -> dict[tuple[str, str, str], Figure]:
     """(row, target without kernel, kernel) -> figure, over the trials that are ok."""
-    grouped: dict[tuple[str, str, str], list[Mapping[str, Any]]] = {}
+    grouped: dict[tuple[str, str, str], list[TrialLine]] = {}
     for record in records:
-        if record["outcome"] == Outcome.OK:
+        if record["outcome"] == Outcome.OK and times(record):
             row = record["workload"] + (f"/{record['variant']}" if record["variant"] else "")
             target = record["target"].partition("@")[0]
             grouped.setdefault((row, target, record["kernel"]), []).append(record)
     return {key: _figure(trials) for key, trials in grouped.items()}
 
 
-def _figure(trials: list[Mapping[str, Any]]) -> Figure:
-    by_round = {trial["round"]: statistics.median(trial["values"]) for trial in trials}
+def _figure(trials: list[TrialLine]) -> Figure:
+    by_round = {trial["round"]: statistics.median(times(trial)) for trial in trials}
     counted = trials[-1]["requests"]
     requests = None
-    if counted and counted["kernel"] is not None:
+    if counted and counted["kernel"] is not None and counted["ops"]:
         requests = sum(counted["kernel"].values()) / counted["ops"]
     return Figure(by_round, requests, trials[-1]["level"])
 

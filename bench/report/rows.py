@@ -23,7 +23,6 @@ from bench.stats.estimates import (
 from bench.stats.frame import Run, records
 from bench.stats.guards import Flag, SeriesKey
 from bench.stats.judging import Table, flags_of, judge
-from bench.stats.noise_floor import load_noise_floor
 from bench.stats.verdicts import Judgement
 
 Record = Mapping[str, Any]
@@ -228,7 +227,7 @@ def _judged(
         timed=units.quantity() is units.WALL,
         controls=fixed,
         in_kernel={one.base for one in known if not one.fuse and not one.native},
-        noise=load_noise_floor(run.path.parent),
+        noise=run.noise,
     )
     flags = flags_of(table)
     judgements = judge(table, flags)

@@ -15,17 +15,23 @@ import tarfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from bench.model import SCHEMA, UserError
+from bench.results.kinds import Facts, MapOf, Text, Whole, Wrong, parse_text
 from bench.results.store import RunDirectory
 
 VERSION = 1
 """Schema of the bundle; what is in it has the schema of results/README.md."""
 MANIFEST = "bundle.json"
 NAMES = re.compile(r"(?:bundle\.json|run\.json|[a-z]+\.jsonl|series/[\w@:.,=+-]+\.json)")
+MANIFEST_KEYS = Facts(
+    {"bundle": Whole(), "schema": Whole(), "run": Text(), "sha256": MapOf(Text(300), Text(64))},
+    needs=("bundle", "schema", "sha256"),
+)
 LARGEST_BYTES = 1 << 30
 """Most bytes of everything in a bundle, unpacked: a run of 10^6 samples is a fiftieth of it."""
+MOST_FILES = 100_000
+"""Most files in it: a run has one for each series."""
 
 
 def pack(run: RunDirectory, output: Path) -> int:
@@ -79,8 +85,8 @@ def unpack(file: Path, directory: Path) -> RunDirectory:
             contents = dict(_members(file, archive))
     except OSError as error:
         raise UserError(f"{file}: {error.strerror or 'not a bundle'}") from None
-    except (tarfile.TarError, EOFError, zlib.error) as error:
-        raise UserError(f"{file}: cut short or not a bundle ({error})") from None
+    except (tarfile.TarError, EOFError, zlib.error, ValueError, OverflowError) as error:
+        raise UserError(f"{file}: cut short or not a bundle ({str(error)!a})") from None
     _check(file, contents)
     (directory / "series").mkdir(parents=True, exist_ok=True)
     for name, data in contents.items():
@@ -91,11 +97,11 @@ def unpack(file: Path, directory: Path) -> RunDirectory:
 def _members(file: Path, archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]]:
     """Every member by name, each refused before a byte of it is written."""
     left = LARGEST_BYTES
-    for member in archive:
+    for number, member in enumerate(archive):
         if not member.isreg() or not NAMES.fullmatch(member.name):
-            raise UserError(f"{file}: refused: {member.name!r} is nothing that a run holds")
+            raise UserError(f"{file}: refused: {member.name!a} is nothing that a run holds")
         left -= member.size
-        if left < 0:
+        if left < 0 or member.size < 0 or number > MOST_FILES:
             raise UserError(f"{file}: refused: more than {LARGEST_BYTES >> 20} MiB unpacked")
         content = archive.extractfile(member)
         assert content  # a regular file has some
@@ -105,10 +111,10 @@ def _members(file: Path, archive: tarfile.TarFile) -> Iterator[tuple[str, bytes]
 def _check(file: Path, contents: dict[str, bytes]) -> None:
     """The manifest: known version and schema, and every file as it was packed."""
     try:
-        manifest: dict[str, Any] = json.loads(contents.pop(MANIFEST))
-        version, schema, sums = manifest["bundle"], manifest["schema"], dict(manifest["sha256"])
-    except (KeyError, ValueError, TypeError) as error:
-        raise UserError(f"{file}: not a bundle: no readable {MANIFEST} ({error})") from None
+        manifest = MANIFEST_KEYS.read(parse_text(contents.pop(MANIFEST, b"")), None)
+    except Wrong as wrong:
+        raise UserError(f"{file}: not a bundle: no readable {MANIFEST} ({wrong})") from None
+    version, schema, sums = (manifest[key] for key in ("bundle", "schema", "sha256"))
     if (version, schema) != (VERSION, SCHEMA):
         raise UserError(
             f"{file}: bundle {version!r} of schema {schema!r}; this version reads bundle {VERSION} "

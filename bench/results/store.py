@@ -9,12 +9,14 @@ from __future__ import annotations
 import glob
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from bench.model import SCHEMA, UserError
+from bench.results import header, record, series
+from bench.results.record import CostLine, TrialLine
 
 RESULTS = Path("results")
 ITS_OWN = Path(__file__).resolve().parents[2] / "results"
@@ -31,14 +33,16 @@ class RunDirectory:
         self.costs_path = path / "costs.jsonl"
 
     @classmethod
-    def create(cls, path: Path, header: Mapping[str, Any]) -> RunDirectory:
+    def create(cls, path: Path, about: Mapping[str, Any]) -> RunDirectory:
         """Make the directory and write run.json; raises UserError if it holds a run already."""
         run = cls(path)
         refuse_output(path)
         try:
             for folder in (path, path / "series", path / "logs"):
                 folder.mkdir(parents=True, exist_ok=True)
-            run.write_header({"schema": SCHEMA, "run": path.name, **header})
+            run.write_header(
+                {"schema": SCHEMA, "revision": record.REVISION, "run": path.name, **about}
+            )
             run.trials_path.touch()
         except OSError as error:
             raise UserError(f"cannot write {path}: {error.strerror}") from None
@@ -47,67 +51,56 @@ class RunDirectory:
     @classmethod
     def open(cls, path: Path) -> RunDirectory:
         """An existing run; raises UserError for a missing one or an unknown schema."""
-        run = cls(path)
-        schema = run.header().get("schema")
-        if schema != SCHEMA:
-            raise UserError(f"{path}/run.json has schema {schema!r}; this version reads {SCHEMA}")
-        return run
+        header.read(path)
+        return cls(path)
 
     def header(self) -> Record:
-        """run.json; raises UserError when it is missing or not JSON."""
-        file = self.path / "run.json"
-        try:
-            header = json.loads(file.read_text())
-        except FileNotFoundError:
-            raise UserError(f"{self.path} is not a run: no run.json in it") from None
-        except (ValueError, OSError) as error:
-            raise UserError(f"{file} cannot be read: {error}") from None
-        if not isinstance(header, dict):
-            raise UserError(f"{file} cannot be read: not a JSON object")
-        return header
+        """run.json as it stands; raises UserError when it is missing or not JSON."""
+        return header.raw(self.path)
 
-    def write_header(self, header: Mapping[str, Any]) -> None:
+    def about(self) -> Record:
+        """run.json without what is wrong in it, for who needs to rely on it."""
+        return header.read(self.path)[0]
+
+    def write_header(self, about: Mapping[str, Any]) -> None:
         """Replace run.json in one step."""
-        write_atomically(self.path / "run.json", json.dumps(header, indent=1) + "\n")
+        write_atomically(self.path / "run.json", json.dumps(about, indent=1) + "\n")
 
     def update_header(self, **changes: Any) -> None:
         """Set keys of run.json."""
         self.write_header({**self.header(), **changes})
 
-    def append_trial(self, record: Mapping[str, Any]) -> None:
+    def append_trial(self, line: TrialLine) -> None:
         """Add one line to trials.jsonl and wait until it is on disk.
 
         A line that an earlier crash cut short is closed first, so that it spoils nothing but itself.
         """
-        _append(self.trials_path, record)
+        _append(self.trials_path, line)
 
-    def append_cost(self, record: Mapping[str, Any]) -> None:
+    def append_cost(self, line: CostLine) -> None:
         """Add one target's line to costs.jsonl, as append_trial does."""
-        _append(self.costs_path, record)
+        _append(self.costs_path, line)
 
-    def trials(self) -> Iterator[Record]:
-        """Whole lines of trials.jsonl; lines that are not JSON objects are passed over."""
-        return _records(self.trials_path)
+    def trials(self) -> list[TrialLine]:
+        """The lines of trials.jsonl that are trials; ``problems`` names the others."""
+        return record.trials(self.trials_path)[0]
 
-    def costs(self) -> Iterator[Record]:
-        """Whole lines of costs.jsonl."""
-        return _records(self.costs_path)
+    def costs(self) -> list[CostLine]:
+        """The same of costs.jsonl."""
+        return record.costs(self.costs_path)[0]
+
+    def problems(self) -> list[str]:
+        """A sentence about each line, and each part of run.json, that could not be read."""
+        sheet = record.costs(self.costs_path)[1] if self.costs_path.exists() else []
+        return [*header.read(self.path)[1], *record.trials(self.trials_path)[1], *sheet]
 
     def add_pyperf_run(self, label: str, benchmark_json: str) -> None:
         """Add the one run of a worker's pyperf benchmark to the file of its series."""
-        import pyperf
+        series.add(self.path / "series" / f"{label}.json", self.trials, benchmark_json)
 
-        file = self.path / "series" / f"{label}.json"
-        suite = pyperf.BenchmarkSuite.loads(benchmark_json)
-        (benchmark,) = suite.get_benchmarks()
-        if file.exists():
-            known = pyperf.Benchmark.load(str(file))
-            for run in benchmark.get_runs():
-                known.add_run(run)
-            benchmark = known
-        part = file.with_suffix(".part")
-        benchmark.dump(str(part), replace=True)
-        part.replace(file)
+    def mend_series(self) -> list[str]:
+        """Make the series files anew that do not hold what trials.jsonl has; their labels."""
+        return series.mend(self.path / "series", self.trials())
 
     def log(self, name: str) -> Path:
         """Path of a log file of one trial."""
@@ -125,31 +118,29 @@ def refuse_output(path: Path) -> None:
         raise UserError(f"cannot write {path}: {error.strerror}") from None
 
 
-def _append(path: Path, record: Mapping[str, Any]) -> None:
-    line = json.dumps(record, separators=(",", ":")) + "\n"
+def _append(path: Path, line: Mapping[str, Any]) -> None:
+    """Add a line and wait until it is on disk; raises OSError, and leaves the file as it was."""
+    data = (json.dumps(line, separators=(",", ":")) + "\n").encode()
     descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
     try:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, size - 1) != b"\n":
-            line = "\n" + line
-        os.write(descriptor, line.encode())
+            data = b"\n" + data
+        try:
+            _write_all(descriptor, data)
+        except OSError:
+            # On a full disk part of a line may have been written: what is not whole is taken back.
+            os.ftruncate(descriptor, size)
+            raise
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
 
 
-def _records(path: Path) -> Iterator[Record]:
-    try:
-        text = path.read_text()
-    except FileNotFoundError:
-        return
-    for line in text.splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict):
-            yield record
+def _write_all(descriptor: int, data: bytes) -> None:
+    """Write every byte: a nearly full disk takes some of them and says so by their number alone."""
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def write_atomically(path: Path, text: str) -> None:
@@ -220,14 +211,14 @@ def find_run(name: str | None, root: Path = RESULTS) -> Path:
 
 def _by_start(headers: Iterable[Path]) -> list[Path]:
     """The runs of these run.json, the one started last at the end; without those that cannot tell."""
-    known = {header.parent: when for header in headers if (when := _started(header))}
+    known = {file.parent: when for file in headers if (when := _started(file))}
     return sorted(known, key=lambda run: (known[run], run))
 
 
-def _started(header: Path) -> datetime | None:
+def _started(file: Path) -> datetime | None:
     """When a run began, whatever the offset its clock was at; None if that cannot be read."""
     try:
-        when = datetime.fromisoformat(json.loads(header.read_bytes())["started"])
-    except (OSError, ValueError, LookupError, TypeError, RecursionError):
+        when = datetime.fromisoformat(header.raw(file.parent)["started"])
+    except (UserError, ValueError, LookupError, TypeError):
         return None
     return when if when.tzinfo else when.replace(tzinfo=UTC)

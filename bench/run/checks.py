@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench import registry
 from bench.model import FOREVER_S
 from bench.mounts.mount import TrialError
 from bench.plan.schedule import Plan
 from bench.plan.series import Series
+from bench.results.record import CostLine
 from bench.results.store import RunDirectory
 from bench.run import conformance, cost, side_mounts, watch
 from bench.run.bench import Bench
@@ -36,7 +37,7 @@ def sheet(
 
 def costs(
     planned: Plan, bench: Bench, view: Voice, leave_out: Collection[str]
-) -> Iterator[dict[str, Any]]:
+) -> Iterator[CostLine]:
     """A cost record for each target of the plan but those named."""
     for name, series in one_each(planned).items():
         if name not in leave_out:

@@ -21,6 +21,8 @@ from bench.model import FOREVER_S, Exit, UserError
 from bench.mounts.mount import Mount, TrialError, cpu_times, server_usage
 from bench.plan.series import Series
 from bench.requests import counters
+from bench.results.kinds import Wrong
+from bench.results.record import CostLine, checked_cost
 from bench.run import side_mounts
 from bench.run.bench import Bench
 from bench.run.worker import by_name
@@ -50,7 +52,7 @@ class Holding:
         )
 
 
-def measure(bench: Bench, series: Series) -> dict[str, Any]:
+def measure(bench: Bench, series: Series) -> CostLine:
     """The costs.jsonl record of one target; what goes wrong becomes its ``reason``."""
     record: dict[str, Any] = {
         "target": series.target,
@@ -61,9 +63,9 @@ def measure(bench: Bench, series: Series) -> dict[str, Any]:
     }
     try:
         with side_mounts.mounted(bench, series, "cost", FOREVER_S, count=True) as mount:
-            return record | _visit(bench, mount)
-    except (TrialError, OSError) as error:
-        return record | {"reason": str(error)}
+            return checked_cost(record | _visit(bench, mount))
+    except (TrialError, OSError, Wrong) as error:
+        return checked_cost(record | {"reason": str(error)})
 
 
 def _visit(bench: Bench, mount: Mount) -> dict[str, Any]:

@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from bench.model import Exit, Opcode, Outcome, UserError
+from bench.results.record import TrialLine, times
 from bench.results.store import RunDirectory
 
 DAEMON, ROW, OPCODE = "plain-c", "getattr-storm/fd", Opcode.GETATTR
@@ -105,22 +105,23 @@ def make_run(
 
 def read(path: Path) -> Repeat:
     """The arms of a run of ``make_run``, or of any that has DAEMON on ROW, with delays or without."""
-    records: dict[str, list[Mapping[str, Any]]] = {}
+    records: dict[str, list[TrialLine]] = {}
     for record in RunDirectory.open(path).trials():
         row = f"{record['workload']}/{record['variant']}"
-        if record["outcome"] == Outcome.OK and record["daemon"] == DAEMON and row == ROW:
+        whole = record["outcome"] == Outcome.OK and record["requests"] and times(record)
+        if whole and record["daemon"] == DAEMON and row == ROW:
             records.setdefault(record["target"], []).append(record)
     return {target: _arm(own) for target, own in records.items()}
 
 
-def _arm(records: Sequence[Mapping[str, Any]]) -> DelayedTarget:
-    counted = [record["requests"] for record in records]
+def _arm(records: Sequence[TrialLine]) -> DelayedTarget:
+    counted = [record["requests"] for record in records if record["requests"]]
     requests = sum((one["kernel"] or one["server"] or {}).get(OPCODE.name, 0) for one in counted)
     return DelayedTarget(
-        delay_ns=records[0].get("delay_ns", {}).get(OPCODE.name, 0),
-        seconds={one["round"]: statistics.median(one["values"]) for one in records},
+        delay_ns=records[0]["delay_ns"].get(OPCODE.name, 0),
+        seconds={one["round"]: statistics.median(times(one)) for one in records},
         took_s={one["round"]: sum(one["phases"].values()) for one in records},
-        requests_per_op=requests / sum(one["ops"] for one in counted),
+        requests_per_op=requests / max(1, sum(one["ops"] for one in counted)),
     )
 
 

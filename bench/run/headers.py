@@ -114,7 +114,14 @@ def refuse_other_machine(old: Mapping[str, Any], new: dict[str, Any]) -> None:
         "backing file system": lambda header: header["backing"]["filesystem"],
         "cpu_dma_latency": lambda header: header["cpu_dma_latency"],
     }
-    different = [name for name, pick in checks.items() if pick(old) != pick(new)]
+
+    def differs(pick: Callable[[Mapping[str, Any]], Any]) -> bool:
+        try:
+            return bool(pick(old) != pick(new))
+        except (KeyError, TypeError, AttributeError):  # a run.json that says nothing of it
+            return True
+
+    different = [name for name, pick in checks.items() if differs(pick)]
     if different:
         raise UserError(
             f"cannot resume here: {', '.join(different)} differ from the run's; start a new run"

@@ -13,18 +13,22 @@ from bench.mounts.mount import TrialError
 from bench.plan.schedule import options
 from bench.plan.series import Trial
 from bench.requests import proof
+from bench.results.record import TrialLine
 from bench.run.bench import Bench
 from bench.run.record import timeouts_held
 
 
-def judge(bench: Bench, trial: Trial, record: dict[str, Any]) -> None:
-    """Set the verdict; a claim that does not hold, or a cold that was not cold, fails the trial."""
+def judge(bench: Bench, trial: Trial, record: TrialLine, *, rings: bool = False) -> None:
+    """Set the verdict; a claim that does not hold, or a cold that was not cold, fails the trial.
+
+    ``rings``: the server takes requests off rings, where its own counters do not see them.
+    """
     series = trial.series
     daemon = registry.daemon(series.daemon)
     workload = registry.workloads()[series.workload]
     requests, plain = record["requests"], record["expected"]
-    unseen = _unseen(record.pop("rings", False), requests)
-    if requests is None:
+    unseen = _unseen(rings, requests)
+    if requests is None or plain is None:
         record["expected"] = None
         return
     if daemon.foreign or not timeouts_held(series):

@@ -14,7 +14,7 @@ from bench.run import headers
 from bench.run.bench import Bench
 from bench.run.checks import check_targets, sheet
 from bench.run.phases import Phases
-from bench.run.trials import RunResult, Work, until_precise
+from bench.run.trials import RunResult, Work, outcomes, until_precise
 
 if TYPE_CHECKING:
     from bench.run.view import View
@@ -39,7 +39,7 @@ def go(
     Then what was disturbed, once more, and more rounds until the precision asked for is reached.
     """
     bench.logs = run.path / "logs"
-    work = Work(run, bench, view, clock)
+    work = Work(run, bench, view, clock, counts=outcomes(run))
     interrupted = False
     try:
         with clock("conformance"):

@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import cast
 
 from bench import registry
 from bench.axes.targets import SERVING
 from bench.model import Outcome, Verdict
 from bench.plan.series import Series, Trial
+from bench.results.record import AS_ASKED, THE_SERVERS_OWN, TrialLine
 from bench.run.bench import Bench
 
-AS_ASKED, THE_SERVERS_OWN = "as asked", "the server's own"
-"""Whose timeouts held during a trial."""
 
-
-def skipped(bench: Bench, trial: Trial, reason: str) -> dict[str, Any]:
+def skipped(bench: Bench, trial: Trial, reason: str) -> TrialLine:
     """The record of a trial that could not be tried."""
-    return header(bench, trial) | {"outcome": Outcome.SKIPPED.value, "reason": reason}
+    return {**header(bench, trial), "outcome": Outcome.SKIPPED.value, "reason": reason}
 
 
-def header(bench: Bench, trial: Trial) -> dict[str, Any]:
+def header(bench: Bench, trial: Trial) -> TrialLine:
     """A trial's record before anything was done."""
     series = trial.series
     workload = registry.workloads()[series.workload]
     daemon = registry.daemon(series.daemon)
     cpus = bench.cpus_for(series.threads)
-    return {
+    made = {
         "series": series.label,
         "target": series.target,
         "daemon": series.daemon,
@@ -67,6 +65,7 @@ def header(bench: Bench, trial: Trial) -> dict[str, Any]:
         "disturbed": "",
         "phases": {},
     }
+    return cast(TrialLine, made)
 
 
 def timeouts_held(series: Series) -> bool:

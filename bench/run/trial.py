@@ -18,6 +18,8 @@ from bench.plan.schedule import options
 from bench.plan.series import Trial
 from bench.profile import inside
 from bench.requests.rings import uses_rings
+from bench.results.kinds import Wrong
+from bench.results.record import TrialLine, checked
 from bench.run import conformance, watch
 from bench.run.bench import Bench
 from bench.run.job import Job
@@ -39,7 +41,7 @@ class Windows:
     profile: bool = False
 
 
-def run(bench: Bench, trial: Trial) -> tuple[dict[str, Any], str]:
+def run(bench: Bench, trial: Trial) -> tuple[TrialLine, str]:
     """Do one trial; returns its record and the pyperf JSON of its values ("" when there are none).
 
     What goes wrong becomes a failed record; only KeyboardInterrupt and bugs pass through.
@@ -49,9 +51,10 @@ def run(bench: Bench, trial: Trial) -> tuple[dict[str, Any], str]:
     pyperf_json = ""
     try:
         answer, pyperf_json, server = _measure(bench, trial, phases)
-        record |= answer | {"server": server}
-        judge(bench, trial, record)
-    except (TrialError, OSError) as error:
+        rings = bool(answer.pop("rings", False))
+        record = checked({**record, **answer, "server": server})
+        judge(bench, trial, record, rings=rings)
+    except (TrialError, OSError, Wrong) as error:
         record |= {"outcome": Outcome.FAILED.value, "reason": str(error)}
     if record["outcome"] != Outcome.OK:
         pyperf_json = ""

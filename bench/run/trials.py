@@ -9,13 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from bench.model import Exit, Outcome, UserError
 from bench.plan import schedule
 from bench.plan.grid import KernelGives
 from bench.plan.series import Trial
 from bench.plan.settings import Settings
+from bench.results.record import TrialLine
 from bench.results.store import RunDirectory
 from bench.run import trial
 from bench.run.bench import Bench
@@ -44,6 +45,11 @@ class RunResult:
         if nothing or not self.counts.get(Outcome.OK):
             return Exit.NOTHING
         return Exit.PROOF_FAILED if some or self.counts.get(Outcome.FAILED) else Exit.MEASURED
+
+
+def outcomes(run: RunDirectory) -> Counter[str]:
+    """How the trials ended that have a line already."""
+    return Counter(line["outcome"] for line in run.trials())
 
 
 @dataclass
@@ -133,14 +139,14 @@ def too_wide(run: RunDirectory, precision: float) -> list[str]:
     return list(json.loads(done.stdout))
 
 
-def do(bench: Bench, one: Trial) -> tuple[dict[str, Any], str]:
+def do(bench: Bench, one: Trial) -> tuple[TrialLine, str]:
     """One trial, or the record that says why it was not tried."""
     if not bench.backing.is_dir():
         return skipped(bench, one, f"the backing directory {bench.backing} has vanished"), ""
     return trial.run(bench, one)
 
 
-def keep(run: RunDirectory, record: dict[str, Any], pyperf_json: str) -> None:
+def keep(run: RunDirectory, record: TrialLine, pyperf_json: str) -> None:
     """Write a trial down; the line first, as it is the truth the pyperf file follows."""
     try:
         run.append_trial(record)

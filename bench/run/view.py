@@ -29,6 +29,7 @@ from rich.table import Table
 from bench.axes.rowkey import RowKey
 from bench.model import Clock, Outcome
 from bench.plan.series import Trial
+from bench.results.record import TrialLine
 
 REDRAW_S = 0.5
 """The bar costs CPU time beside a measurement: it is redrawn no more often than this."""
@@ -62,7 +63,7 @@ class View:
             self._progress.refresh()
             self._drawn = time.monotonic()
 
-    def ended(self, record: dict[str, Any]) -> None:
+    def ended(self, record: TrialLine) -> None:
         """A trial is on disk: say what went wrong with it, and print it for --json."""
         self.medians.add(record)
         if record["outcome"] != Outcome.OK:
@@ -138,7 +139,7 @@ class Medians:
         self._latest = ""
         self._clock = ""
 
-    def add(self, record: dict[str, Any]) -> None:
+    def add(self, record: TrialLine) -> None:
         """Take a finished trial in."""
         if record["outcome"] != Outcome.OK or not record["values"]:
             return
@@ -192,7 +193,7 @@ class TrialProgress:
                 f"round {trial.round + 1}: {self.done} of {self.total} trials done{self._eta()}"
             )
 
-    def end(self, record: dict[str, Any]) -> None:
+    def end(self, record: TrialLine) -> None:
         """A trial is on disk."""
         self.done += 1
         self.bar.update(self.task, advance=1)

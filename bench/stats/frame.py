@@ -8,8 +8,9 @@ read is named in ``Run.problems``; only a run of an unknown schema is refused.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,71 +18,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.axes import OPTIONS, rows, targets
+from bench.axes import OPTIONS
 from bench.axes.rowkey import RowKey
-from bench.machine import plain
-from bench.model import SCHEMA, Cache, Clock, Outcome, Placement, UserError
+from bench.model import Clock, Outcome
+from bench.results import header, record
+from bench.results.record import DEFAULTS, LONGEST, SAMPLED, CostLine, TrialLine
 from bench.results.store import in_command_order
+from bench.stats.noise_floor import Noise, load_noise_floor
 from bench.stats.twins import held_against_twins
 
-TRIAL_DEFAULTS: Mapping[str, Any] = {
-    "series": "",
-    "target": "(unnamed)",
-    "workload": "(unnamed)",
-    "variant": "",
-    "cache": Cache.WARM.value,
-    "threads": 1,
-    "placement": Placement.SAME.value,
-    "level": "none",
-    "readdir_mode": "readdirplus",
-    "server_threads": 0,
-    "clone_fd": False,
-    "entries": 0,
-    "xattr": "answer",
-    "attr_timeout": math.nan,
-    "entry_timeout": math.nan,
-    "timeouts": "as asked",
-    "round": 0,
-    "position": 0,
-    "attempt": 0,
-    "disturbed": "",
-    "started": "",
-    "outcome": Outcome.FAILED.value,
-    "reason": "",
-    "op": "",
-    "unit": "op",
-    "loops": math.nan,
-    "ops_per_loop": math.nan,
-    "values": None,
-    "empty_loop_ns": math.nan,
-    "requests": None,
-    "expected": None,
-    "claimed": None,
-    "verdict": "",
-    "verdict_reason": "",
-    "histogram": None,
-    "open_loop": None,
-    "attribution": None,
-    "profile": None,
-    "cache_how": "",
-}
-"""What a trial line is read as where a key is missing or null; the schema has the meanings."""
-
-AXIS_COLUMNS: Mapping[str, Any] = {
-    column: value
-    for column, value in (
-        *((axis.column, axis.write(axis.none)) for axis in rows.AXES if not axis.split),
-        *((axis.column, axis.write(axis.none)) for axis in targets.SERVING),
-    )
-    if column not in (*TRIAL_DEFAULTS, targets.DELAY.column)
-}
-"""The same of axes that are no more than a record in bench.axes."""
-
 SAMPLE_COLUMNS = (
-    "run", "trial", "series", "group", "row", "target", "workload", "variant", "cache", "threads",
-    "placement", "level", "readdir_mode", "server_threads", "clone_fd", "entries", *AXIS_COLUMNS,
-    "attr_timeout", "entry_timeout", "round", "position", "op", "unit",
-    "loops", "ops_per_loop", "window", "seconds", "ns",
+    "run", "trial", "series", "group", "row", *SAMPLED[1:], "window", "seconds", "ns",
 )  # fmt: skip
 """Columns of the frame of samples. ``seconds`` and ``ns`` are per operation."""
 
@@ -95,8 +42,10 @@ class Run:
     trials: pd.DataFrame
     samples: pd.DataFrame
     problems: tuple[str, ...]
-    costs: tuple[Mapping[str, Any], ...] = ()
+    costs: tuple[CostLine, ...] = ()
     """The lines of costs.jsonl; none where the run made no cost sheet."""
+    noise: Mapping[str, Noise] = field(default_factory=dict)
+    """What an A/A run on this machine showed by chance, by group."""
 
     @property
     def name(self) -> str:
@@ -106,12 +55,16 @@ class Run:
 
 def load(path: Path) -> Run:
     """Read the run in the directory ``path``; UserError if it is none, or of an unknown schema."""
-    about = _about(path)
+    about, problems = header.read(path)
+    about = in_command_order(about)
     name = str(about.get("run") or path.name)
-    records, problems = _records(path / "trials.jsonl")
-    columns = ["trial", "key", "group", "row", *TRIAL_DEFAULTS, *AXIS_COLUMNS]
-    given = {**TRIAL_DEFAULTS, **AXIS_COLUMNS, **_of_the_run(about)}
-    read = [_trial(given, record, number) for number, record in enumerate(records)]
+    lines, unread = record.trials(path / "trials.jsonl")
+    problems += unread
+    about["clock"] = _clock(about, lines)
+    lines = _of_one_clock(lines, about["clock"], problems)
+    columns = ["trial", "key", "group", "row", *DEFAULTS]
+    whole = _of_the_run(about)
+    read = [_trial(line, number, whole) for number, line in enumerate(lines)]
     trials = pd.DataFrame(read, columns=columns)
     trials["superseded"] = _superseded(trials)
     trials = held_against_twins(trials, about.get("targets"))
@@ -119,8 +72,28 @@ def load(path: Path) -> Run:
     bad = int(samples["seconds"].isna().sum())
     if bad:
         problems.append(f"{bad} of {len(samples)} samples are not positive numbers: left out")
-    costs, unread = _records(path / "costs.jsonl") if (path / "costs.jsonl").exists() else ([], [])
-    return Run(path, about, trials, samples, (*problems, *unread), tuple(costs))
+    sheet = path / "costs.jsonl"
+    costs, unread = record.costs(sheet) if sheet.exists() else ([], [])
+    noise, unknown = load_noise_floor(path.parent)
+    said = (*problems, *unread, *unknown)
+    return Run(path, about, trials, samples, said, tuple(costs), noise)
+
+
+def _clock(about: Mapping[str, Any], lines: Sequence[TrialLine]) -> str:
+    """The run's clock; where run.json does not say, that of its trials."""
+    told = Counter(line["clock"] for line in lines if line["clock"])
+    return str(about.get("clock") or next(iter(told), Clock.WALL.value))
+
+
+def _of_one_clock(lines: Sequence[TrialLine], clock: str, problems: list[str]) -> list[TrialLine]:
+    """The trials of the run's clock: instructions are not time."""
+    own = [line for line in lines if line["clock"] in ("", clock)]
+    if len(own) < len(lines):
+        problems.append(
+            f"{len(lines) - len(own)} of {len(lines)} trials are of another clock than the run's "
+            f"({clock}): left out"
+        )
+    return own
 
 
 def records(trials: pd.DataFrame) -> Iterator[dict[str, Any]]:
@@ -131,72 +104,26 @@ def records(trials: pd.DataFrame) -> Iterator[dict[str, Any]]:
         yield dict(zip(names, values, strict=True))
 
 
-def _about(path: Path) -> Mapping[str, Any]:
-    """run.json, checked to be of the schema this program reads."""
-    file = path / "run.json"
-    try:
-        about = plain.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: not a run, it has no run.json") from None
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror}") from None
-    except ValueError as error:
-        raise UserError(f"{file}: cut short or not JSON ({error})") from None
-    schema = about.get("schema") if isinstance(about, dict) else None
-    if schema != SCHEMA:
-        raise UserError(
-            f"{file}: schema {schema!r}, this program reads {SCHEMA}; "
-            "use the version of the suite that wrote the run"
-        )
-    return in_command_order(about)
-
-
-def _records(file: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """The lines of trials.jsonl that are trials, and a sentence about each that is not."""
-    try:
-        lines = file.read_bytes().split(b"\n")
-    except OSError as error:
-        return [], [f"{file.name}: {error.strerror}; no trial could be read"]
-    records, problems = [], []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            record = plain.loads(line)
-        except ValueError:
-            # A run killed while it wrote leaves half a line; what stands before it is whole.
-            what = "cut short" if number == len(lines) else "not readable"
-            problems.append(f"{file.name}: line {number} is {what}; the other trials were read")
-            continue
-        if isinstance(record, dict):
-            records.append(record)
-        else:
-            problems.append(f"{file.name}: line {number} is no trial; left out")
-    return records, problems
-
-
 def _of_the_run(about: Mapping[str, Any]) -> dict[str, Any]:
     """What a line need not say, as it goes for the whole run: its clock, and what became an axis later."""
     settings = about.get("settings")
     settings = settings if isinstance(settings, Mapping) else {}
     found = {
-        axis.column: settings[axis.name]
+        axis.column: settings.get(axis.name)
         for axis in OPTIONS
-        if axis.column in AXIS_COLUMNS and isinstance(settings.get(axis.name), (str, int))
+        if DEFAULTS.get(axis.column, axis) is None
     }
-    return {**found, "clock": about.get("clock") or Clock.WALL.value}
+    words = {name: value for name, value in found.items() if isinstance(value, (str, int))}
+    return {**words, "clock": about["clock"]}
 
 
-def _trial(given: Mapping[str, Any], record: Mapping[str, Any], number: int) -> dict[str, Any]:
-    """One trial with every column filled, and the names that tables and pairing go by."""
-    said = {key: value for key, value in record.items() if value is not None and key in given}
-    trial = {**given, **said}
-    key = RowKey.from_record(trial)
-    if not isinstance(trial["values"], list):
-        trial["values"] = []
-    label = str(trial["series"]) or f"{key.label}--{trial['target']}"
+def _trial(line: TrialLine, number: int, whole: Mapping[str, Any]) -> dict[str, Any]:
+    """One trial with the names that tables and pairing go by."""
+    said = {name: value for name, value in line.items() if value is not None and value != ""}
+    key = RowKey.from_record({**whole, **said})
     names = {"trial": number, "key": key, "group": key.slug, "row": key.name}
-    return trial | {"series": label} | names
+    label = line["series"] or f"{key.label}--{line['target']}"
+    return {**line, **key.columns(), "series": label, **names}
 
 
 def _superseded(trials: pd.DataFrame) -> list[bool]:
@@ -240,12 +167,8 @@ def _samples(trials: pd.DataFrame, name: str) -> pd.DataFrame:
     return frame[list(SAMPLE_COLUMNS)]
 
 
-def _times(values: list[object]) -> NDArray[np.float64]:
+def _times(values: list[float]) -> NDArray[np.float64]:
     """Values as seconds; NaN for one that is no time that can have been measured."""
-    try:
-        seconds = np.array(values, dtype=np.float64)
-    except (ValueError, TypeError):
-        numbers = [value if isinstance(value, (int, float)) else math.nan for value in values]
-        seconds = np.array(numbers, dtype=np.float64)
-    seconds[~((seconds > 0) & np.isfinite(seconds))] = math.nan
+    seconds = np.array(values, dtype=np.float64)
+    seconds[~((seconds > 1 / LONGEST) & (seconds < LONGEST))] = math.nan
     return seconds

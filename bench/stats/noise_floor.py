@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, TypedDict
 
-from bench.model import UserError
+from bench.results.kinds import (
+    REQUIRED,
+    Key,
+    MapOf,
+    Name,
+    Number,
+    Object,
+    Whole,
+    Wrong,
+    parse_text,
+    part,
+)
 
 FILE = "selftest.json"
 """In the directory of a machine, beside its runs."""
@@ -28,19 +39,34 @@ class Noise:
         return self.floor * math.sqrt(self.rounds / max(rounds, 1))
 
 
-def load_noise_floor(path: Path) -> Mapping[str, Noise]:
+class NoiseEntry(TypedDict):
+    """One row of ``noise`` in selftest.json."""
+
+    floor: Annotated[float, Key(Number(0.0, 1e6), REQUIRED)]
+    detectable: Annotated[float, Key(Number(0.0, 1e6), REQUIRED)]
+    rounds: Annotated[int, Key(Whole(1, 10**6), REQUIRED)]
+
+
+ROWS = MapOf(Name(400), Object(NoiseEntry))
+
+
+def load_noise_floor(path: Path) -> tuple[Mapping[str, Noise], list[str]]:
     """Noise by row key (the frame's ``group``) from a selftest.json, or from the one of a machine's
-    directory; empty where there is none, UserError where it cannot be read."""
+    directory, and a sentence about each part of it that cannot be read."""
     file = path / FILE if path.is_dir() else path
+    left_out: list[str] = []
     try:
-        rows = json.loads(file.read_text(encoding="utf-8"))["noise"]
-        return {
-            str(row): Noise(float(one["floor"]), float(one["detectable"]), int(one["rounds"]))
-            for row, one in rows.items()
-        }
+        found = parse_text(file.read_bytes())
+        if not isinstance(found, dict):
+            raise Wrong("not a JSON object")
+        rows = part(ROWS, found.get("noise"), "noise", left_out)
     except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UserError(
-            f"{file}: not what a selftest writes ({error}); remove it, or run bench selftest --aa"
-        ) from None
+        return {}, []
+    except OSError as error:
+        return {}, [f"{file.name}: {error.strerror}: no noise floor is known"]
+    except Wrong as wrong:
+        return {}, [f"{file.name}: {wrong}: no noise floor is known"]
+    noise = {
+        row: Noise(one["floor"], one["detectable"], one["rounds"]) for row, one in rows.items()
+    }
+    return noise, [f"{file.name}: left out: {sentence}" for sentence in left_out]

@@ -38,12 +38,12 @@ def test_failed_and_skipped_trials_are_lines_without_a_time(tmp_path: Path) -> N
 
 def test_what_is_no_time_is_left_empty(tmp_path: Path) -> None:
     """A clock step has its line, and no number in it."""
-    path = make_run(tmp_path, trials=1, rows=1, spoil={"values": [1e-6, -1e-6, "fast"]})
+    path = make_run(tmp_path, trials=1, rows=1, spoil={"values": [1e-6, -1e-6, None]})
     assert read(path)["seconds"].isna().tolist() == [False, True, True] * 3
 
 
 def test_words_with_commas_quotes_and_hashes_stay_in_their_field(tmp_path: Path) -> None:
-    """Reasons come from anywhere; each is read as one line (bench.machine.plain)."""
+    """Reasons come from anywhere, and are read as one line."""
     spoil = {"outcome": "failed", "reason": 'said "no", #1\nand left', "values": []}
     table = read(make_run(tmp_path, rows=1, trials=1, spoil=spoil))
     assert set(table["reason"]) == {'said "no", no. 1 and left'}

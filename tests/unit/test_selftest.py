@@ -13,7 +13,7 @@ from fakes import make_run
 
 from bench.commands import selftest
 from bench.commands.main import main as bench
-from bench.model import TWIN, Exit, UserError
+from bench.model import TWIN, Exit
 from bench.plan.grid import targets
 from bench.selftest import coverage, no_flip, outside, same_target, simulate
 from bench.selftest.__main__ import checks, main
@@ -159,20 +159,33 @@ def test_the_noise_floor_is_kept_and_read_again(
     code = main(["--only", "same-target", "--from", str(run), "--save", str(tmp_path)])
     assert code == Exit.MEASURED
     assert "noise of 5 rounds" in capsys.readouterr().out
-    noise = load_noise_floor(tmp_path)
+    noise, problems = load_noise_floor(tmp_path)
+    assert not problems
     one = noise["getattr-storm--fd--warm--t1--to0-0--same"]
     assert 0 < one.floor < one.detectable
     assert one.at(20) == pytest.approx(one.floor / 2)
-    assert load_noise_floor(tmp_path / FILE) == noise
+    assert load_noise_floor(tmp_path / FILE) == (noise, [])
 
 
-def test_no_selftest_is_no_floor_and_a_broken_one_is_an_error(tmp_path: Path) -> None:
-    """A machine without A/A run has no floor; half a file is not one."""
-    assert load_noise_floor(tmp_path) == {}
+def test_no_selftest_is_no_floor_and_a_broken_one_is_named(tmp_path: Path) -> None:
+    """A machine without A/A run has no floor; half a file is not one, and keeps no report back."""
+    assert load_noise_floor(tmp_path) == ({}, [])
     for content in ("", "[]", '{"noise": {"row": 1}}', '{"noise": 3}'):
         (tmp_path / FILE).write_text(content)
-        with pytest.raises(UserError, match=r"selftest\.json"):
-            load_noise_floor(tmp_path)
+        noise, (problem,) = load_noise_floor(tmp_path)
+        assert noise == {}
+        assert problem.startswith("selftest.json: ")
+
+
+def test_a_floor_that_cannot_be_read_takes_no_other_with_it(tmp_path: Path) -> None:
+    """The row it is about has none, and that is said."""
+    good = {"floor": 0.01, "detectable": 0.02, "rounds": 5}
+    (tmp_path / FILE).write_text(json.dumps({"noise": {"a": good, "b": good | {"rounds": "5"}}}))
+    noise, problems = load_noise_floor(tmp_path)
+    assert list(noise) == ["a"]
+    assert problems == [
+        "selftest.json: left out: noise.b.rounds: '5' is no whole number from 1 to 1000000"
+    ]
 
 
 def test_a_missed_bar_is_exit_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
