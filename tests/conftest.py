@@ -66,6 +66,12 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     return BesideGuests(config, log)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Every test begins with the usual umask: a folder that others may write in is refused as a backing."""
+    os.umask(0o022)
+
+
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
     """Count how mount and vm tests end, and keep what is to be said at the end."""
     if report.when == "call":
