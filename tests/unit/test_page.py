@@ -166,6 +166,7 @@ def test_breakeven_and_projections_as_csv(whole: Path) -> None:
     crossings = table(whole / "breakeven.csv")
     [met] = [line for line in crossings if line["opponent"] == PLAIN.name]
     assert float(met["fraction"]) == pytest.approx(0.3)
+    assert met["order"] == "after"
     predicted = table(whole / "projections.csv")
     assert {line["passthrough"] for line in predicted} >= {"readdir + getattr", "LOOKUP"}
     assert any(line["error"] for line in predicted)

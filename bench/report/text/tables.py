@@ -117,6 +117,7 @@ def _breakeven(run: Run) -> Iterator[Record]:
         for met in crossings(study):
             yield {
                 **study.key.columns(),
+                "order": study.order.value,
                 "challenger": met.challenger,
                 "opponent": met.opponent,
                 "less": "below" if met.rising else "above",
