@@ -13,7 +13,7 @@ import pytest
 from fakes import make_run
 
 from bench.axes.rowkey import RowKey
-from bench.model import Cache
+from bench.model import Cache, Timeouts
 from bench.report.rows import Line, rows
 from bench.stats import guards
 from bench.stats.estimates import paired_ratio, trial_medians
@@ -273,3 +273,18 @@ def test_a_run_of_no_trials_has_no_rows_to_judge(tmp_path: Path) -> None:
     assert lines(path) == {}
     (path / "trials.jsonl").unlink()
     assert lines(path) == {}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("axis", ["entries", "timeouts"])
+def test_cold_is_held_against_the_warm_row_of_its_own_setting(axis: str, turned: bool) -> None:
+    """Whatever the order of trials: a warm row of another size or timeout says nothing of it."""
+    one, other = {"entries": (10, 1000), "timeouts": (Timeouts(0, 0), Timeouts(9, 9))}[axis]
+    rows_of = [(Cache.WARM, one, 1e-6), (Cache.WARM, other, 5e-6), (Cache.COLD_FUSE, one, 2e-6)]
+    frames = []
+    for cache, place, seconds in reversed(rows_of) if turned else rows_of:
+        key = RowKey.of("storm", cache=cache, **{axis: place})
+        made = frame(seconds / 1e-6 * noise(6, 5))
+        frames.append(made.assign(key=[key] * len(made), group=key.slug))
+    samples = pd.concat(frames, ignore_index=True)
+    assert guards.cold_faster_than_warm(samples, trial_medians(samples)) == {}
