@@ -36,7 +36,8 @@ from bench.report.text import (
     tables,
     text,
 )
-from bench.stats.frame import Run, load, newest
+from bench.results.store import find_run
+from bench.stats.frame import Run, load
 
 FORMATS = ("text", "md", "csv", "svg", "png", "html")
 CHARTS = {"svg", "png", "html"}
@@ -54,7 +55,7 @@ def _done(asked: argparse.Namespace) -> int:
     try:
         if len(asked.run) > 1:
             return overlaid(asked)
-        path = find(asked.run[0] if asked.run else None)
+        path = find_run(asked.run[0] if asked.run else None)
         return drawn(asked, path) if asked.mail is None else posted(asked, path)
     except UserError as error:
         print(f"report.py: {plain.text(str(error))}", file=sys.stderr)
@@ -96,7 +97,7 @@ def overlaid(asked: argparse.Namespace) -> int:
     """overlay.txt, .csv, .svg, .png and .html of several runs."""
     if asked.mail is not None:
         raise UserError("--mail is of one run: name one, or leave --mail out", Exit.USAGE)
-    made = overlay.overlay([load(find(name)) for name in asked.run])
+    made = overlay.overlay([load(find_run(name)) for name in asked.run])
     output = directory(asked.output or Path("report-overlay"))
     if "text" in asked.format:
         write(output / "overlay.txt", overlay.table(made))
@@ -115,21 +116,6 @@ def overlaid(asked: argparse.Namespace) -> int:
 def text_table(run_dir: Path) -> str:
     """The plain text table of a run."""
     return text.table(*read(run_dir))
-
-
-def find(name: str | None) -> Path:
-    """The run that was named, by directory or by name under results/; the newest for None."""
-    results = Path("results")
-    if not results.is_dir():
-        results = Path(__file__).resolve().parent / "results"
-    if name is None:
-        return newest(results)
-    if Path(name).is_dir():
-        return Path(name)
-    found = sorted(results.glob(f"*/{Path(name).name}/run.json"))
-    if not found:
-        raise UserError(f"{name}: no such run, neither as a directory nor under {results}")
-    return found[-1].parent
 
 
 def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Sequence[str]) -> None:

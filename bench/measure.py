@@ -14,7 +14,7 @@ from bench.plan.settings import Settings
 from bench.results.store import RunDirectory
 from bench.run import headers
 from bench.run.local import go, not_done
-from bench.run.phases import Timer
+from bench.run.phases import Phases
 from bench.run.prepare import prepared
 from bench.run.trials import RunResult, outcomes
 
@@ -65,7 +65,7 @@ def resume(run: RunDirectory, view: View, *, jobs: int | None = None) -> RunResu
 
 
 def _start_here(settings: Settings, output: Path | None, argv: list[str], view: View) -> RunResult:
-    clock = Timer()
+    clock = Phases()
     with prepared(settings, view, clock) as (bench, gives):
         planned = schedule.make(settings, gives)
         refuse_empty(planned)
@@ -79,7 +79,7 @@ def _start_here(settings: Settings, output: Path | None, argv: list[str], view: 
 def _resume_here(
     run: RunDirectory, header: Mapping[str, Any], settings: Settings, view: View
 ) -> RunResult:
-    clock = Timer()
+    clock = Phases()
     with prepared(settings, view, clock) as (bench, gives):
         planned = schedule.make(settings, gives)
         headers.refuse_other_machine(header, headers.facts(bench, planned))

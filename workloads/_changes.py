@@ -13,7 +13,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from bench.model import Bound, Context, Fixture, Opcode, Timeouts, Window
+from bench.model import FOREVER, FOREVER_S, Bound, Context, Fixture, Opcode, Window
 from workloads import _expect
 from workloads._bodies import CHUNK, EMPTY_LOOPS, Driven, Plain
 from workloads._native.opdriver import Driver
@@ -244,7 +244,7 @@ def lacks(context: Context) -> str:
     return ""
 
 
-TIMEOUTS = Timeouts(attr=3600.0, entry=3600.0)
+TIMEOUTS = FOREVER
 """Long, so that a row holds the requests that change something, and those alone that they entail."""
 
 
@@ -280,7 +280,7 @@ def requests(
 
 def _asked(asked: Asked, timeout: float, fresh: float) -> Bound:
     least = max(asked.lasting - fresh, 0.0)
-    if timeout >= _expect.FOREVER_S:
+    if timeout >= FOREVER_S:
         return Bound(least, asked.lasting + (fresh if asked.lasting else 0.0))
     most = asked.at_once * _expect.REPEATED_PREFIX
     return Bound(least if timeout else asked.at_once, most)

@@ -11,11 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.model import Bound, Context, Opcode, Sync
+from bench.model import FOREVER_S, Bound, Context, Opcode, Sync
 
 REPEATED_PREFIX = 1.5
-FOREVER_S = 60.0
-"""A timeout that does not run out within a trial's windows."""
 
 
 def stat_by_name(context: Context, least: int, most: int) -> Mapping[Opcode, Bound]:

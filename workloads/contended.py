@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.model import Body, Bound, Context, Group, Level, Opcode, Timeouts, Workload
+from bench.model import FOREVER_S, Body, Bound, Context, Group, Level, Opcode, Timeouts, Workload
 from workloads import _expect, _layout
 from workloads._bodies import CHUNK, Driven
 from workloads._native.opdriver import Driver
@@ -85,7 +85,7 @@ WORKLOAD = Workload(
         "list-apart",
     ),
     expect=expect,
-    timeouts=Timeouts(attr=0.0, entry=3600.0),
+    timeouts=Timeouts(attr=0.0, entry=FOREVER_S),
     group=Group.CONTENTION,
     usual=(),
     lacks=lacks,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bench.model import Body, Context, Opcode, Timeouts, Workload
+from bench.model import FOREVER, Body, Context, Opcode, Workload
 from workloads import _layout, getattr_storm
 
 
@@ -30,7 +30,7 @@ WORKLOAD = Workload(
     prepare=prepare,
     subject=frozenset({Opcode.GETATTR, Opcode.STATX}),
     expect=lambda context: getattr_storm.expect(by_path(context)),
-    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    timeouts=FOREVER,
     timeouts_fixed=True,
     lacks=_layout.lacks_files,
     about="none: the kernel answers from its caches, stale or not",

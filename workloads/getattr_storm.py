@@ -38,4 +38,5 @@ WORKLOAD = Workload(
     lacks=_layout.lacks_files,
     about="LOOKUP and GETATTR at timeouts of 0; attach-getattr takes GETATTR, lookup LOOKUP",
     of_files={Opcode.GETATTR: 1.0},
+    axes=("sync",),
 )

@@ -21,6 +21,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.model import (
+    FOREVER,
+    FOREVER_S,
     Body,
     Bound,
     Cache,
@@ -30,7 +32,6 @@ from bench.model import (
     Order,
     Shape,
     Sync,
-    Timeouts,
     Workload,
     XattrWay,
 )
@@ -178,7 +179,7 @@ def expect(context: Context) -> Mapping[Opcode, Bound]:
     # A directory never seen is looked up; what a level attached at first contact is not asked again.
     # Attributes that a listing brought may be asked for all the same: in two of ninety trials on a
     # busy machine (Linux 6.18) 10 and 196 of 1 000 were, and never again when tried alone.
-    asked_once = context.attr_timeout >= _expect.FOREVER_S
+    asked_once = context.attr_timeout >= FOREVER_S
     return bounds | {
         Opcode.LOOKUP: Bound(each, lookups * _expect.REPEATED_PREFIX),
         Opcode.GETATTR: Bound(
@@ -197,7 +198,7 @@ def asked_by_ls(context: Context) -> Bound:
 
 def _warm(timeout: float, least: float, most: float) -> Bound:
     """Requests about names and attributes that were all asked for before."""
-    if timeout >= _expect.FOREVER_S:
+    if timeout >= FOREVER_S:
         return Bound(0, 0)
     return Bound(0 if timeout else least, most * _expect.REPEATED_PREFIX)
 
@@ -213,10 +214,11 @@ WORKLOAD = Workload(
     caches=(Cache.COLD_FUSE, Cache.WARM, Cache.COLD_ALL),
     variants=VARIANTS,
     expect=expect,
-    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    timeouts=FOREVER,
     sized=True,
     order=order,
     group=Group.LISTINGS,
     usual=USUAL,
     about="listings, and LOOKUP of each entry stat'ed after READDIR; attach-getattr takes listings",
+    axes=("sync",),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.model import Body, Cache, Context, Opcode, Shape, Timeouts, Workload
+from bench.model import FOREVER, Body, Cache, Context, Opcode, Shape, Workload
 from workloads import _expect, _layout
 from workloads._bodies import Driven
 from workloads._native.opdriver import Driver
@@ -25,7 +25,8 @@ WORKLOAD = Workload(
     shape=Shape.SLICES,
     caches=(Cache.COLD_FUSE, Cache.COLD_ALL),
     expect=lambda _context: _expect.first_contact(),
-    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    timeouts=FOREVER,
     lacks=_layout.lacks_cold_files,
     about="LOOKUP of names never seen; lookup takes it",
+    axes=("sync",),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.model import Body, Bound, Context, Opcode, Timeouts, Workload
+from bench.model import FOREVER, Body, Bound, Context, Opcode, Workload
 from workloads import _layout
 from workloads._bodies import storm
 
@@ -20,7 +20,7 @@ WORKLOAD = Workload(
     prepare=prepare,
     subject=frozenset({Opcode.LOOKUP}),
     expect=lambda _context: {Opcode.LOOKUP: Bound(1, 1)},
-    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    timeouts=FOREVER,
     lacks=_layout.lacks_files,
     about="LOOKUP that fails; lookup takes it",
 )

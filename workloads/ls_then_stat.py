@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from functools import partial
 
 from bench.model import (
+    FOREVER,
+    FOREVER_S,
     Body,
     Bound,
     Cache,
@@ -17,7 +19,6 @@ from bench.model import (
     Group,
     Opcode,
     Shape,
-    Timeouts,
     Window,
     Workload,
 )
@@ -55,7 +56,7 @@ def stats(context: Context, leaves: list[int]) -> Ready:
 
 def expect(context: Context) -> Mapping[Opcode, Bound]:
     """At most one LOOKUP for each name, none where the listing brought it and nothing runs out."""
-    if min(context.attr_timeout, context.entry_timeout) >= _expect.FOREVER_S:
+    if min(context.attr_timeout, context.entry_timeout) >= FOREVER_S:
         return {Opcode.LOOKUP: Bound(0, 1), Opcode.GETATTR: Bound(0, 1)}
     return {
         Opcode.LOOKUP: Bound(0, _expect.REPEATED_PREFIX),
@@ -73,8 +74,9 @@ WORKLOAD = Workload(
     subject=frozenset({Opcode.GETATTR, Opcode.LOOKUP}),
     shape=Shape.SLICES,
     caches=(Cache.COLD_FUSE, Cache.COLD_ALL),
-    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    timeouts=FOREVER,
     group=Group.LISTINGS,
     lacks=_layout.lacks_cold_directories,
     about="LOOKUP of each name after READDIR, none after READDIRPLUS; lookup takes it",
+    axes=("sync",),
 )

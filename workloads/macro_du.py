@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.model import Bound, Context, Group, Opcode, Shape, Timeouts, Workload
+from bench.model import FOREVER, Bound, Context, Group, Opcode, Shape, Workload
 from workloads import _layout, walk_find
 from workloads._bodies import Program
 
@@ -23,7 +23,7 @@ WORKLOAD = Workload(
     subject=frozenset({Opcode.READDIR, Opcode.READDIRPLUS, Opcode.GETATTR}),
     shape=Shape.ONCE,
     caches=walk_find.COLD_FIRST,
-    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    timeouts=FOREVER,
     needs=("du",),
     group=Group.PROGRAMS,
     about="READDIRPLUS, GETATTR; attach levels take both",

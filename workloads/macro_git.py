@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from bench.model import (
+    FOREVER,
     Body,
     Bound,
     Context,
@@ -16,7 +17,6 @@ from bench.model import (
     Level,
     Opcode,
     Shape,
-    Timeouts,
     Workload,
 )
 from workloads import _git, walk_find
@@ -56,7 +56,7 @@ WORKLOAD = Workload(
     subject=frozenset({Opcode.READDIR, Opcode.READDIRPLUS, Opcode.GETATTR}),
     shape=Shape.ONCE,
     caches=walk_find.COLD_FIRST,
-    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    timeouts=FOREVER,
     introduces=True,
     needs=("git",),
     variants=("", LARGE),

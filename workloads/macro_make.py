@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from bench.model import Body, Bound, Context, Group, Level, Opcode, Shape, Timeouts, Workload
+from bench.model import FOREVER, Body, Bound, Context, Group, Level, Opcode, Shape, Workload
 from workloads import _project, walk_find
 from workloads._bodies import Program
 from workloads._programs import Restored
@@ -48,7 +48,7 @@ WORKLOAD = Workload(
     subject=frozenset({Opcode.READDIR, Opcode.READDIRPLUS, Opcode.GETATTR, Opcode.LOOKUP}),
     shape=Shape.ONCE,
     caches=walk_find.COLD_FIRST,
-    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    timeouts=FOREVER,
     introduces=True,
     group=Group.PROGRAMS,
     variants=(FULL, NOTHING),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.model import Body, Bound, Context, Group, Opcode, Shape, Timeouts, Workload
+from bench.model import FOREVER, Body, Bound, Context, Group, Opcode, Shape, Workload
 from workloads import _layout, walk_find
 from workloads._bodies import Program
 
@@ -29,7 +29,7 @@ WORKLOAD = Workload(
     subject=frozenset({Opcode.READDIR, Opcode.READDIRPLUS, Opcode.GETATTR, Opcode.LOOKUP}),
     shape=Shape.ONCE,
     caches=walk_find.COLD_FIRST,
-    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    timeouts=FOREVER,
     introduces=True,
     group=Group.PROGRAMS,
     needs=("rsync",),

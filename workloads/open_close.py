@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.model import Body, Bound, Context, Group, Level, Opcode, Timeouts, Workload
+from bench.model import FOREVER, Body, Bound, Context, Group, Level, Opcode, Workload
 from workloads import _layout
 from workloads._bodies import storm
 
@@ -20,7 +20,7 @@ WORKLOAD = Workload(
     prepare=prepare,
     subject=frozenset({Opcode.OPEN}),
     expect=lambda _context: {Opcode.OPEN: Bound(1, 1)},
-    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    timeouts=FOREVER,
     group=Group.FILES,
     lacks=_layout.lacks_files,
     about="OPEN, FLUSH, RELEASE; no level takes them, rw makes OPEN dearer",

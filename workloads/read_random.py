@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.model import Body, Bound, Cache, Context, Group, Level, Opcode, Shape, Timeouts, Workload
+from bench.model import FOREVER, Body, Bound, Cache, Context, Group, Level, Opcode, Shape, Workload
 from workloads import tree
 from workloads._bodies import Driven
 from workloads._native.opdriver import Driver
@@ -39,7 +39,7 @@ WORKLOAD = Workload(
     shape=Shape.SLICES,
     caches=(Cache.COLD_FUSE, Cache.WARM, Cache.COLD_ALL),
     expect=expect,
-    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    timeouts=FOREVER,
     group=Group.FILES,
     about="READ; rw takes it",
     touched_from=Level.RW,

@@ -16,4 +16,5 @@ WORKLOAD = Workload(
     group=Group.LISTINGS,
     lacks=_layout.lacks_directories,
     about="as readdir, and GETATTR or LOOKUP of each entry; attach levels take the GETATTR",
+    axes=("sync",),
 )

@@ -71,4 +71,5 @@ WORKLOAD = Workload(
     timeouts=Timeouts(attr=TIMEOUT_S, entry=TIMEOUT_S),
     timeouts_fixed=True,
     about="LOOKUP, which brings the attributes; lookup takes it",
+    axes=("sync",),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import partial
 
-from bench.model import Body, Cache, Context, Group, Opcode, Shape, Timeouts, Workload
+from bench.model import FOREVER, Body, Cache, Context, Group, Opcode, Shape, Workload
 from workloads import _layout, readdir
 from workloads._bodies import Pairs
 from workloads.ls_then_stat import listing, stats
@@ -27,7 +27,7 @@ WORKLOAD = Workload(
     subject=frozenset({Opcode.READDIR, Opcode.READDIRPLUS}),
     shape=Shape.SLICES,
     caches=(Cache.COLD_FUSE, Cache.COLD_ALL),
-    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    timeouts=FOREVER,
     group=Group.LISTINGS,
     lacks=_layout.lacks_cold_directories,
     about="READDIRPLUS or READDIR; attach-getattr takes it",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.model import Group, Opcode, Shape, Timeouts, Workload
+from bench.model import FOREVER, Group, Opcode, Shape, Workload
 from workloads import walk_find
 
 WORKLOAD = Workload(
@@ -15,7 +15,7 @@ WORKLOAD = Workload(
     shape=Shape.ONCE,
     caches=walk_find.COLD_FIRST,
     expect=walk_find.expect,
-    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    timeouts=FOREVER,
     group=Group.LISTINGS,
     about="as walk-find, and GETATTR or LOOKUP of each entry; attach levels take GETATTR",
 )

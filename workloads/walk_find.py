@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.model import Body, Bound, Cache, Context, Group, Opcode, Shape, Timeouts, Workload
+from bench.model import FOREVER, Body, Bound, Cache, Context, Group, Opcode, Shape, Workload
 from workloads import _layout
 from workloads._bodies import Walk
 
@@ -38,7 +38,7 @@ WORKLOAD = Workload(
     shape=Shape.ONCE,
     caches=COLD_FIRST,
     expect=expect,
-    timeouts=Timeouts(attr=3600.0, entry=3600.0),
+    timeouts=FOREVER,
     group=Group.LISTINGS,
     about="OPENDIR and listings of every directory, LOOKUP of each; attach-getattr takes listings",
 )

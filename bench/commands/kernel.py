@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.commands.parser import percentage, positive
+from bench.commands.parser import percent, positive
 from bench.model import Exit, UserError
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def add_diff(below: argparse._SubParsersAction[Parser]) -> None:
     )
     diff.add_argument(
         "--threshold",
-        type=percentage,
+        type=percent,
         default=0.01,
         metavar="PERCENT",
         help="exit 1 when a row needs more instructions by more than this (default: 1)",
@@ -185,7 +185,7 @@ def command_diff(arguments: argparse.Namespace, argv: list[str]) -> int:
             only=arguments.only,
             workloads=workloads,
             trials=arguments.trials,
-            threshold=100 * arguments.threshold,
+            threshold=arguments.threshold,
             profile=arguments.profile,
         ),
         arguments.output,

@@ -74,22 +74,9 @@ def seconds(text: str) -> float:
     return number
 
 
-def percentage(text: str) -> float:
-    """``2%`` or ``2`` as 0.02, above 0."""
-    try:
-        number = float(text.removesuffix("%")) / 100
-    except ValueError:
-        number = 0.0
-    if not 0 < number < 1:
+def share(text: str) -> float:
+    """``2%`` or ``2`` as 0.02, above 0: a width that more rounds can reach."""
+    number = percent(text)
+    if not 0 < number < 100:
         raise argparse.ArgumentTypeError(f"{text!r} is not a percentage above 0 and below 100")
-    return number
-
-
-def counts(text: str) -> tuple[int, ...]:
-    """``1,2,4`` as numbers."""
-    return tuple(dict.fromkeys(positive(part) for part in text.split(",")))
-
-
-def counts_or_0(text: str) -> tuple[int, ...]:
-    """``0,1,2`` as numbers."""
-    return tuple(dict.fromkeys(0 if part == "0" else positive(part) for part in text.split(",")))
+    return number / 100

@@ -3,35 +3,24 @@
 from __future__ import annotations
 
 import argparse
-from enum import StrEnum
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from bench.axes import OPTIONS
+from bench.axes.axis import Axis
 from bench.commands import strangers
-from bench.commands.parser import counts, counts_or_0, percentage, positive, seconds
+from bench.commands.parser import positive, seconds, share
 from bench.commands.readers import report
 from bench.commands.run_settings import refuse, settings_from
 from bench.kernels import disk
-from bench.model import (
-    Cache,
-    Clock,
-    Exit,
-    Level,
-    Order,
-    Outcome,
-    Placement,
-    ReaddirMode,
-    Sync,
-    UserError,
-    XattrWay,
-)
+from bench.model import Clock, Exit, Outcome, Placement, UserError
 from bench.results.store import RESULTS
 
 if TYPE_CHECKING:
     from bench.commands.parser import Parser
 
 
-SWITCH = ("on", "off", "both")
 RUN_EXAMPLES = """examples:
   python -m bench run --daemon passthrough
       the main comparison: native, overlayfs, plain-c, plain and passthrough, every workload
@@ -96,22 +85,13 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         help="workload, or workload/variant; repeatable (default: all)",
     )
     what.add_argument(
-        "--level",
-        action="append",
-        choices=[level.value for level in Level],
-        help="highest passthrough level to use; repeated, each is a target (default: attach-lookup)",
-    )
-    what.add_argument(
-        "--readdir",
-        choices=SWITCH,
-        help="readdir passthrough, without it, or both (default: on)",
-    )
-    what.add_argument(
         "--matrix",
         metavar="NAME",
         help="a matrix of `list`, or a TOML file: says all of this group and of the axes",
     )
-    add_axes(command)
+    axes = command.add_argument_group(
+        "axes", "of each, several values make several targets or rows, all in one run"
+    )
     where = command.add_argument_group("on what")
     where.add_argument(
         "--tree",
@@ -120,11 +100,6 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     where.add_argument(
         "--backing", metavar="DIR", help="directory beneath the mounts (default: a tmpfs)"
-    )
-    where.add_argument(
-        "--cache",
-        choices=[cache.value for cache in Cache],
-        help="cache state (default: each workload's own)",
     )
     where.add_argument(
         "--kernel",
@@ -188,11 +163,6 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         help="both timeouts 0 for every workload, the 2025 demo's setting",
     )
     how.add_argument(
-        "--sync",
-        choices=[sync.value for sync in Sync],
-        help="AT_STATX_SYNC_* flag of statx (default: as-stat)",
-    )
-    how.add_argument(
         "--buffer",
         type=positive,
         metavar="BYTES",
@@ -218,7 +188,7 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     how.add_argument(
         "--precision",
-        type=percentage,
+        type=share,
         metavar="PERCENT",
         help="add rounds until every ratio's interval is +- this narrow, e.g. 2%%",
     )
@@ -251,14 +221,6 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         "own (see: bench profile)",
     )
     how.add_argument(
-        "--delay",
-        action="append",
-        metavar="OPCODE=TIME",
-        help="one more target for each of our servers, which holds these requests back so long "
-        "(GETATTR=5us, or several: LOOKUP=1ms+GETATTR=1ms): a known cost, to see whether it is "
-        "found; repeatable",
-    )
-    how.add_argument(
         "--seed",
         type=int,
         metavar="N",
@@ -270,6 +232,7 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         help="tiny tree, few and short trials, no real programs (macro-*) unless named: a minute, "
         "not a result to post",
     )
+    add_axes({group.title: group for group in (what, axes, where, how)})
     result = command.add_argument_group("results")
     result.add_argument(
         "--output", type=Path, metavar="DIR", help="run directory (default: results/local/<time>)"
@@ -289,62 +252,31 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     command.set_defaults(command=command_run)
 
 
-def add_axes(command: Parser) -> None:
+def add_axes(groups: Mapping[str | None, argparse._ArgumentGroup]) -> None:
     """What can be multiplied; every combination is measured, or skipped with its reason."""
-    axes = command.add_argument_group(
-        "axes", "of each, several values make several targets or rows, all in one run"
-    )
-    axes.add_argument(
-        "--readdir-mode",
-        action="extend",
-        type=readdir_modes,
-        metavar="MODE[,MODE]",
-        help="readdirplus, readdir or auto: listing requests of the server (default: readdirplus)",
-    )
-    axes.add_argument(
-        "--server-threads",
-        type=counts_or_0,
-        metavar="N[,N]",
-        help="threads the server answers with, 0: one per CPU it has (default: 0)",
-    )
-    axes.add_argument(
-        "--clone-fd", choices=SWITCH, help="a /dev/fuse descriptor for each of them (default: off)"
-    )
-    axes.add_argument(
-        "--timeouts",
-        action="extend",
-        type=timeout_pairs,
-        metavar="T[,T]",
-        help="cache timeouts: own (each workload's), seconds, forever, or ATTR/ENTRY (default: own)",
-    )
-    axes.add_argument(
-        "--threads",
-        type=counts,
-        metavar="N[,N]",
-        help="client threads of storms (default: 1)",
-    )
-    axes.add_argument(
-        "--entries",
-        type=counts,
-        metavar="N[,N]",
-        help="entries of a directory, of workloads that are about its size (default: 1000)",
-    )
-    axes.add_argument(
-        "--order",
-        action="extend",
-        type=orders,
-        metavar="ORDER[,ORDER]",
-        help="alternate (as ls does) or after (as find and du): when workloads that list and stat do "
-        "so (default: whatever their variants say)",
-    )
-    axes.add_argument(
-        "--xattr",
-        action="extend",
-        type=xattr_ways,
-        metavar="WAY[,WAY]",
-        help="answer, enosys (the kernel remembers it) or off: what our servers do with requests "
-        "about extended attributes (default: answer)",
-    )
+    for axis in OPTIONS:
+        told: dict[str, Any] = {"choices": axis.words} if axis.words else {"type": checked(axis)}
+        groups[axis.group].add_argument(
+            axis.flag,
+            dest=axis.dest,
+            action="append",
+            metavar=axis.metavar or None,
+            help=axis.about,
+            **told,
+        )
+
+
+def checked(axis: Axis[Any]) -> Callable[[str], str]:
+    """A word of an axis as it is, known to be right."""
+
+    def check(text: str) -> str:
+        try:
+            axis.values(text.split(","))
+        except UserError as error:
+            raise argparse.ArgumentTypeError(str(error)) from None
+        return text
+
+    return check
 
 
 def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
@@ -404,37 +336,3 @@ def refuse_with_resume(arguments: argparse.Namespace) -> None:
     free = {"command", "resume", "no_report", "json", "quiet", "jobs", "allow_commands"}
     others = [name for name in vars(arguments) if name not in free]
     refuse(arguments, others, "--resume keeps the run's own settings")
-
-
-def readdir_modes(text: str) -> tuple[str, ...]:
-    """``readdir,auto``; each the value of a ReaddirMode."""
-    return _known(text, ReaddirMode, "mode")
-
-
-def orders(text: str) -> tuple[str, ...]:
-    """``alternate,after``; each the value of an Order."""
-    return _known(text, Order, "order")
-
-
-def xattr_ways(text: str) -> tuple[str, ...]:
-    """``answer,enosys``; each the value of an XattrWay."""
-    return _known(text, XattrWay, "way")
-
-
-def _known(text: str, words: type[StrEnum], what: str) -> tuple[str, ...]:
-    chosen = text.split(",")
-    for word in chosen:
-        if word not in list(words):
-            known = ", ".join(words)
-            raise argparse.ArgumentTypeError(f"unknown {what} {word!r}: there is {known}")
-    return tuple(chosen)
-
-
-def timeout_pairs(text: str) -> tuple[str, ...]:
-    """``own,0,1/60,forever``, checked."""
-    from bench.plan import matrix
-
-    try:
-        return tuple(matrix.timeouts(part) for part in text.split(","))
-    except UserError as error:
-        raise argparse.ArgumentTypeError(str(error)) from None

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.model import Cache, Clock, UserError
+from bench.axes import OPTIONS
+from bench.axes.rows import CACHE
+from bench.model import Cache, Clock, Placement, UserError
 from bench.plan.settings import drawn_seed
 
 if TYPE_CHECKING:
@@ -15,12 +17,11 @@ if TYPE_CHECKING:
 
 
 AXES = (
-    "daemon", "only", "workload", "level", "readdir", "cache", "readdir_mode", "server_threads",
-    "clone_fd", "timeouts", "attr_timeout", "entry_timeout", "nocache", "threads", "entries",
-    "order", "xattr",
+    "daemon", "only", "workload", "attr_timeout", "entry_timeout", "nocache",
+    *(axis.dest for axis in OPTIONS),
 )  # fmt: skip
 """What a matrix says in the place of the command line."""
-GUEST_ROUNDS = {Clock.WALL.value: 3, Clock.INSTRUCTIONS.value: 2}
+GUEST_ROUNDS = {Clock.WALL: 3, Clock.INSTRUCTIONS: 2}
 """Two boots suffice where they agree to 0.1 %."""
 QUICK = {"quick": True, "tree": "tiny", "trials": 2, "values": 3, "window_s": 0.01}
 
@@ -28,7 +29,7 @@ QUICK = {"quick": True, "tree": "tiny", "trials": 2, "values": 3, "window_s": 0.
 def settings_from(arguments: argparse.Namespace) -> Settings:
     """Settings of a new run; raises UserError for names that do not exist."""
     from bench import registry
-    from bench.plan import delay, foreign, matrix
+    from bench.plan import foreign
     from bench.plan.settings import Settings
     from workloads import tree
 
@@ -37,32 +38,25 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     ):
         raise UserError("--timeouts leaves no room for --attr-timeout, --entry-timeout, --nocache")
     asked = defaults(arguments)
-    for name in ("tree", "backing", "backing_fs", "cache", "trials", "values", "placement"):
+    for name in ("tree", "backing", "backing_fs", "trials", "values"):
         asked[name] = getattr(arguments, name) or asked.get(name)
+    if arguments.placement:
+        asked["placement"] = Placement(arguments.placement)
+    asked |= axes_asked(arguments)
     refuse_contradictions(asked | {"profile": arguments.profile})
-    asked |= {name: getattr(arguments, name) for name in ("threads", "entries", "server_threads")}
     asked |= {
-        "modes": tuple(arguments.readdir_mode or ()) or None,
-        "timeouts": tuple(arguments.timeouts or ()) or None,
-        "orders": tuple(arguments.order or ()) or None,
-        "xattrs": tuple(arguments.xattr or ()) or None,
         "buffer": arguments.buffer,
         "rate": arguments.rate,
-        "clone_fd": matrix.CLONE_FD[arguments.clone_fd] if arguments.clone_fd else None,
         "daemons": tuple(arguments.daemon or ()) or None,
         "libfuse_examples": examples_folder(arguments.libfuse_examples),
         "workloads": tuple(arguments.workload or ()) or None,
         "attr_timeout": 0.0 if arguments.nocache else arguments.attr_timeout,
         "entry_timeout": 0.0 if arguments.nocache else arguments.entry_timeout,
-        "sync": arguments.sync,
         "memory_mb": arguments.memory,
         "only": arguments.only,
-        "levels": tuple(arguments.level or ()) or None,
-        "readdir": matrix.READDIR[arguments.readdir] if arguments.readdir else None,
         "histogram": arguments.histogram,
         "attribution": arguments.attribution,
         "profile": arguments.profile,
-        "delays": tuple(arguments.delay or ()) or None,
         "cost": arguments.cost,
         "precision": arguments.precision,
         "max_time_s": arguments.max_time,
@@ -70,23 +64,33 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         "tune": arguments.tune,
         "seed": drawn_seed() if arguments.seed is None else arguments.seed,
     }
-    chosen = Settings.from_json({k: v for k, v in asked.items() if v is not None})
+    chosen = Settings.of({k: v for k, v in asked.items() if v is not None})
     chosen = foreign.introduce(chosen)
     for name in chosen.daemons:  # what a guest's kernel lacks is for the guest to say
         registry.daemon(name) if chosen.kernels else registry.startable(name)
     registry.rows(chosen.workloads)
-    for text in chosen.delays:
-        delay.parse(text)
     tree.parse_tree(chosen.tree)
     return chosen
 
 
+def axes_asked(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The values of every axis that was named on the command line; raises UserError."""
+    asked = {}
+    for axis in OPTIONS:
+        if texts := getattr(arguments, axis.dest):
+            try:
+                asked[axis.name] = axis.values([part for text in texts for part in text.split(",")])
+            except UserError as error:
+                raise UserError(f"{axis.flag}: {error}") from None
+    return asked
+
+
 def refuse_contradictions(asked: Mapping[str, Any]) -> None:
     """Raises UserError for what only a guest has, and for wishes that exclude one another."""
-    counting = asked.get("clock") == Clock.INSTRUCTIONS.value
+    counting = asked.get("clock") == Clock.INSTRUCTIONS
     if asked.get("backing") and asked.get("backing_fs"):
         raise UserError("--backing and --backing-fs both say where the backing lies: leave out one")
-    if counting and asked.get("cache") == Cache.COLD_ALL.value:
+    if counting and Cache.COLD_ALL in asked.get(CACHE.name, ()):
         raise UserError(
             "--cache cold-all waits for the disk, and while a guest waits its instruction clock "
             "leaps: use --clock wall"
@@ -113,7 +117,7 @@ def defaults(arguments: argparse.Namespace) -> dict[str, Any]:
         found = matrix.load(matrix.find(arguments.matrix))
         asked = {**found.settings, "matrix": found.name, "parts": found.parts}
     kernels = tuple(arguments.kernel or ()) or asked.get("kernels")
-    clock = arguments.clock or asked.get("clock", Clock.WALL.value)
+    clock = Clock(arguments.clock or asked.get("clock", Clock.WALL))
     if kernels:
         as_guest = guest(clock) | {"trials": GUEST_ROUNDS[clock]}
         # Where a matrix names its own kernels it knows what they take.

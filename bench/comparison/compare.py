@@ -76,6 +76,7 @@ class Comparison:
 
 def compare(base: Side, patched: Side, threshold: float, allowed: frozenset[str]) -> Comparison:
     """Hold ``patched`` against ``base``; raises UserError where they are unlike and may not be."""
+    base, patched = unlike.aligned(base, patched)
     differing = unlike.refuse(base, patched, allowed)
     paired = base.paired_with(patched)
     shared = sorted(base.rows.keys() & patched.rows.keys(), key=lambda key: _place(key, base))
@@ -100,15 +101,11 @@ def compare(base: Side, patched: Side, threshold: float, allowed: frozenset[str]
     )
 
 
-def words(key: Key) -> str:
-    """A key as a person reads it: the group's parts, and the target."""
-    return ", ".join(part for part in (*key.group.split("--"), key.target) if part)
-
-
-def _place(key: Key, side: Side) -> tuple[str, int, str]:
+def _place(key: Key, side: Side) -> tuple[object, ...]:
     """Rows by name, their targets in the order of run.json."""
     names = [str(entry.get("name")).partition("@")[0] for entry in entries(side.about, "targets")]
-    return key.group, names.index(key.target) if key.target in names else len(names), key.target
+    at = names.index(key.target) if key.target in names else len(names)
+    return (key.row.order if key.row else ()), at, key.target
 
 
 def _ratio(base: Side, patched: Side, key: Key) -> Estimate:
@@ -129,7 +126,7 @@ def _floor(key: Key, base: Side, patched: Side) -> float:
     """The larger noise floor of the machines' A/A runs, where there was one."""
     if base.clock == Clock.INSTRUCTIONS:
         return INSTRUCTIONS_FLOOR
-    known = [side.noise.get(key.group) for side in (base, patched)]
+    known = [side.noise.get(key.slug) for side in (base, patched)]
     return max((noise.floor for noise in known if noise), default=0.0)
 
 
@@ -179,8 +176,7 @@ def _only(one: Side, other: Side) -> tuple[str, ...]:
     """The rows that the other side does not have, and what became of them in this one."""
     found = sorted(one.rows.keys() - other.rows.keys(), key=lambda key: _place(key, one))
     return tuple(
-        words(key) + (f" ({one.rows[key].trouble})" if one.rows[key].trouble else "")
-        for key in found
+        key.said + (f" ({one.rows[key].trouble})" if one.rows[key].trouble else "") for key in found
     )
 
 
@@ -194,7 +190,7 @@ def _functions(base: Side, patched: Side, rows: tuple[Compared, ...]) -> list[st
                 found = between(store.read(base.origin, old), store.read(patched.origin, new))
             except UserError:
                 continue
-            said.append(f"{words(row.key)}: {accounted_for(found)}")
+            said.append(f"{row.key.said}: {accounted_for(found)}")
     return said
 
 
@@ -202,10 +198,10 @@ def _notes(base: Side, patched: Side) -> list[str]:
     """What a reader has to know, and what could not be read."""
     said = unlike.kernels(base, patched)
     proofs: dict[str, list[str]] = {}
-    for key in sorted(base.rows.keys() & patched.rows.keys()):
+    for key in sorted(base.rows.keys() & patched.rows.keys(), key=lambda key: key.order):
         one, other = (units.listing(sorted(s.rows[key].verdicts) or ["-"]) for s in (base, patched))
         if one != other and not base.part.startswith(":"):
-            proofs.setdefault(f"proof: {one} in base, {other} in patched", []).append(words(key))
+            proofs.setdefault(f"proof: {one} in base, {other} in patched", []).append(key.said)
     said += [f"{what}: {'; '.join(rows)}" for what, rows in proofs.items()]
     if not base.paired_with(patched):
         said.append(SEPARATE)

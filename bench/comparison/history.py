@@ -62,8 +62,7 @@ class Course:
     """One target of one row over the runs, oldest first."""
 
     ground: Comparable
-    group: str
-    target: str
+    key: Key
     points: tuple[Point, ...]
 
 
@@ -82,7 +81,7 @@ def collect(results: Path, asked: Asked) -> tuple[list[Course], list[str]]:
         for key, ground, point in _points(run, asked):
             found.setdefault((ground, key), []).append(point)
     courses = [
-        Course(ground, key.group, key.target, tuple(sorted(points, key=_when)))
+        Course(ground, key, tuple(sorted(points, key=_when)))
         for (ground, key), points in found.items()
     ]
     return sorted(courses, key=_order), problems
@@ -110,8 +109,7 @@ def _wanted(key: Key, asked: Asked) -> bool:
         return False
     if asked.workload is None:
         return True
-    parts = key.group.split("--")
-    return asked.workload in (parts[0], "/".join(parts[:2]))
+    return key.row is not None and asked.workload in (key.row.workload, key.row.work)
 
 
 def _ground(part: Side, row: SideRow) -> Comparable:
@@ -139,9 +137,10 @@ def _when(point: Point) -> tuple[float, str]:
         return math.inf, point.run
 
 
-def _order(course: Course) -> tuple[str, ...]:
+def _order(course: Course) -> tuple[object, ...]:
     ground = course.ground
-    return ground.machine, ground.clock, course.group, ground.setting, course.target
+    row = course.key.row.order if course.key.row else ()
+    return ground.machine, ground.clock, row, ground.setting, course.key.target
 
 
 def text(courses: Sequence[Course], *, points: bool) -> Iterator[Line]:
@@ -153,7 +152,7 @@ def text(courses: Sequence[Course], *, points: bool) -> Iterator[Line]:
         if machine != f"{ground.machine}, {units.quantity().said}":
             machine = f"{ground.machine}, {units.quantity().said}"
             yield from wrapped(machine, 2)
-        title = f"  {course.group.replace('--', ', ')}; {ground.setting}"
+        title = f"  {course.key.name}; {ground.setting}"
         if title != heading:
             heading = title
             yield from wrapped(title, 4)
@@ -164,7 +163,7 @@ def text(courses: Sequence[Course], *, points: bool) -> Iterator[Line]:
 
 def _course(course: Course) -> Iterator[Line]:
     first, last = (course.points[at].estimate.value for at in (0, -1))
-    name = course.target
+    name = course.key.target
     if len(name) > NAME:
         yield f"    {name}", ""
         name = ""
@@ -199,8 +198,9 @@ def as_json(course: Course) -> dict[str, Any]:
         "machine": course.ground.machine,
         "clock": course.ground.clock,
         "setting": course.ground.setting,
-        "group": course.group,
-        "target": course.target,
+        "row": course.key.name,
+        "group": course.key.slug,
+        "target": course.key.target,
         "points": [_point_json(point) for point in course.points],
     }
 

@@ -30,23 +30,23 @@ def draw(courses: Sequence[Course], directory: Path) -> Iterator[Path]:
         directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{directory}: cannot be made: {error.strerror}") from None
-    rows: dict[tuple[Comparable, str], list[Course]] = {}
+    rows: dict[tuple[Comparable, str, str], list[Course]] = {}
     for course in courses:
-        rows.setdefault((course.ground, course.group), []).append(course)
-    for number, ((ground, group), own) in enumerate(rows.items(), 1):
+        rows.setdefault((course.ground, course.key.name, course.key.slug), []).append(course)
+    for number, ((ground, name, slug), own) in enumerate(rows.items(), 1):
         units.measure_in(ground.clock)
-        stem = directory / f"{number:02}-{re.sub(r'[^A-Za-z0-9.@=-]', '_', group)}"
-        _sheet(ground, group, own).save(stem, ("svg", "png"))
+        stem = directory / f"{number:02}-{re.sub(r'[^A-Za-z0-9.@=-]', '_', slug)}"
+        _sheet(ground, name, own).save(stem, ("svg", "png"))
         yield from (stem.with_name(f"{stem.name}{suffix}") for suffix in (".svg", ".png"))
 
 
-def _sheet(ground: Comparable, group: str, courses: Sequence[Course]) -> Sheet:
-    _, legend = legend_grid([course.target for course in courses], WIDTH_IN)
+def _sheet(ground: Comparable, name: str, courses: Sequence[Course]) -> Sheet:
+    _, legend = legend_grid([course.key.target for course in courses], WIDTH_IN)
     footer = [
         f"{ground.machine}; {ground.setting}",
         f"{units.quantity().said} per operation; bar: {units.quantity().interval} within the run",
     ]
-    sheet = Sheet(group.replace("--", ", "), footer, WIDTH_IN, PANEL_IN + LABELS_IN + legend)
+    sheet = Sheet(name, footer, WIDTH_IN, PANEL_IN + LABELS_IN + legend)
     axes = sheet.panel(left=0.8, top=legend + 0.05, right=0.2, bottom=LABELS_IN)
     places = _places(courses)
     handles = []
@@ -78,7 +78,7 @@ def _line(
         if point.estimate.has_interval:
             ends = [point.estimate.low, point.estimate.high]
             axes.plot([place, place], ends, "-", color=look.colour, linewidth=2)
-    (line,) = axes.plot(at, values, **look.point, lw=0.8, ms=5, label=course.target)
+    (line,) = axes.plot(at, values, **look.point, lw=0.8, ms=5, label=course.key.target)
     return line
 
 

@@ -7,7 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Any
 
-from bench.comparison.compare import Compared, Comparison, words
+from bench.comparison.compare import Compared, Comparison
 from bench.report import units
 from bench.stats.estimates import Estimate
 from bench.stats.verdicts import Finding, percent
@@ -33,9 +33,9 @@ def text(made: Comparison) -> Iterator[Line]:
     yield _heading(), "bold"
     group = ""
     for row in made.rows:
-        if row.key.group != group:
-            group = row.key.group
-            yield from wrapped(group.replace("--", ", "), 2)
+        if row.key.name != group:
+            group = row.key.name
+            yield from wrapped(group, 2)
         yield from _row(row)
     yield from _plain("")
     yield from _only("base", made.only_base)
@@ -67,7 +67,7 @@ def sentences(made: Comparison) -> Iterator[str]:
         yield f"geometric mean of the ratios: {_ratio(made.mean)} {_interval(made.mean)}".rstrip()
     worst = sorted(made.regressions, key=lambda row: -row.ratio.value)
     if worst:
-        names = "; ".join(f"{words(row.key)} ({_ratio(row.ratio)})" for row in worst)
+        names = "; ".join(f"{row.key.said} ({_ratio(row.ratio)})" for row in worst)
         yield f"regression beyond {made.threshold:g} %: {names}"
     elif made.judged:
         yield f"no regression beyond {made.threshold:g} % was shown"
@@ -90,7 +90,7 @@ def markdown(made: Comparison) -> str:
     ]
     for row in made.rows:
         cells = (
-            row.key.group.replace("--", ", "), row.key.target, units.duration(row.base.value),
+            row.key.name, row.key.target, units.duration(row.base.value),
             units.duration(row.patched.value), _ratio(row.ratio), _interval(row.ratio),
             row.judgement.finding.value.replace("~", "\\~"), _why(row),
         )  # fmt: skip
@@ -114,15 +114,16 @@ def as_json(made: Comparison) -> dict[str, Any]:
         "geometric_mean": _numbers(made.mean),
         "only_in_base": list(made.only_base),
         "only_in_patched": list(made.only_patched),
-        "regressions": [words(row.key) for row in made.regressions],
-        "undecided": [words(row.key) for row in made.undecided],
+        "regressions": [row.key.said for row in made.regressions],
+        "undecided": [row.key.said for row in made.undecided],
     }
 
 
 def _row_json(row: Compared) -> dict[str, Any]:
     judged = row.judgement
     return {
-        "group": row.key.group,
+        "row": row.key.name,
+        "group": row.key.slug,
         "target": row.key.target,
         "unit": row.unit,
         "base": _numbers(row.base),

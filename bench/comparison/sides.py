@@ -18,6 +18,7 @@ from typing import Any
 
 import pandas as pd
 
+from bench.axes.rowkey import RowKey
 from bench.comparison import header
 from bench.model import Clock, Exit, Outcome, UserError
 from bench.profile import select
@@ -34,15 +35,36 @@ from bench.stats.noise_floor import Noise
 Medians = Mapping[int, float]
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True)
 class Key:
-    """What a row is matched by: the group of `bench.stats.frame`, and the target without its kernel.
+    """What a row is matched by: its key, and the target without its kernel.
 
-    ``target`` is empty where one target, or one series, was picked on purpose.
+    ``target`` is empty where one target, or one series, was picked on purpose; ``row`` is None
+    where a file of pyperf does not say.
     """
 
-    group: str
+    row: RowKey | None
     target: str
+
+    @property
+    def name(self) -> str:
+        """The row's name."""
+        return self.row.name if self.row else ""
+
+    @property
+    def slug(self) -> str:
+        """The row's name in stored tables."""
+        return self.row.slug if self.row else ""
+
+    @property
+    def said(self) -> str:
+        """``getattr-storm/fd (warm, timeouts 0), plain-c``."""
+        return ", ".join(part for part in (self.name, self.target) if part)
+
+    @property
+    def order(self) -> tuple[object, ...]:
+        """Rows as everywhere, targets by name."""
+        return (self.row.order if self.row else (), self.target)
 
 
 @dataclass(frozen=True)
@@ -160,7 +182,7 @@ def _of_trials(
     rows = {}
     for (group, target), own in trials.groupby(["group", "target"], sort=False):
         bare = str(target).removesuffix(f"@{kernel}") if kernel else str(target)
-        series, key = (str(group), str(target)), Key(str(group), "" if picked else bare)
+        series, key = (str(group), str(target)), Key(own["key"].iloc[0], "" if picked else bare)
         rows[key] = _row(own, medians.get(series, {}), _alone(flags.get(series, ())))
     return Side(
         spec,
@@ -240,7 +262,7 @@ def _of_pyperf(spec: str, path: Path) -> Side:
     medians = {n: statistics.median(own) for n, own in times.items() if own}
     about = _about_of(known)
     release = str(about["environment"]["kernel_release"] or "")
-    rows = {Key("", ""): _row(frame, medians)} if values else {}
+    rows = {Key(None, ""): _row(frame, medians)} if values else {}
     return Side(spec, path.resolve(), "", about, rows, (), release)
 
 

@@ -6,9 +6,10 @@ The kernel is never a reason to refuse: it is what comparisons are made for. It 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from bench.axes.rows import TIMEOUTS as TIMEOUTS_AXIS
 from bench.comparison.sides import Key, Side, SideRow
 from bench.machine.environment import scheduling
 from bench.model import UserError
@@ -55,7 +56,6 @@ CHECKS: tuple[tuple[str, str, Pick], ...] = (
     ("windows", "timed windows per trial", _at("settings", "values")),
     ("windows", "length of a window", _at("settings", "window_s")),
     ("windows", "names of a storm", _at("settings", "names")),
-    ("windows", "statx sync flag", _at("settings", "sync")),
     ("suite", "commit of the suite", _at("environment", "suite_commit")),
     ("versions", "versions", _at("environment", "versions")),
 )
@@ -83,7 +83,7 @@ def kernels(base: Side, patched: Side) -> list[str]:
             f"kernel: {base.release or 'not recorded'} and {patched.release or 'not recorded'}"
         )
     levels: dict[str, list[str]] = {}
-    for key in sorted(base.rows.keys() & patched.rows.keys()):
+    for key in sorted(base.rows.keys() & patched.rows.keys(), key=lambda key: key.order):
         one, other = base.rows[key].level, patched.rows[key].level
         if one != other:
             levels.setdefault(f"{one} and {other}", []).append(key.target)
@@ -122,10 +122,29 @@ def timeouts(row: SideRow) -> str:
     return f"{units.seconds(row.attr_timeout)}/{units.seconds(row.entry_timeout)}"
 
 
+def aligned(base: Side, patched: Side) -> tuple[Side, Side]:
+    """The two sides; where they share no row, and would whatever their timeouts, without these."""
+    if base.rows.keys() & patched.rows.keys():
+        return base, patched
+    loose = [_whatever_timeouts(side) for side in (base, patched)]
+    if loose[0].rows.keys() & loose[1].rows.keys():
+        return loose[0], loose[1]
+    return base, patched
+
+
+def _whatever_timeouts(side: Side) -> Side:
+    """A side whose rows are matched whatever their timeouts; itself where one would hide another."""
+    rows = {
+        Key(key.row and key.row.without(TIMEOUTS_AXIS), key.target): row
+        for key, row in side.rows.items()
+    }
+    return replace(side, rows=rows) if len(rows) == len(side.rows) else side
+
+
 def _timeouts_apart(base: Side, patched: Side) -> list[Difference]:
     """Rows whose mounts had other timeouts, told once for every pair of them."""
     apart: dict[str, list[str]] = {}
-    for key in sorted(base.rows.keys() & patched.rows.keys()):
+    for key in sorted(base.rows.keys() & patched.rows.keys(), key=lambda key: key.order):
         one, other = (timeouts(side.rows[key]) for side in (base, patched))
         if one != other:
             apart.setdefault(f"{one} and {other}", []).append(_named(key))
@@ -136,7 +155,7 @@ def _timeouts_apart(base: Side, patched: Side) -> list[Difference]:
 
 
 def _named(key: Key) -> str:
-    return " ".join(part for part in (key.group, key.target) if part) or "the series"
+    return key.said or "the series"
 
 
 def _others(count: int) -> str:

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from bench.comparison import unlike
-from bench.comparison.compare import words
 from bench.comparison.header import kernel_labels
 from bench.comparison.shapes import WIDTH, Line, wrapped
 from bench.comparison.sides import Key, Side, SideRow, refuse_empty, whole
@@ -105,7 +104,7 @@ def _pairs(theirs: Side, against: Sequence[str]) -> list[tuple[Key, str]]:
     """
     labels = kernel_labels(theirs.about)
     found = []
-    for key in sorted(theirs.rows):
+    for key in sorted(theirs.rows, key=lambda key: key.order):
         bare, at, label = key.target.partition("@")
         others = [name for name in against if name != bare]
         # The floor by the plain server is the plain server by the floor, turned round.
@@ -113,16 +112,14 @@ def _pairs(theirs: Side, against: Sequence[str]) -> list[tuple[Key, str]]:
             found.append((key, f"{others[-1]}{at}{label}"))
         if at and labels and label != labels[0]:
             found.append((key, f"{bare}@{labels[0]}"))
-    return [pair for pair in found if Key(pair[0].group, pair[1]) in theirs.rows]
+    return [pair for pair in found if Key(pair[0].row, pair[1]) in theirs.rows]
 
 
 def _test(theirs: Side, ours: Side, key: Key, baseline: str, margin: float) -> Equivalence:
     """The equivalence of one ratio, or why nothing can be said of it."""
     them, us = (_ratio(side, key, baseline).points for side in (theirs, ours))
     for name in (key.target, baseline):
-        note = _not_alike(
-            theirs.rows.get(Key(key.group, name)), ours.rows.get(Key(key.group, name))
-        )
+        note = _not_alike(theirs.rows.get(Key(key.row, name)), ours.rows.get(Key(key.row, name)))
         if note:
             return unknown(them, us, f"{name}: {note}")
     if theirs.clock == Clock.INSTRUCTIONS:
@@ -148,7 +145,7 @@ def _because(row: SideRow | None) -> str:
 
 
 def _ratio(side: Side, key: Key, baseline: str) -> Estimate:
-    rows = (side.rows.get(key), side.rows.get(Key(key.group, baseline)))
+    rows = (side.rows.get(key), side.rows.get(Key(key.row, baseline)))
     over, under = (row.medians if row else {} for row in rows)
     return paired_ratio(over, under)
 
@@ -167,9 +164,9 @@ def text(made: Verification) -> Iterator[Line]:
     )
     heading = ""
     for row in made.rows:
-        if row.key.group != heading:
-            heading = row.key.group
-            yield from wrapped(heading.replace("--", ", "), 2)
+        if row.key.name != heading:
+            heading = row.key.name
+            yield from wrapped(heading, 2)
         yield from _row(row)
     yield "", ""
     for sentence in sentences(made):
@@ -181,7 +178,7 @@ def sentences(made: Verification) -> Iterator[str]:
     given = [row.answer for row in made.rows]
     counts = ", ".join(f"{given.count(one)} {one}" for one in Answer if one in given)
     yield f"{units.times(len(given), 'ratio')}: {counts or 'none to compare'}"
-    wrong = [words(row.key) for row in made.rows if row.answer is Answer.CONTRADICTED]
+    wrong = [row.key.said for row in made.rows if row.answer is Answer.CONTRADICTED]
     if wrong:
         yield f"contradicted: {'; '.join(wrong)}"
     yield f"answer: {made.answer} (margin {100 * made.margin:g} %)"
@@ -238,7 +235,8 @@ def _row_json(row: Verified) -> Mapping[str, Any]:
         "p_apart": test.apart,
     }
     return {
-        "group": row.key.group,
+        "row": row.key.name,
+        "group": row.key.slug,
         "target": row.key.target,
         "baseline": row.baseline,
         **{name: value if math.isfinite(value) else None for name, value in numbers.items()},

@@ -194,7 +194,7 @@ def once(run: GuestRun, boot: Boot, share: Path, listener: Listener, cpus: tuple
 
     Raises UserError when the run's directory cannot be written.
     """
-    instructions = run.settings.clock == Clock.INSTRUCTIONS
+    instructions = run.settings.clock is Clock.INSTRUCTIONS
     guest = boot.guest
     profiled = run.settings.profile and boot.work is Work.MEASURE
     with run.lock:

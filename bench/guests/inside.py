@@ -37,18 +37,19 @@ from bench.guests.protocol import (
 )
 from bench.kernels import disk
 from bench.machine import isolate
-from bench.model import Clock, Outcome, Trial, UserError
+from bench.model import Clock, Outcome, UserError
 from bench.mounts.mount import spawn
 from bench.plan import foreign, schedule, shards
 from bench.plan.grid import targets
 from bench.plan.schedule import Plan, refuse_empty
+from bench.plan.series import Trial
 from bench.plan.settings import Settings
 from bench.profile.inside import keep_symbols
 from bench.results.record import TrialLine
 from bench.run import headers, trial, trials
 from bench.run.bench import Bench
 from bench.run.checks import check_targets, costs
-from bench.run.phases import Timer
+from bench.run.phases import Phases
 from bench.run.prepare import prepared
 from bench.run.record import header
 from bench.run.workers import fork_worker
@@ -99,7 +100,7 @@ def main() -> int:
             prepared(
                 replace(settings, backing=folder or settings.backing),
                 GuestVoice(events),
-                Timer(),
+                Phases(),
                 job["kernel"],
             ) as (bench, gives),
         ):
@@ -108,7 +109,7 @@ def main() -> int:
             bench.start_daemon = fork_daemon
             if settings.profile:
                 keep_symbols(share)
-            if settings.clock == Clock.INSTRUCTIONS:
+            if settings.clock is Clock.INSTRUCTIONS:
                 never_preempt_by_waking()
                 bench.settle = lambda: time.sleep(SETTLE_S)
                 bench.patience = math.inf  # the host watches
@@ -180,7 +181,7 @@ def measure(job: dict[str, Any], bench: Bench, planned: Plan, events: Events) ->
     left = tuple(
         one for one in ours if one.series.label not in done and one.series.target not in broken
     )
-    if left and bench.settings.clock == Clock.INSTRUCTIONS:
+    if left and bench.settings.clock is Clock.INSTRUCTIONS:
         trial.run(bench, left[0])  # the first window after a boot differs: not counted
     records = [do(bench, one, events) for one in left]
     good = [record for record in records if record["outcome"] == Outcome.OK]

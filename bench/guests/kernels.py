@@ -32,7 +32,7 @@ def find(settings: Settings) -> list[Guest]:
     for text in settings.kernels:
         label, name, parameters = parse(text)
         image = images.locate(name)
-        if settings.clock == Clock.INSTRUCTIONS:
+        if settings.clock is Clock.INSTRUCTIONS:
             accelerator, why = vm.TCG, "the instruction clock needs it"
         else:
             accelerator, why = vm.accelerator_for(image)

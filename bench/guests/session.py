@@ -10,7 +10,7 @@ from bench.guests.protocol import Work
 from bench.kernels import images, vm
 from bench.plan.settings import Settings
 from bench.results.store import RunDirectory
-from bench.run.phases import Timer
+from bench.run.phases import Phases
 from bench.run.view import View
 
 PASSED_ON = ("FUSE_BENCH_MIRROR",)
@@ -62,7 +62,7 @@ class GuestRun:
     directory: RunDirectory
     view: View
     guests: list[Guest]
-    timer: Timer = field(default_factory=Timer)
+    timer: Phases = field(default_factory=Phases)
     broken: dict[str, dict[str, str]] = field(default_factory=dict)
     """By kernel: targets whose answers differ from the backing, and how."""
     greeted: set[str] = field(default_factory=set)

@@ -17,9 +17,7 @@ from bench.model.daemon import (
 )
 from bench.model.series import (
     Requests,
-    Series,
     Target,
-    Trial,
     Way,
 )
 from bench.model.words import (
@@ -42,6 +40,8 @@ from bench.model.words import (
     XattrWay,
 )
 from bench.model.workload import (
+    FOREVER,
+    FOREVER_S,
     Body,
     Bound,
     Context,
@@ -54,6 +54,8 @@ from bench.model.workload import (
 )
 
 __all__ = [
+    "FOREVER",
+    "FOREVER_S",
     "LIBFUSE_EXAMPLES",
     "NOT_KNOWN",
     "SCHEMA",
@@ -78,14 +80,12 @@ __all__ = [
     "Placement",
     "ReaddirMode",
     "Requests",
-    "Series",
     "Serving",
     "Shape",
     "Sync",
     "Target",
     "TimeoutControl",
     "Timeouts",
-    "Trial",
     "UserError",
     "Verdict",
     "Way",

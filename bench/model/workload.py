@@ -26,7 +26,6 @@ class Context:
     cache: Cache
     threads: int
     seed: int
-    sync: Sync
     attr_timeout: float
     entry_timeout: float
     names: int
@@ -35,6 +34,7 @@ class Context:
     """Entries of the directories a ``sized`` workload lists; 0 for every other."""
     windows: int
     """How many windows the worker will ask for on this mount, the counted one included."""
+    sync: Sync = Sync.AS_STAT
     buffer: int = 32768
     """Bytes of one getdents64 call."""
     backing: Path | None = None
@@ -101,12 +101,19 @@ class Body(Protocol):
         """Give back descriptors; the mount must not stay busy."""
 
 
+FOREVER_S = 3600.0
+"""A timeout that never runs out: longer than any trial. Of workloads about first contact, too."""
+
+
 @dataclass(frozen=True)
 class Timeouts:
     """Attribute and entry timeout in seconds."""
 
     attr: float
     entry: float
+
+
+FOREVER = Timeouts(FOREVER_S, FOREVER_S)
 
 
 @dataclass(frozen=True)
@@ -185,6 +192,8 @@ class Workload:
     """Which requests it makes on a plain server and which passthrough takes them away, in a line."""
     sized: bool = False
     """Whether directory size is an axis of it: it lists flat directories made for each size."""
+    axes: tuple[str, ...] = ()
+    """Names of the axes of rows (bench.axes.rows) that it obeys, beside those that say so themselves."""
     of_files: Mapping[Opcode, float] = field(default_factory=dict, hash=False)
     """Requests of one operation that are about regular files, of opcodes also asked about the
     directories above them; a server that attaches files alone takes these away, and no others."""

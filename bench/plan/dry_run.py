@@ -52,7 +52,7 @@ def facts(settings: Settings, planned: Plan) -> dict[str, Any]:
         "matrix": settings.matrix,
         "kernels": list(settings.kernels),
         "targets": [target.name for target in planned.targets],
-        "rows": len({one.comparison for one in series.values()}),
+        "rows": len({one.key for one in series.values()}),
         "workloads": list(dict.fromkeys(sorted(one.row for one in series.values()))),
         "series": len(series) * kernels,
         "trials": len(planned.trials) * kernels,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from bench import registry
-from bench.model import Series, Shape
+from bench.model import Shape
+from bench.plan.series import Series
 from bench.plan.settings import Settings
 from workloads import tree
 

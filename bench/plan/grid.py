@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from bench import registry
 from bench.model import Cache, Daemon, Level, Target
-from bench.plan import axes
-from bench.plan.axes import PlannedRow, Skipped
+from bench.plan import product
+from bench.plan.product import PlannedRow, Skipped
 from bench.plan.settings import Settings
 
 
@@ -17,8 +17,8 @@ def targets(settings: Settings) -> list[Target]:
     """Every daemon asked for and, unless ``only``, those it brings along, at every level and in
     every way asked for. In table order.
     """
-    named, _skipped = axes.targets(settings.each())
-    return axes.union(named)
+    named, _skipped = product.targets(settings.each())
+    return product.union(named)
 
 
 def level_in_force(daemon: Daemon, kernel: Level, asked: Level) -> Level:
@@ -49,8 +49,8 @@ Grid = tuple[Settings, Sequence[PlannedRow], Sequence[Target]]
 def table(settings: Settings, gives: KernelGives) -> tuple[list[Grid], list[Target], list[Skipped]]:
     """Rows and targets of every part, all targets that this kernel gives, and what is left out."""
     parts = settings.each()
-    named, skipped = axes.targets(parts)
-    every = axes.union(named)
+    named, skipped = product.targets(parts)
+    every = product.union(named)
     given = [
         target
         for target in every
@@ -59,7 +59,7 @@ def table(settings: Settings, gives: KernelGives) -> tuple[list[Grid], list[Targ
     grids: list[Grid] = [
         (
             part,
-            axes.rows(part, gives.refusals, skipped, gives.lacking),
+            product.rows(part, gives.refusals, skipped, gives.lacking),
             [one for one in own if one in given],
         )
         for part, own in zip(parts, named, strict=True)
@@ -68,14 +68,16 @@ def table(settings: Settings, gives: KernelGives) -> tuple[list[Grid], list[Targ
         skipped += [
             _left_out(row, display_name(target, gives), reason)
             for row, target in itertools.product(rows, own)
-            if (reason := axes.why_not(row, target))
+            if (reason := product.why_not(row, target))
         ]
     return grids, given, skipped
 
 
 def _left_out(row: PlannedRow, name: str, reason: str) -> Skipped:
     """Told once of a target that is read-only, whatever the rows are; else of each row."""
-    return Skipped(name if reason == axes.READ_ONLY else f"{row.workload.name} on {name}", reason)
+    return Skipped(
+        name if reason == product.READ_ONLY else f"{row.workload.name} on {name}", reason
+    )
 
 
 def _startable(target: Target, gives: KernelGives, skipped: list[Skipped]) -> bool:
@@ -91,8 +93,8 @@ def together(grids: Sequence[Grid], number: int) -> dict[PlannedRow, list[Target
     for part, rows, chosen in grids:
         if number < part.trials:
             for row in rows:
-                able = [target for target in chosen if not axes.why_not(row, target)]
-                cells[row] = axes.union([cells.get(row, []), able])
+                able = [target for target in chosen if not product.why_not(row, target)]
+                cells[row] = product.union([cells.get(row, []), able])
     return cells
 
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench import registry
+from bench.axes import OPTIONS, readers
 from bench.machine import suite
-from bench.model import Cache, Clock, Level, Order, Placement, ReaddirMode, UserError, XattrWay
-from bench.plan import delay
-from bench.plan.timeouts import OWN, parse_timeouts
+from bench.model import Clock, Placement, UserError
 from workloads import tree
 
 FOLDER = suite.folder("matrices")
-READDIR = {"on": (True,), "off": (False,), "both": (True, False)}
-CLONE_FD = {"on": (True,), "off": (False,), "both": (False, True)}
 
 Reader = Callable[[Any], Any]
 """Turns what a file says into what Settings hold; raises UserError."""
@@ -75,44 +72,37 @@ def load(path: Path) -> Matrix:
     return Matrix(name, summary, top, tuple(made))
 
 
-def _read(raw: Mapping[str, Any], readers: Mapping[str, Reader], where: str) -> dict[str, Any]:
+def _read(raw: Mapping[str, Any], known: Mapping[str, Reader], where: str) -> dict[str, Any]:
     found = {}
     for key, value in raw.items():
-        if key not in readers:
-            near = registry.nearest(key, readers)
+        if key not in known:
+            near = registry.nearest(key, known)
             raise UserError(f"--matrix {where}: unknown key {key!r}: {near}")
         try:
-            found[key] = readers[key](value)
+            found[key] = known[key](value)
         except UserError as error:
             raise UserError(f"--matrix {where}: {key}: {error}") from None
     return found
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise UserError(f"wanted a text, got {value!r}")
-    return value
+def _daemon(value: Any) -> str:
+    return registry.daemon(readers.text(value)).name
 
 
-def _number(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+def _workload(value: Any) -> str:
+    registry.rows([readers.text(value)])
+    return str(value)
+
+
+def _tree(value: Any) -> str:
+    tree.parse_tree(readers.text(value))
+    return str(value)
+
+
+def _count(value: Any) -> int:
+    if isinstance(value, str):
         raise UserError(f"{value!r} is not a whole number above 0")
-    return value
-
-
-def _number_or_0(value: Any) -> int:
-    return 0 if value == 0 and not isinstance(value, bool) else _number(value)
-
-
-def _one_of(names: Iterable[str]) -> Reader:
-    known = [str(name) for name in names]
-
-    def read(value: Any) -> str:
-        if value not in known:
-            raise UserError(f"unknown {value!r}: {registry.nearest(str(value), known)}")
-        return str(value)
-
-    return read
+    return readers.number(value)[0]
 
 
 def _several(read: Reader) -> Reader:
@@ -127,65 +117,22 @@ def _several(read: Reader) -> Reader:
     return each
 
 
-def _switch(words: Mapping[str, tuple[bool, ...]]) -> Reader:
-    read = _one_of(words)
-    return lambda value: words[read(value)]
-
-
-def _daemon(value: Any) -> str:
-    return registry.daemon(_text(value)).name
-
-
-def _workload(value: Any) -> str:
-    registry.rows([_text(value)])
-    return str(value)
-
-
-def timeouts(value: Any) -> str:
-    """A value of the timeouts axis, checked; raises UserError."""
-    text = str(value)
-    if text != OWN:
-        parse_timeouts(text)
-    return text
-
-
-def _tree(value: Any) -> str:
-    tree.parse_tree(_text(value))
-    return str(value)
-
-
-def _delay(value: Any) -> str:
-    delay.parse(_text(value))
-    return str(value)
-
-
 AXES: Mapping[str, Reader] = {
     "daemons": _several(_daemon),
     "workloads": _several(_workload),
-    "levels": _several(_one_of(Level)),
-    "readdir": _switch(READDIR),
-    "modes": _several(_one_of(ReaddirMode)),
-    "server_threads": _several(_number_or_0),
-    "clone_fd": _switch(CLONE_FD),
-    "timeouts": _several(timeouts),
-    "threads": _several(_number),
-    "entries": _several(_number),
-    "orders": _several(_one_of(Order)),
-    "xattrs": _several(_one_of(XattrWay)),
-    "delays": _several(_delay),
-    "cache": _one_of(Cache),
-    "trials": _number,
+    **{axis.name: axis.values for axis in OPTIONS},
+    "trials": _count,
 }
 """Keys of a part; ``trials`` are the rounds it takes part in, at most the run's."""
 
 SETTINGS: Mapping[str, Reader] = {
-    "name": _text,
-    "summary": _text,
+    "name": readers.text,
+    "summary": readers.text,
     "tree": _tree,
-    "trials": _number,
-    "values": _number,
-    "placement": _one_of(Placement),
-    "kernels": _several(_text),
-    "clock": _one_of(Clock),
+    "trials": _count,
+    "values": _count,
+    "placement": lambda value: Placement(readers.one_of(Placement)(value)),
+    "kernels": _several(readers.text),
+    "clock": lambda value: Clock(readers.one_of(Clock)(value)),
 }
 """Keys above the parts, beside the axes."""

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from bench import registry
+from bench.axes.rows import ENTRIES
 from bench.model import Fixture
 from bench.plan.settings import Settings
-
-if TYPE_CHECKING:
-    pass
 
 
 def wanted_fixtures(settings: Settings) -> tuple[Fixture, ...]:
@@ -26,6 +22,6 @@ def wanted_sizes(settings: Settings) -> tuple[int, ...]:
         size
         for part in settings.each()
         if any(workload.sized for workload, _ in registry.rows(part.workloads))
-        for size in part.entries
+        for size in ENTRIES.of(part.axes)
     }
     return tuple(sorted(sizes))

@@ -5,16 +5,14 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench import registry
-from bench.model import Clock, DaemonOptions, Exit, Placement, Series, Target, Trial, UserError
-from bench.plan.axes import PlannedRow, Skipped
+from bench.model import Clock, DaemonOptions, Exit, Target, UserError
 from bench.plan.grid import KernelGives, display_name, level_in_force, table, together
+from bench.plan.product import PlannedRow, Skipped
+from bench.plan.series import Series, Trial
 from bench.plan.settings import Settings
-
-if TYPE_CHECKING:
-    pass
 
 
 @dataclass(frozen=True)
@@ -53,8 +51,8 @@ def one_round(settings: Settings, gives: KernelGives, number: int) -> list[Trial
 def options(series: Series) -> DaemonOptions:
     """What the daemon of a series is asked for (without its counters file)."""
     return DaemonOptions(
-        series.attr_timeout,
-        series.entry_timeout,
+        series.timeouts.attr,
+        series.timeouts.entry,
         series.level,
         series.readdir,
         serving=series.serving,
@@ -69,34 +67,27 @@ def _round(
 ) -> list[Trial]:
     # Counting instructions, a second boot is there to show how far the first can be trusted: it
     # does the same. In wall time rounds must not share an order, nor what their names bring along.
-    draw = 0 if settings.clock == Clock.INSTRUCTIONS else number
+    draw = 0 if settings.clock is Clock.INSTRUCTIONS else number
     chance = random.Random(f"{settings.seed}/{draw}")
     trials: list[Trial] = []
     for row in chance.sample(list(cells), len(cells)):
         seed = chance.getrandbits(31)  # one for all targets: they visit the same names
         for target in chance.sample(cells[row], len(cells[row])):
-            series = _series(settings, gives, row, target)
+            series = _series(gives, row, target)
             trials.append(Trial(series, number, len(trials), seed))
     return trials
 
 
-def _series(settings: Settings, gives: KernelGives, row: PlannedRow, target: Target) -> Series:
+def _series(gives: KernelGives, row: PlannedRow, target: Target) -> Series:
     return Series(
         target=display_name(target, gives),
         daemon=target.daemon,
-        workload=row.workload.name,
-        variant=row.variant,
-        cache=row.cache,
-        attr_timeout=row.timeouts.attr,
-        entry_timeout=row.timeouts.entry,
-        threads=row.threads,
-        placement=Placement(settings.placement),
+        key=row.key,
         level=level_in_force(registry.daemon(target.daemon), gives.level, target.asked),
         asked=target.asked,
         readdir=target.readdir,
         kernel=gives.kernel,
         serving=target.serving,
-        entries=row.entries,
     )
 
 
@@ -115,14 +106,12 @@ def repeats(trials: Sequence[Trial], records: Iterable[Mapping[str, Any]]) -> tu
         return ()
     done = {(line["series"], line["round"]) for line in lines if line["attempt"]}
     blocks = {
-        (known[line["series"], line["round"]].series.comparison, line["round"])
-        for line in disturbed
+        (known[line["series"], line["round"]].series.key, line["round"]) for line in disturbed
     }
     return tuple(
         replace(one, attempt=1)
         for one in trials
-        if (one.series.comparison, one.round) in blocks
-        and (one.series.label, one.round) not in done
+        if (one.series.key, one.round) in blocks and (one.series.label, one.round) not in done
     )
 
 

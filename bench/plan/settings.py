@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import random
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from bench.model import Clock, Level, Placement, ReaddirMode, Sync, XattrWay
+from bench.axes import OPTIONS
+from bench.model import Clock, Placement, UserError
 from bench.plan.checked import checked
-from bench.plan.timeouts import OWN
 
 GUEST: dict[str, Any] = {"tree": "tiny", "values": 3, "names": 100, "conformance": 400}
 """What differs by default in a guest: emulated, everything takes ten to thirty times as long."""
@@ -23,8 +23,8 @@ class Settings:
     """Everything that decides what a run measures; kept in run.json, so that --resume can go on.
 
     Times are seconds. ``attr_timeout`` and ``entry_timeout`` None leave the choice to each
-    workload, which is 0 unless the workload is about something else. ``cache`` None leaves each
-    workload its own first state.
+    workload, which is 0 unless the workload is about something else. run.json has the axes beside
+    the other keys, as a matrix has.
     """
 
     daemons: tuple[str, ...] = ("passthrough",)
@@ -43,32 +43,15 @@ class Settings:
     """Different names a storm goes round, at most."""
     conformance: int = 20_000
     """Entries compared with the backing, at most; of a larger tree a seeded sample, said so."""
-    cache: str | None = None
-    placement: str = Placement.SAME.value
+    placement: Placement = Placement.SAME
     attr_timeout: float | None = None
     entry_timeout: float | None = None
-    timeouts: tuple[str, ...] = (OWN,)
-    """Cache timeouts every row is made with: ``own`` (each workload's), or as axes.parse_timeouts."""
-    levels: tuple[str, ...] = (Level.ATTACH_LOOKUP.value,)
-    readdir: tuple[bool, ...] = (True,)
-    threads: tuple[int, ...] = (1,)
-    entries: tuple[int, ...] = (1000,)
-    """Directory sizes of workloads that have them as an axis."""
-    orders: tuple[str, ...] = ()
-    """When workloads that list and stat do so; none: in all orders that they are named in."""
+    axes: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    """What was asked for of each axis (bench.axes), by its name; of the others their defaults."""
     buffer: int = 32768
     """Bytes of one getdents64 call; 32 KiB is what glibc asks for."""
-    xattrs: tuple[str, ...] = (XattrWay.ANSWER.value,)
-    """What servers of ours do with requests about extended attributes."""
     rate: float = 0.0
     """Operations per second of one more window of every storm, an open loop; 0: none."""
-    modes: tuple[str, ...] = (ReaddirMode.READDIRPLUS.value,)
-    """Listing requests of servers that can be run with several."""
-    server_threads: tuple[int, ...] = (0,)
-    clone_fd: tuple[bool, ...] = (False,)
-    delays: tuple[str, ...] = ()
-    """``OPCODE=TIME``: each is one more target of every daemon that can hold requests back."""
-    sync: str = Sync.AS_STAT.value
     histogram: bool = False
     attribution: bool = False
     """Whether every trial is to say, in a pass of its own, where an operation's time goes."""
@@ -88,7 +71,7 @@ class Settings:
     """After so long without an operation answered a server, or its client, is given up."""
     kernels: tuple[str, ...] = ()
     """``[label=]image[,parameter...]`` to boot; none: the kernel the runner runs on."""
-    clock: str = Clock.WALL.value
+    clock: Clock = Clock.WALL
     memory_mb: int = 2048
     """Memory of a guest, in MiB."""
     shards: int = 1
@@ -102,24 +85,67 @@ class Settings:
     twins: bool = False
     """Whether every target is measured under two names: an A/A run, which has to find nothing."""
 
+    def __post_init__(self) -> None:
+        """Fill in the axes of which nothing was asked."""
+        known = {axis.name: axis.of(self.axes) for axis in OPTIONS}
+        if unknown := sorted(self.axes.keys() - known.keys()):
+            raise TypeError(f"no such axis: {', '.join(unknown)}")
+        object.__setattr__(self, "axes", known)
+
     def to_json(self) -> dict[str, Any]:
         """A plain object."""
-        return asdict(self)
+        flat = {one.name: getattr(self, one.name) for one in fields(self) if one.name != "axes"}
+        parts = [_axes_json(part) for part in self.parts]
+        return flat | {"parts": parts} | {a.name: a.to_json(a.of(self.axes)) for a in OPTIONS}
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Settings:
         """The inverse of to_json; raises UserError for a key this version does not know."""
-        found = checked(cls, raw, "settings")
-        parts = [checked(cls, part, "settings of a part") for part in found.get("parts", ())]
-        return cls(**{**found, "parts": tuple(parts)})
+        plain = _read(raw, "settings")
+        parts = tuple(_read(part, "settings of a part") for part in plain.get("parts", ()))
+        return cls.of({**plain, "parts": parts})
+
+    @classmethod
+    def of(cls, flat: Mapping[str, Any]) -> Settings:
+        """Settings of keys among which the axes stand by their names, as in a matrix."""
+        return cls(**_gathered(flat))
 
     def each(self) -> tuple[Settings, ...]:
         """The settings of every part, itself where there are none; rounds at most its own."""
-        made = [replace(self, **{"parts": (), "only": True, **part}) for part in self.parts]
+        own = {"parts": (), "only": True}
+        made = [replace(self, **_gathered({**self.axes, **own, **part})) for part in self.parts]
         return tuple(replace(one, trials=min(one.trials, self.trials)) for one in made) or (self,)
 
 
-def guest(clock: str) -> dict[str, Any]:
+def _gathered(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Fields of Settings, of keys among which the axes stand by their names."""
+    axes = {axis.name: flat[axis.name] for axis in OPTIONS if axis.name in flat}
+    return {**{key: value for key, value in flat.items() if key not in axes}, "axes": axes}
+
+
+def _read(raw: Mapping[str, Any], where: str) -> dict[str, Any]:
+    """Settings out of a file, the axes' as values; None (of older runs) is what was not asked for."""
+    axes = {axis.name: axis for axis in OPTIONS}
+    found = checked(Settings, {key: raw[key] for key in raw if key not in axes}, where)
+    for name in axes.keys() & raw.keys():
+        if raw[name] is not None and raw[name] not in ([], ()):
+            try:
+                found[name] = axes[name].values(raw[name])
+            except UserError as error:
+                raise UserError(f"{where} cannot be read: {name}: {error}") from None
+    if "placement" in found:
+        found["placement"] = Placement(found["placement"])
+    if "clock" in found:
+        found["clock"] = Clock(found["clock"])
+    return found
+
+
+def _axes_json(part: Mapping[str, Any]) -> dict[str, Any]:
+    written = {axis.name: axis.to_json(part[axis.name]) for axis in OPTIONS if axis.name in part}
+    return {**part, **written}
+
+
+def guest(clock: Clock) -> dict[str, Any]:
     """Settings by default of a guest on that clock."""
     return GUEST | ({"values": COUNTED_VALUES} if clock == Clock.INSTRUCTIONS else {})
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bench.model import Clock, Level, Trial
+from bench.model import Clock, Level
 from bench.plan import schedule
 from bench.plan.durations import EMULATED, trial_seconds
 from bench.plan.grid import KernelGives
+from bench.plan.series import Trial
 from bench.plan.settings import Settings
 
 SHARD_S = 600.0
@@ -31,7 +32,7 @@ def with_number(settings: Settings) -> Settings:
         one for one in schedule.make(settings, KernelGives(Level.LOOKUP)).trials if not one.round
     ]
     seconds = EMULATED * sum(trial_seconds(one.series, settings) for one in first)
-    rows = len({one.series.comparison for one in first})
+    rows = len({one.series.key.label for one in first})
     return replace(settings, shards=max(1, min(rows, round(seconds / SHARD_S))))
 
 
@@ -44,11 +45,11 @@ def shard(trials: Sequence[Trial], number: int, settings: Settings) -> tuple[Tri
     count = max(1, settings.shards)
     weights: dict[str, float] = {}
     for one in trials:
-        name = one.series.comparison
+        name = one.series.key.label
         weights[name] = weights.get(name, 0.0) + trial_seconds(one.series, settings)
     loads = [0.0] * count
     home: dict[str, int] = {}
     for name in sorted(weights, key=lambda name: (-weights[name], name)):
         home[name] = loads.index(min(loads))
         loads[home[name]] += weights[name]
-    return tuple(one for one in trials if home[one.series.comparison] == number)
+    return tuple(one for one in trials if home[one.series.key.label] == number)

@@ -104,10 +104,10 @@ def settings_of(wish: Wish) -> Settings:
         daemons=(wish.daemon,),
         only=wish.only,
         workloads=wish.workloads,
-        **guest(Clock.INSTRUCTIONS.value),
+        **guest(Clock.INSTRUCTIONS),
         trials=wish.trials,
         kernels=(labelled(wish.base, "base"), labelled(wish.patched, "patched")),
-        clock=Clock.INSTRUCTIONS.value,
+        clock=Clock.INSTRUCTIONS,
         profile=wish.profile,
     )
 

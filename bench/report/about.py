@@ -36,7 +36,7 @@ def facts(run: Run, rows: Sequence[Row]) -> list[Fact]:
         Fact("machine", machine(run)),
         Fact("passthrough", level(run)),
         Fact("placement", placement(run)),
-        Fact("cache", units.listing(dict.fromkeys(row.cache for row in rows) or ["none"])),
+        Fact("cache", units.listing(dict.fromkeys(str(row.key.cache) for row in rows) or ["none"])),
         Fact("tree", tree(run)),
         Fact("backing", backing(run)),
         Fact("timeouts", f"attr/entry {_timeouts(rows)}"),
@@ -230,7 +230,7 @@ def _troubles(rows: Sequence[Row], *words: str) -> list[str]:
 
 def _settings(rows: Sequence[Row]) -> str:
     """What several rows were measured under, told together."""
-    caches = units.listing(dict.fromkeys(row.cache for row in rows) or ["none"])
+    caches = units.listing(dict.fromkeys(str(row.key.cache) for row in rows) or ["none"])
     return f"cache {caches}; attr/entry timeout {_timeouts(rows)}"
 
 

@@ -70,9 +70,9 @@ def parts_of(run: Run, rows: Sequence[Row]) -> list[list[Parts]]:
             series.setdefault((trial["group"], trial["target"]), []).append(trial)
     return [
         [
-            _parts(line.target.name, series[row.key, line.target.name], unit_ns)
+            _parts(line.target.name, series[row.slug, line.target.name], unit_ns)
             for line in row.lines
-            if (row.key, line.target.name) in series
+            if (row.slug, line.target.name) in series
         ]
         for row in rows
     ]
@@ -150,7 +150,7 @@ def lines(run: Run, rows: Sequence[Row]) -> list[str]:
 def _row(row: Row, parts: Sequence[Parts]) -> Iterator[str]:
     if not parts:
         return
-    yield from units.wrapped(f"{row.name} ({row.cache}), per {row.unit}", 2)
+    yield from units.wrapped(f"{row.name}, per {row.unit}", 2)
     for one in parts:
         yield from _target(one)
     yield ""

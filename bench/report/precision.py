@@ -1,6 +1,6 @@
 """Which comparisons of a run have a ratio whose interval is too wide; a program, as it takes NumPy.
 
-python -m bench.report.precision RUN HALF_WIDTH        a JSON list of bench.model.Series.comparison
+python -m bench.report.precision RUN HALF_WIDTH        a JSON list of bench.axes.rowkey.RowKey.label
 """
 
 from __future__ import annotations
@@ -17,9 +17,7 @@ from bench.stats.frame import Run, load
 
 def wide(run: Run, half_width: float) -> list[str]:
     """Comparisons with a ratio, to any baseline, whose relative half width is above ``half_width``."""
-    return [
-        row.key.removesuffix(f"--{row.placement}") for row in rows(run) if _is_wide(row, half_width)
-    ]
+    return [row.key.label for row in rows(run) if _is_wide(row, half_width)]
 
 
 def _is_wide(row: Row, half_width: float) -> bool:

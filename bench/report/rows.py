@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bench.model import Cache, Level, Outcome, Verdict
+from bench.axes.rowkey import RowKey
+from bench.model import Level, Outcome, Verdict
 from bench.report import units
 from bench.report.controls import controls
-from bench.stats.estimates import Estimate, centre, paired_ratio, percentiles, trial_medians
+from bench.stats.estimates import (
+    Estimate,
+    centre,
+    over_boots,
+    paired_ratio,
+    percentiles,
+    trial_medians,
+)
 from bench.stats.frame import Run, records
 from bench.stats.guards import Flag, SeriesKey
 from bench.stats.judging import Table, flags_of, judge
@@ -111,38 +120,45 @@ class Line:
 class Row:
     """One workload at one setting, over all targets."""
 
-    key: str
-    """Unique in the run, and good for a file name."""
-    name: str
+    key: RowKey
     op: str
     unit: str
-    cache: str
     cache_how: str
-    threads: int
-    placement: str
-    timeouts: str
+    others: str
+    """Whose timeouts are not those of the key: ``bindfs: the server's own``."""
     lines: tuple[Line, ...]
-    entries: int = 0
-    """Directory size, where that is an axis of the workload."""
-    seconds: tuple[float, float] = (0.0, 0.0)
-    """The timeouts as numbers, to sort by."""
-    marks: str = ""
-    """What tells it from other rows of its name and cache state, beside the threads."""
+
+    @property
+    def name(self) -> str:
+        """``getattr-storm/fd (warm, timeouts 0)``: the one name of a row, wherever it is told."""
+        return self.key.name
+
+    @property
+    def slug(self) -> str:
+        """The name for files."""
+        return self.key.slug
+
+    @property
+    def work(self) -> str:
+        """Workload and variant."""
+        return self.key.work
+
+    @property
+    def timeouts(self) -> str:
+        """Attribute and entry timeout, and who has others."""
+        pair = "/".join(units.seconds(one) for one in self.seconds)
+        return f"{pair} (of {self.others})" if self.others else pair
+
+    @property
+    def seconds(self) -> tuple[float, float]:
+        """The timeouts as numbers; NaN where they are not recorded."""
+        asked = self.key.timeouts
+        return (asked.attr, asked.entry) if asked else (math.nan, math.nan)
 
     @property
     def setting(self) -> str:
-        """What the row was measured under, in words."""
-        size = f"{units.times(self.entries, 'entry')}, " if self.entries else ""
-        return (
-            f"cache {self.cache}, {units.times(self.threads, 'thread')}, {size}"
-            f"attr/entry timeout {self.timeouts}"
-        )
-
-    @property
-    def state(self) -> str:
-        """``warm, 2 threads, timeouts 1 s/1 s``: what stands beside the name in headings."""
-        threads = units.times(self.threads, "thread") if self.threads > 1 else ""
-        return ", ".join(part for part in (self.cache, threads, self.marks) if part)
+        """What the row was measured under, in words, all of it."""
+        return f"{self.key.caption} (of {self.others})" if self.others else self.key.caption
 
 
 def targets(run: Run) -> tuple[TargetInRow, ...]:
@@ -176,21 +192,21 @@ def rows(run: Run) -> list[Row]:
     """Every row of the run, in the order the run was asked for."""
     medians = trial_medians(run.samples)
     against, known = baselines(run), targets(run)
-    groups: dict[str, list[Record]] = {}
+    groups: dict[RowKey, list[Record]] = {}
     for record in records(run.trials):
-        groups.setdefault(str(record["group"]), []).append(record)
+        groups.setdefault(record["key"], []).append(record)
     # Not every part of a matrix measures every target; elsewhere one that is missing is trouble.
     whole = not (run.about.get("settings") or {}).get("parts")
     made = [_row(key, own, known, whole, medians, against) for key, own in groups.items()]
     made = _judged(made, run, medians)
-    return _marked(sorted(made, key=lambda row: _order(row, _asked(run))))
+    return sorted(made, key=lambda row: _order(row, _asked(run)))
 
 
 def _judged(
     made: Sequence[Row], run: Run, medians: Mapping[SeriesKey, Mapping[int, float]]
 ) -> list[Row]:
     """The rows with a judgement beside every ratio and the guards' flags on every line."""
-    lines = [(row.key, line) for row in made for line in row.lines]
+    lines = [(row.slug, line) for row in made for line in row.lines]
     known = targets(run)
     against = baselines(run)
     twins = [(one.name, other.base) for one in known for other in known if _twins(one, other)]
@@ -230,7 +246,7 @@ def _judged(
             control=(key, name) in fixed,
         )
 
-    return [replace(row, lines=tuple(judged(row.key, line) for line in row.lines)) for row in made]
+    return [replace(row, lines=tuple(judged(row.slug, line) for line in row.lines)) for row in made]
 
 
 def _controls(
@@ -238,7 +254,7 @@ def _controls(
 ) -> set[SeriesKey]:
     """The series in which nothing may differ from the baseline, which is their twin."""
     counts = {
-        (row.key, row.name): {
+        (row.slug, row.work): {
             line.target.name: line.requests.per_op
             for line in row.lines
             if line.requests is not None and line.time.known
@@ -262,29 +278,8 @@ def _asked(run: Run) -> list[str]:
 
 
 def _order(row: Row, asked: Sequence[str]) -> tuple[object, ...]:
-    names = [name for name in (row.name, row.name.partition("/")[0]) if name in asked]
-    place = min((asked.index(name) for name in names), default=10**6)
-    caches = [cache.value for cache in Cache]
-    cache = caches.index(row.cache) if row.cache in caches else len(caches)
-    return place, row.name, cache, row.threads, row.placement, row.entries, row.seconds
-
-
-def _marked(ordered: Sequence[Row]) -> list[Row]:
-    """Rows of one name differ in something: where it is size or timeouts, headings have to say so."""
-    alike: dict[tuple[object, ...], list[Row]] = {}
-    for row in ordered:
-        alike.setdefault((row.name, row.cache, row.threads), []).append(row)
-    several = {key: len({row.timeouts for row in group}) > 1 for key, group in alike.items()}
-    return [
-        replace(row, marks=_marks(row, several[row.name, row.cache, row.threads]))
-        for row in ordered
-    ]
-
-
-def _marks(row: Row, with_timeouts: bool) -> str:
-    words = [units.times(row.entries, "entry")] if row.entries else []
-    words += [f"timeouts {row.timeouts}"] if with_timeouts else []
-    return ", ".join(words)
+    names = [name for name in (row.work, row.key.workload) if name in asked]
+    return min((asked.index(name) for name in names), default=10**6), row.key.order
 
 
 def _target(entry: Mapping[str, Any]) -> TargetInRow:
@@ -305,7 +300,7 @@ def _target(entry: Mapping[str, Any]) -> TargetInRow:
 
 
 def _row(
-    key: str,
+    key: RowKey,
     records: Sequence[Record],
     known: Sequence[TargetInRow],
     whole: bool,
@@ -313,7 +308,7 @@ def _row(
     against: Sequence[str],
 ) -> Row:
     first = records[0]
-    series = {target.name: medians.get((key, target.name), {}) for target in known}
+    series = {target.name: medians.get((key.slug, target.name), {}) for target in known}
     own = {target.name: [r for r in records if r["target"] == target.name] for target in known}
     lines = [
         _line(target, number, own[target.name], series, against, _asides(target, known, against))
@@ -323,17 +318,11 @@ def _row(
     fuse = [record for record in records if record["requests"] is not None] or records
     return Row(
         key=key,
-        name=str(first["row"]),
         op=_first(record["op"] for record in records),
         unit=str(first["unit"]),
-        cache=str(first["cache"]),
         cache_how=_first(record["cache_how"] for record in fuse),
-        threads=int(first["threads"]),
-        placement=str(first["placement"]),
-        timeouts=_timeouts(fuse),
+        others=_own_timeouts(fuse),
         lines=tuple(lines),
-        entries=int(first["entries"]),
-        seconds=(float(fuse[0]["attr_timeout"]), float(fuse[0]["entry_timeout"])),
     )
 
 
@@ -358,10 +347,8 @@ def _beside(base: str, target: TargetInRow) -> str:
 
 
 def interval(estimate: Estimate) -> Estimate:
-    """An estimate as tables show it; for instructions its range over the boots, which agree closely."""
-    if units.quantity() is not units.INSTRUCTIONS or len(estimate.points) < 2:
-        return estimate
-    return replace(estimate, low=min(estimate.points), high=max(estimate.points), note="")
+    """An estimate as tables show it: for instructions its range over the boots, which agree closely."""
+    return over_boots(estimate) if units.quantity() is units.INSTRUCTIONS else estimate
 
 
 def _line(
@@ -456,15 +443,11 @@ def _trouble(records: Sequence[Record]) -> tuple[str, ...]:
     )
 
 
-def _timeouts(records: Sequence[Record]) -> str:
-    pairs = dict.fromkeys(
-        f"{units.seconds(record['attr_timeout'])}/{units.seconds(record['entry_timeout'])}"
-        for record in records
-    )
+def _own_timeouts(records: Sequence[Record]) -> str:
     own = dict.fromkeys(
         str(record["target"]) for record in records if record["timeouts"] != "as asked"
     )
-    return " or ".join(pairs) + (f" (of {units.listing(own)}: the server's own)" if own else "")
+    return f"{units.listing(own)}: the server's own" if own else ""
 
 
 def _first(texts: Iterable[object]) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.model import NOT_KNOWN, SCHEMA, Cache, Clock, Level, ReaddirMode, UserError
+from bench.axes import OPTIONS
+from bench.axes.axis import Axis
+from bench.model import NOT_KNOWN, SCHEMA, Clock, Level, ReaddirMode, UserError
 from bench.results.kinds import (
     Anything,
     Entries,
@@ -30,11 +33,31 @@ TEXTS, CPUS = ListOf(TEXT), ListOf(Whole(0, 10**6))
 NAMED = 20
 """Sentences about what was left out, at most."""
 
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for of an axis: a list of its places; older runs may have a single one."""
+
+    axis: Axis[Any]
+
+    @property
+    def said(self) -> str:
+        """The kind in words, for a table of keys."""
+        return f"list of places on the axis {self.axis.name}"
+
+    def read(self, value: object, _left_out: list[str] | None) -> Any:
+        """The value as it is; raises Wrong."""
+        for one in value if isinstance(value, list) else [value]:
+            try:
+                self.axis.values([one])
+            except UserError:
+                raise Wrong(f"no places on the axis {self.axis.name}") from None
+        return value
+
+
 AXES: dict[str, Kind] = {
-    **dict.fromkeys(("daemons", "workloads", "levels", "timeouts", "modes", "delays"), TEXTS),
-    **dict.fromkeys(("threads", "entries", "server_threads"), ListOf(Whole(0, 10**9))),
-    **dict.fromkeys(("readdir", "clone_fd"), ListOf(FLAG)),
-    "cache": Word(Cache),
+    **dict.fromkeys(("daemons", "workloads"), TEXTS),
+    **{axis.name: Asked(axis) for axis in OPTIONS},
 }
 SETTINGS = Facts(
     {

@@ -357,11 +357,16 @@ class Key:
         return copy.copy(self.default)
 
 
+FURTHER: dict[Any, dict[str, Key]] = {}
+"""Keys of a TypedDict that are made of something else, by name; put here before it is first read."""
+
+
 @cache
 def keys(table: Any) -> dict[str, Key]:
     """The keys of a TypedDict by name."""
     hints = get_type_hints(table, include_extras=True)
-    return {name: hint.__metadata__[0] for name, hint in hints.items()}
+    own = {name: hint.__metadata__[0] for name, hint in hints.items()}
+    return {**own, **FURTHER.get(table, {})}
 
 
 def part(kind: Kind, value: object, place: str, left_out: list[str] | None) -> Any:

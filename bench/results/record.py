@@ -6,9 +6,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, TypedDict, TypeVar, cast
 
+from bench.axes import rows, targets
+from bench.axes.axis import Axis
 from bench.model import (
     NOT_KNOWN,
     Cache,
@@ -17,10 +20,12 @@ from bench.model import (
     Outcome,
     Placement,
     ReaddirMode,
+    UserError,
     Verdict,
     XattrWay,
 )
 from bench.results.kinds import (
+    FURTHER,
     REQUIRED,
     Facts,
     Flag,
@@ -48,6 +53,7 @@ REVISIONS = (
     "requests held back on purpose",
     "profiles",
     "what a target claims, how it answers about extended attributes, open loops",
+    "axes that are no more than a record in bench.axes",
 )
 """Schema 1 grew by keys that older readers pass over; run.json says which revision wrote it."""
 REVISION = len(REVISIONS) - 1
@@ -329,6 +335,36 @@ class TrialLine(TypedDict):
     phases: Annotated[
         dict[str, float], Key(MapOf(Name(), Number(-1e9, 1e9)), {}, "seconds by phase")
     ]
+
+
+@dataclass(frozen=True)
+class Place:
+    """A place on an axis: what the axis reads."""
+
+    axis: Axis[Any]
+
+    @property
+    def said(self) -> str:
+        """The kind in words, for a table of keys."""
+        return ", ".join(f"`{word}`" for word in self.axis.words) or self.axis.metavar
+
+    def read(self, value: object, _left_out: list[str] | None) -> Any:
+        """The value as it is written; raises Wrong."""
+        try:
+            (place,) = self.axis.values(value)
+        except (UserError, ValueError):
+            raise Wrong(f"no place on the axis {self.axis.name}") from None
+        return self.axis.write(place)
+
+
+FURTHER[TrialLine] = {
+    axis.column: Key(
+        Place(axis), None, f"{axis.about}; where it is missing, the run's setting", 7, sampled=True
+    )
+    for axis in (*(one for one in rows.AXES if not one.split), *targets.SERVING)
+    if axis.column not in TrialLine.__annotations__
+}
+"""Axes that are no more than a record in bench.axes."""
 
 
 class ClientTime(TypedDict):

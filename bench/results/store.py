@@ -6,9 +6,11 @@ values added to the pyperf file of its series.
 
 from __future__ import annotations
 
+import glob
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from bench.results import header, record, series
 from bench.results.record import CostLine, TrialLine
 
 RESULTS = Path("results")
+ITS_OWN = Path(__file__).resolve().parents[2] / "results"
+"""Where the suite's published runs are, for who stands elsewhere."""
 Record = dict[str, Any]
 
 
@@ -180,24 +184,41 @@ def _named(entry: object) -> bool:
     return isinstance(entry, (str, dict))
 
 
-def find_run(name: str | None, root: Path) -> Path:
-    """The run called ``name`` (a path, or a name under ``root``), or the newest under ``root``.
+def find_run(name: str | None, root: Path = RESULTS) -> Path:
+    """The run called ``name``, or the one under ``root`` that was started last.
 
-    Raises UserError when there is none.
+    A name is a path, or what a directory at most two below ``root`` is called; of several that
+    are called alike it is the one started last. Raises UserError when there is none.
     """
-    if name is not None:
-        for candidate in (Path(name), root / name, root / "local" / name):
-            if (candidate / "run.json").exists():
-                return candidate
-        raise UserError(f"no run at {name!r}: give a directory that holds a run.json")
-    runs = sorted(root.glob("*/*/run.json"), key=_started)
-    if not runs:
-        raise UserError(f"no run under {root}/: make one with python -m bench run")
-    return runs[-1].parent
+    if root == RESULTS and not root.is_dir():
+        root = ITS_OWN
+    if name is None:
+        runs = _by_start(root.rglob("run.json"))
+        if not runs:
+            raise UserError(
+                f"no run under {root}/: make one with python -m bench run, or name its directory"
+            )
+        return runs[-1]
+    for candidate in (Path(name), root / name):
+        if (candidate / "run.json").is_file():
+            return candidate
+    if "/" not in name and (runs := _by_start(root.glob(f"*/{glob.escape(name)}/run.json"))):
+        return runs[-1]
+    raise UserError(
+        f"no run at {name!r}: give a directory that holds a run.json, or a name under {root}/"
+    )
 
 
-def _started(file: Path) -> str:
+def _by_start(headers: Iterable[Path]) -> list[Path]:
+    """The runs of these run.json, the one started last at the end; without those that cannot tell."""
+    known = {file.parent: when for file in headers if (when := _started(file))}
+    return sorted(known, key=lambda run: (known[run], run))
+
+
+def _started(file: Path) -> datetime | None:
+    """When a run began, whatever the offset its clock was at; None if that cannot be read."""
     try:
-        return str(header.raw(file.parent).get("started", ""))
-    except UserError:
-        return ""
+        when = datetime.fromisoformat(header.raw(file.parent)["started"])
+    except (UserError, ValueError, LookupError, TypeError):
+        return None
+    return when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench import registry
-from bench.model import Series
+from bench.model import FOREVER_S
 from bench.mounts.mount import TrialError
 from bench.plan.schedule import Plan
+from bench.plan.series import Series
 from bench.results.record import CostLine
 from bench.results.store import RunDirectory
 from bench.run import conformance, cost, side_mounts, watch
@@ -90,7 +91,7 @@ def _compared(
     from workloads import tree
 
     daemon = registry.daemon(series.daemon)
-    with side_mounts.mounted(bench, series, "conformance", side_mounts.FOREVER_S) as mount:
+    with side_mounts.mounted(bench, series, "conformance", FOREVER_S) as mount:
         compare = partial(
             conformance.compare,
             bench.backing / "tree",

@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from bench.machine import isolate, slabs
-from bench.model import Exit, Series, UserError
+from bench.model import FOREVER_S, Exit, UserError
 from bench.mounts.mount import Mount, TrialError, cpu_times, server_usage
+from bench.plan.series import Series
 from bench.requests import counters
 from bench.results.kinds import Wrong
 from bench.results.record import CostLine, checked_cost
@@ -61,7 +62,7 @@ def measure(bench: Bench, series: Series) -> CostLine:
         "reason": "",
     }
     try:
-        with side_mounts.mounted(bench, series, "cost", side_mounts.FOREVER_S, count=True) as mount:
+        with side_mounts.mounted(bench, series, "cost", FOREVER_S, count=True) as mount:
             return checked_cost(record | _visit(bench, mount))
     except (TrialError, OSError, Wrong) as error:
         return checked_cost(record | {"reason": str(error)})

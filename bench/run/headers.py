@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from bench import registry
+from bench.axes.targets import SERVING
 from bench.machine import environment, knobs
 from bench.model import Daemon, Target, UserError
-from bench.plan.axes import Skipped
 from bench.plan.grid import KernelGives, why_lower
+from bench.plan.product import Skipped
 from bench.plan.schedule import Plan
 from bench.plan.settings import Settings
 from bench.run.bench import Bench
@@ -92,10 +93,7 @@ def target_record(target: Target, planned: Plan, bench: Bench) -> dict[str, Any]
         "level": series.level.value,
         "level_reason": why_lower(daemon, target.asked, gives),
         "readdir": series.readdir,
-        "readdir_mode": daemon.mode(series.serving),
-        "server_threads": series.serving.threads,
-        "clone_fd": series.serving.clone_fd,
-        "xattr": series.serving.xattr.value,
+        **{axis.column: axis.record(daemon, series.serving) for axis in SERVING},
     }
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from enum import StrEnum
 from pathlib import Path
 
-from bench.model import Cache, Clock, Context, Sync
+from bench.model import Cache, Clock, Context
 
 
 @dataclass(frozen=True)
@@ -46,9 +47,11 @@ class Job:
         context |= {
             "root": Path(context["root"]),
             "cache": Cache(context["cache"]),
-            "sync": Sync(context["sync"]),
             "backing": Path(context["backing"]) if context["backing"] else None,
         }
+        for field in fields(Context):
+            if isinstance(field.default, StrEnum):
+                context[field.name] = type(field.default)(context[field.name])
         raw["clock"] = Clock(raw["clock"])
         raw["counters"] = Path(raw["counters"]) if raw["counters"] else None
         return cls(context=Context(**context), **raw)

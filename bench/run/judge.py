@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import Any
 
 from bench import registry
-from bench.model import Bound, Cache, Daemon, DaemonOptions, Level, Opcode, Outcome, Trial, Workload
+from bench.model import Bound, Cache, Daemon, DaemonOptions, Level, Opcode, Outcome, Workload
 from bench.mounts.mount import TrialError
 from bench.plan.schedule import options
+from bench.plan.series import Trial
 from bench.requests import proof
 from bench.results.record import TrialLine
 from bench.run.bench import Bench

@@ -5,14 +5,15 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from bench.model import Exit, Trial, UserError
+from bench.model import Exit, UserError
 from bench.plan.grid import KernelGives
 from bench.plan.schedule import Plan
+from bench.plan.series import Trial
 from bench.results.store import RunDirectory
 from bench.run import headers
 from bench.run.bench import Bench
 from bench.run.checks import check_targets, sheet
-from bench.run.phases import Timer
+from bench.run.phases import Phases
 from bench.run.trials import RunResult, Work, outcomes, until_precise
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def go(
     planned: Plan,
     bench: Bench,
     view: View,
-    clock: Timer,
+    clock: Phases,
 ) -> RunResult:
     """Conformance, then every trial that has no line yet; the directory is right after each of them.
 

@@ -5,29 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    pass
 
 
 class Phases:
-    """Wall-clock seconds by phase of one trial."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def __call__(self, name: str) -> Iterator[None]:
-        began = time.monotonic()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - began
-
-
-class Timer:
-    """Wall-clock seconds of the run's phases; what no phase accounts for is orchestration."""
+    """Wall-clock seconds by phase; what none accounts for is orchestration."""
 
     def __init__(self) -> None:
         self.began = time.monotonic()
@@ -42,8 +23,12 @@ class Timer:
             self.add(phase, time.monotonic() - began)
 
     def add(self, phase: str, seconds: float) -> None:
-        """Account seconds to a phase."""
+        """Account seconds to a phase; negative ones are another's, who says so itself."""
         self.seconds[phase] = self.seconds.get(phase, 0.0) + seconds
+
+    def rounded(self) -> dict[str, float]:
+        """Seconds per phase."""
+        return {name: round(taken, 4) for name, taken in self.seconds.items()}
 
     def summary(self) -> dict[str, float]:
         """Seconds per phase, with ``orchestration`` and ``total``."""

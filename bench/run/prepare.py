@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bench import registry
+from bench.axes.rows import THREADS
+from bench.axes.targets import SERVER_THREADS
 from bench.machine import isolate, lab_switch, placement, tune
 from bench.machine.knobs import KNOBS
-from bench.model import Clock, Level, Placement
+from bench.model import Clock, Level
 from bench.mounts import backing
 from bench.plan.grid import KernelGives, targets
 from bench.plan.needs import wanted_fixtures, wanted_sizes
@@ -22,7 +24,7 @@ from bench.probe import probe
 from bench.probe.decide import KernelAbility
 from bench.requests import tracepoint
 from bench.run.bench import Bench
-from bench.run.phases import Timer
+from bench.run.phases import Phases
 from bench.run.workers import spawn_worker
 
 if TYPE_CHECKING:
@@ -50,7 +52,7 @@ class Voice(Protocol):
 
 @contextmanager
 def prepared(
-    settings: Settings, view: Voice, clock: Timer, kernel: str = ""
+    settings: Settings, view: Voice, clock: Phases, kernel: str = ""
 ) -> Iterator[tuple[Bench, KernelGives]]:
     """Everything a trial needs, held until the run ends: namespace, lock, latency, tree, placement.
 
@@ -101,12 +103,10 @@ def place(settings: Settings) -> dict[int, placement.Cpus]:
     usable = placement.usable_cpus()
     siblings = placement.smt_siblings(usable)
     parts = settings.each()
-    servers = max(1, *(count for part in parts for count in part.server_threads))
+    servers = max(1, *(count for part in parts for count in SERVER_THREADS.of(part.axes)))
     return {
-        threads: placement.choose(
-            Placement(settings.placement), usable, threads, siblings, servers=servers
-        )
-        for threads in sorted({1, *(count for part in parts for count in part.threads)})
+        threads: placement.choose(settings.placement, usable, threads, siblings, servers=servers)
+        for threads in sorted({1, *(count for part in parts for count in THREADS.of(part.axes))})
     }
 
 

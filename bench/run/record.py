@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import cast
 
 from bench import registry
-from bench.model import Outcome, Series, Trial, Verdict
+from bench.axes.targets import SERVING
+from bench.model import Outcome, Verdict
+from bench.plan.series import Series, Trial
 from bench.results.record import AS_ASKED, THE_SERVERS_OWN, TrialLine
 from bench.run.bench import Bench
 
@@ -21,27 +24,17 @@ def header(bench: Bench, trial: Trial) -> TrialLine:
     workload = registry.workloads()[series.workload]
     daemon = registry.daemon(series.daemon)
     cpus = bench.cpus_for(series.threads)
-    return {
+    made = {
         "series": series.label,
         "target": series.target,
         "daemon": series.daemon,
         "kernel": series.kernel,
         "workload": series.workload,
         "variant": series.variant,
-        "cache": series.cache.value,
-        "threads": series.threads,
-        "placement": series.placement.value,
+        **series.key.columns(),
         "level": series.level.value,
         "readdir": series.readdir,
-        "readdir_mode": daemon.mode(series.serving),
-        "server_threads": series.serving.threads,
-        "clone_fd": series.serving.clone_fd,
-        "xattr": series.serving.xattr.value,
-        "delay_ns": {opcode.name: ns for opcode, ns in series.serving.delay},
-        "entries": series.entries,
-        "clock": bench.settings.clock,
-        "attr_timeout": series.attr_timeout,
-        "entry_timeout": series.entry_timeout,
+        **{axis.column: axis.record(daemon, series.serving) for axis in SERVING},
         "timeouts": AS_ASKED if timeouts_held(series) else THE_SERVERS_OWN,
         "round": trial.round,
         "position": trial.position,
@@ -72,9 +65,10 @@ def header(bench: Bench, trial: Trial) -> TrialLine:
         "disturbed": "",
         "phases": {},
     }
+    return cast(TrialLine, made)
 
 
 def timeouts_held(series: Series) -> bool:
     """Whether the server gives the timeouts the series names, or its own."""
     control = registry.daemon(series.daemon).timeouts
-    return control.holds(series.attr_timeout, series.entry_timeout)
+    return control.holds(series.timeouts.attr, series.timeouts.entry)

@@ -8,13 +8,10 @@ from dataclasses import replace
 
 from bench import registry
 from bench.machine import isolate
-from bench.model import Series
 from bench.mounts.mount import Mount
 from bench.plan.schedule import options
+from bench.plan.series import Series
 from bench.run.bench import Bench
-
-FOREVER_S = 3600.0
-"""A timeout that does not run out while a mount is looked at."""
 
 
 @contextmanager

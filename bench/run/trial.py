@@ -11,10 +11,11 @@ from typing import Any
 
 from bench import registry
 from bench.machine import disturbance, isolate
-from bench.model import Cache, Clock, Context, Daemon, DaemonOptions, Outcome, Shape, Sync, Trial
+from bench.model import Cache, Clock, Context, Daemon, DaemonOptions, Outcome, Shape
 from bench.mounts.mount import Mount, ServerEnd, TrialError
-from bench.plan.axes import windows_of_a_mount
+from bench.plan.product import windows_of_a_mount
 from bench.plan.schedule import options
+from bench.plan.series import Trial
 from bench.profile import inside
 from bench.requests.rings import uses_rings
 from bench.results.kinds import Wrong
@@ -57,7 +58,7 @@ def run(bench: Bench, trial: Trial) -> tuple[TrialLine, str]:
         record |= {"outcome": Outcome.FAILED.value, "reason": str(error)}
     if record["outcome"] != Outcome.OK:
         pyperf_json = ""
-    record["phases"] = {name: round(taken, 4) for name, taken in phases.seconds.items()}
+    record["phases"] = phases.rounded()
     return record, pyperf_json
 
 
@@ -105,8 +106,8 @@ def _on_mount(
             seen = disturbance.between(before, after, len(watched) or os.cpu_count() or 1)
             answer |= {"noise": seen, "disturbed": disturbance.causes(seen)}
         for name, seconds in answer.pop("phases", {}).items():
-            phases.seconds[name] = phases.seconds.get(name, 0.0) + seconds
-            phases.seconds["worker"] -= seconds
+            phases.add(name, seconds)
+            phases.add("worker", -seconds)
         with phases("check"):
             _spot_check(bench, trial, mount, log)
         with phases("unmount"):
@@ -134,20 +135,15 @@ def _job(bench: Bench, trial: Trial, mount: Mount, windows: Windows) -> Job:
         root=mount.root,
         tree=bench.tree,
         variant=series.variant,
-        cache=series.cache,
-        threads=series.threads,
         seed=trial.seed,
-        sync=Sync(settings.sync),
-        attr_timeout=series.attr_timeout,
-        entry_timeout=series.entry_timeout,
         names=settings.names,
-        entries=series.entries,
         windows=windows_of_a_mount(settings),
         buffer=settings.buffer,
         backing=None if registry.daemon(series.daemon).copies_up else bench.backing,
         xattr=series.serving.xattr.value,
         rate=settings.rate,
         histogram=settings.histogram,
+        **series.key.given(Context),
     )
     return Job(
         workload=series.workload,
@@ -161,7 +157,7 @@ def _job(bench: Bench, trial: Trial, mount: Mount, windows: Windows) -> Job:
         profile=inside.number_of(series.label, trial.attempt) if windows.profile else None,
         values=settings.values,
         window_s=settings.window_s,
-        clock=Clock(settings.clock),
+        clock=settings.clock,
         pipe=-1,
         result=-1,
     )
@@ -169,7 +165,7 @@ def _job(bench: Bench, trial: Trial, mount: Mount, windows: Windows) -> Job:
 
 def look(bench: Bench, mount: Mount, watched: Collection[int]) -> disturbance.Reading | None:
     """What else goes on; None on the instruction clock, which nothing else can disturb."""
-    if bench.settings.clock == Clock.INSTRUCTIONS:
+    if bench.settings.clock is Clock.INSTRUCTIONS:
         return None
     return disturbance.take(watched, mount.server or None)
 

@@ -11,16 +11,17 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from bench.model import Exit, Outcome, Trial, UserError
+from bench.model import Exit, Outcome, UserError
 from bench.plan import schedule
 from bench.plan.grid import KernelGives
+from bench.plan.series import Trial
 from bench.plan.settings import Settings
 from bench.results.record import TrialLine
 from bench.results.store import RunDirectory
 from bench.run import trial
 from bench.run.bench import Bench
 from bench.run.named import not_measured
-from bench.run.phases import Timer
+from bench.run.phases import Phases
 from bench.run.record import skipped
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ class Work:
     run: RunDirectory
     bench: Bench
     view: View
-    clock: Timer
+    clock: Phases
     broken: dict[str, str] = field(default_factory=dict)
     """Targets whose answers differ from the backing, and how."""
     counts: Counter[str] = field(default_factory=Counter)
@@ -78,7 +79,7 @@ class Work:
     def another(self, gives: KernelGives, number: int, wide: Collection[str]) -> bool:
         """One more round of these comparisons; whether there was anything to do."""
         more = schedule.one_round(self.bench.settings, gives, number)
-        more = [one for one in more if one.series.comparison in wide]
+        more = [one for one in more if one.series.key.label in wide]
         self.all(more)
         self.again(more)
         return bool(more)

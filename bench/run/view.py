@@ -26,7 +26,9 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from bench.model import Clock, Outcome, Trial
+from bench.axes.rowkey import RowKey
+from bench.model import Clock, Outcome
+from bench.plan.series import Trial
 from bench.results.record import TrialLine
 
 REDRAW_S = 0.5
@@ -65,7 +67,8 @@ class View:
         """A trial is on disk: say what went wrong with it, and print it for --json."""
         self.medians.add(record)
         if record["outcome"] != Outcome.OK:
-            name = f"{record['series']}, round {record['round'] + 1}"
+            row = RowKey.from_record(record).name
+            name = f"{row} on {record['target']}, round {record['round'] + 1}"
             self.warn(f"{name}: {record['outcome']}: {record['reason']}")
         if self.as_json:
             print(json.dumps(record, separators=(",", ":")), file=sys.stdout, flush=True)
@@ -140,7 +143,7 @@ class Medians:
         """Take a finished trial in."""
         if record["outcome"] != Outcome.OK or not record["values"]:
             return
-        self._latest = record["series"].removesuffix(f"--{record['target']}")
+        self._latest = RowKey.from_record(record).name
         self._clock = record["clock"]
         targets = self.series.setdefault(self._latest, {})
         targets.setdefault(record["target"], []).append(statistics.median(record["values"]))

@@ -42,7 +42,7 @@ def verdicts(path: Path) -> dict[RatioKey, Judgement]:
     measured = load(path)
     units.measure_in(measured.about.get("clock"))
     return {
-        (row.key, line.target.name, baseline): judgement
+        (row.slug, line.target.name, baseline): judgement
         for row in rows(measured)
         for line in row.lines
         for baseline, judgement in line.judgements.items()

@@ -11,7 +11,6 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from bench.model import Clock, Exit, Outcome, UserError
+from bench.axes import OPTIONS
+from bench.axes.rowkey import RowKey
+from bench.model import Clock, Outcome
 from bench.results import header, record
 from bench.results.record import DEFAULTS, LONGEST, SAMPLED, CostLine, TrialLine
 from bench.results.store import in_command_order
@@ -61,8 +62,9 @@ def load(path: Path) -> Run:
     problems += unread
     about["clock"] = _clock(about, lines)
     lines = _of_one_clock(lines, about["clock"], problems)
-    columns = ["trial", "group", "row", *DEFAULTS]
-    read = [_trial(line, number) for number, line in enumerate(lines)]
+    columns = ["trial", "key", "group", "row", *DEFAULTS]
+    whole = _of_the_run(about)
+    read = [_trial(line, number, whole) for number, line in enumerate(lines)]
     trials = pd.DataFrame(read, columns=columns)
     trials["superseded"] = _superseded(trials)
     trials = held_against_twins(trials, about.get("targets"))
@@ -102,36 +104,26 @@ def records(trials: pd.DataFrame) -> Iterator[dict[str, Any]]:
         yield dict(zip(names, values, strict=True))
 
 
-def newest(results: Path) -> Path:
-    """The run under ``results`` that was started last, by its run.json."""
-    started = {path.parent: _started(path) for path in results.glob("**/run.json")}
-    known = {path: when for path, when in started.items() if when is not None}
-    if not known:
-        raise UserError(
-            f"{results}: no run found; measure one (python -m bench run) or name its directory",
-            Exit.USAGE,
-        )
-    return max(known, key=lambda path: known[path])
+def _of_the_run(about: Mapping[str, Any]) -> dict[str, Any]:
+    """What a line need not say, as it goes for the whole run: its clock, and what became an axis later."""
+    settings = about.get("settings")
+    settings = settings if isinstance(settings, Mapping) else {}
+    found = {
+        axis.column: settings.get(axis.name)
+        for axis in OPTIONS
+        if DEFAULTS.get(axis.column, axis) is None
+    }
+    words = {name: value for name, value in found.items() if isinstance(value, (str, int))}
+    return {**words, "clock": about["clock"]}
 
 
-def _started(file: Path) -> datetime | None:
-    """When the run of this run.json began; None if that cannot be read."""
-    try:
-        when = datetime.fromisoformat(header.raw(file.parent)["started"])
-    except (UserError, ValueError, KeyError, TypeError):
-        return None
-    return when if when.tzinfo else when.replace(tzinfo=UTC)
-
-
-def _trial(line: TrialLine, number: int) -> dict[str, Any]:
+def _trial(line: TrialLine, number: int, whole: Mapping[str, Any]) -> dict[str, Any]:
     """One trial with the names that tables and pairing go by."""
-    workload, variant = line["workload"], line["variant"]
-    row = f"{workload}/{variant}" if variant else workload
-    parts = (workload, variant, line["cache"], f"t{line['threads']}", line["target"])
-    # The series label without its target names the comparison, whatever axes a label will hold.
-    label = line["series"] or "--".join(part for part in parts if part)
-    group = f"{label.removesuffix('--' + line['target'])}--{line['placement']}"
-    return {**line, "series": label, "trial": number, "row": row, "group": group}
+    said = {name: value for name, value in line.items() if value is not None and value != ""}
+    key = RowKey.from_record({**whole, **said})
+    names = {"trial": number, "key": key, "group": key.slug, "row": key.name}
+    label = line["series"] or f"{key.label}--{line['target']}"
+    return {**line, **key.columns(), "series": label, **names}
 
 
 def _superseded(trials: pd.DataFrame) -> list[bool]:

@@ -15,6 +15,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from bench.axes.rows import CACHE
+from bench.model import Cache
 from bench.stats.estimates import Estimate, unpaired_ratio
 from bench.stats.intervals import far_out
 from bench.stats.verdicts import ALPHA, holm, percent
@@ -160,14 +162,15 @@ def cold_faster_than_warm(
     trials: pd.DataFrame, medians: Mapping[SeriesKey, Mapping[int, float]]
 ) -> dict[SeriesKey, list[Flag]]:
     """Cold series that beat the warm one of the same work on the same target: frame of trials."""
-    same = ["row", "threads", "placement", "target"]
     known = trials.drop_duplicates(["group", "target"])
-    works = zip(*(known[name] for name in same), strict=True)
-    series = list(zip(known["group"], known["target"], works, known["cache"], strict=True))
-    warm = {work: (group, name) for group, name, work, cache in series if cache == "warm"}
+    series = [
+        (group, name, (key.without(CACHE), name), key.cache)
+        for group, name, key in zip(known["group"], known["target"], known["key"], strict=True)
+    ]
+    warm = {work: (group, name) for group, name, work, cache in series if cache == Cache.WARM}
     flags = {}
     for group, name, work, cache in series:
-        if cache == "warm":
+        if cache == Cache.WARM:
             continue
         key = (group, name)
         other = medians.get(warm.get(work, ("", "")), {})

@@ -156,7 +156,9 @@ def main() -> int:
         return serve(sys.argv[2], sys.argv[3:])
     known = registry.daemons()
     known.update(daemons())  # the cached dict is what the whole bench looks things up in
-    if "silent" in sys.argv:  # any other mounts, in its time: Python alone takes seconds on a busy machine
+    if (
+        "silent" in sys.argv
+    ):  # any other mounts, in its time: Python alone takes seconds on a busy machine
         mounting.READY_TIMEOUT_S = 2.0
     mounting.UNMOUNT_TIMEOUT_S = 2.0
     Bench.stall_s = STALL_S  # type: ignore[assignment, method-assign]

@@ -8,11 +8,13 @@ from dataclasses import replace
 import pytest
 
 from bench import registry
-from bench.model import Cache, Level, ReaddirMode, Timeouts, UserError
-from bench.plan import axes, schedule
+from bench.axes.rows import TIMEOUTS
+from bench.axes.targets import UNTHREADED
+from bench.axes.timeouts import parse_timeouts
+from bench.model import FOREVER_S, Cache, Level, ReaddirMode, Timeouts, UserError
+from bench.plan import product, schedule
 from bench.plan.grid import KernelGives
 from bench.plan.settings import Settings
-from bench.plan.timeouts import FOREVER_S, parse_timeouts
 
 RW = KernelGives(Level.RW, "mainline")
 WORKLOADS = ("getattr-storm/path", "walk-find", "getattr-cached")
@@ -26,14 +28,19 @@ def names(settings: Settings) -> list[str]:
 def test_a_mode_is_a_target() -> None:
     """The usual way of serving needs no word, every other has one."""
     modes = tuple(ReaddirMode)
-    settings = Settings(daemons=("plain-c",), only=True, modes=modes, workloads=("readdir",))
+    settings = Settings(
+        daemons=("plain-c",), only=True, axes={"modes": modes}, workloads=("readdir",)
+    )
     assert names(settings) == ["plain-c", "plain-c:readdir", "plain-c:auto"]
 
 
 def test_threads_and_clone_fd_multiply() -> None:
     """Every combination is a target of its own."""
     settings = Settings(
-        daemons=("plain-c",), only=True, server_threads=(1, 2), clone_fd=(False, True), trials=1
+        daemons=("plain-c",),
+        only=True,
+        axes={"server_threads": (1, 2), "clone_fd": (False, True)},
+        trials=1,
     )
     assert names(settings) == [
         "plain-c:1-threads",
@@ -45,7 +52,9 @@ def test_threads_and_clone_fd_multiply() -> None:
 
 def test_a_mode_a_daemon_lacks_is_skipped_with_the_reason() -> None:
     """It is never measured in another mode instead."""
-    settings = Settings(daemons=("native", "plain", "plain-c"), only=True, modes=("readdir",))
+    settings = Settings(
+        daemons=("native", "plain", "plain-c"), only=True, axes={"modes": (ReaddirMode.READDIR,)}
+    )
     made = schedule.make(settings, RW)
     assert [target.name for target in made.targets] == ["native", "plain-c:readdir"]
     assert [(item.what, item.reason) for item in made.skipped] == [
@@ -55,19 +64,22 @@ def test_a_mode_a_daemon_lacks_is_skipped_with_the_reason() -> None:
 
 def test_a_daemon_without_threads_to_choose_runs_as_it_is_and_that_is_said() -> None:
     """Its one way is no combination that was asked for."""
-    settings = Settings(daemons=("plain",), only=True, server_threads=(1, 2))
+    settings = Settings(daemons=("plain",), only=True, axes={"server_threads": (1, 2)})
     made = schedule.make(settings, RW)
     assert [target.name for target in made.targets] == ["plain"]
-    assert [item.reason for item in made.skipped] == [axes.UNTHREADED]
+    assert [item.reason for item in made.skipped] == [UNTHREADED]
 
 
 def test_timeouts_multiply_rows_and_no_row_is_made_twice() -> None:
     """walk-find's own timeouts are forever; getattr-cached is about its own and has one row."""
     settings = Settings(
-        daemons=("native",), trials=1, workloads=WORKLOADS, timeouts=("own", "0", "1/2", "forever")
+        daemons=("native",),
+        trials=1,
+        workloads=WORKLOADS,
+        axes={"timeouts": TIMEOUTS.values(["own", "0", "1/2", "forever"])},
     )
     found = [
-        (one.series.row, one.series.attr_timeout, one.series.entry_timeout)
+        (one.series.row, one.series.timeouts.attr, one.series.timeouts.entry)
         for one in schedule.make(settings, RW).trials
     ]
     assert sorted(found) == [
@@ -100,8 +112,10 @@ def test_directory_size_is_an_axis_of_sized_workloads_only(monkeypatch: pytest.M
     known = registry.workloads()
     sized = {**known, "readdir": replace(known["readdir"], sized=True)}
     monkeypatch.setattr(registry, "workloads", lambda: sized)
-    settings = Settings(daemons=("native",), workloads=("readdir", "readdirplus"), entries=(10, 99))
-    found = [(row.workload.name, row.entries) for row in axes.rows(settings, {}, [])]
+    settings = Settings(
+        daemons=("native",), workloads=("readdir", "readdirplus"), axes={"entries": (10, 99)}
+    )
+    found = [(row.key.workload, row.key.entries) for row in product.rows(settings, {}, [])]
     assert found == [("readdir", 10), ("readdir", 99), ("readdirplus", 0)]
 
 
@@ -115,7 +129,7 @@ def test_quick_leaves_out_real_programs_and_says_so() -> None:
         "macro-ls",
         "macro-make/nothing",
     }
-    assert {item.reason for item in made.skipped} == {axes.NOT_QUICK}
+    assert {item.reason for item in made.skipped} == {product.NOT_QUICK}
     named = Settings(daemons=("native",), quick=True, workloads=("macro-du",))
     assert schedule.make(named, RW).trials
 
@@ -149,7 +163,12 @@ def test_a_part_brings_no_companions_and_takes_part_in_its_own_rounds() -> None:
 def test_a_target_has_one_name_in_all_parts() -> None:
     """Where parts together ask for several levels, each target says its own."""
     made = schedule.make(
-        parts(*(STORM | {"daemons": ("passthrough-c",), "levels": (v,)} for v in ("none", "rw"))),
+        parts(
+            *(
+                STORM | {"daemons": ("passthrough-c",), "levels": (v,)}
+                for v in (Level.NONE, Level.RW)
+            )
+        ),
         RW,
     )
     assert [target.name for target in made.targets] == ["passthrough-c:none", "passthrough-c:rw"]
@@ -158,7 +177,7 @@ def test_a_target_has_one_name_in_all_parts() -> None:
 
 def test_a_refusal_that_several_parts_meet_is_told_once() -> None:
     """Two parts, one reason."""
-    cold = STORM | {"cache": "cold-all", "workloads": ("lookup-cold",)}
+    cold = STORM | {"cache": (Cache.COLD_ALL,), "workloads": ("lookup-cold",)}
     made = schedule.make(
         parts(cold, cold), KernelGives(Level.RW, refusals={Cache.COLD_ALL: "tmpfs"})
     )

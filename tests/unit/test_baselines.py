@@ -105,12 +105,10 @@ def test_rows_that_differ_in_size_or_timeouts_say_so(tmp_path: Path) -> None:
         ]
 
     found = rows(load(rewritten(make_run(tmp_path, rows=1, troubles=False), several)))
-    assert [row.state for row in found] == [
-        f"warm, {size} entries, timeouts {timeout} s/{timeout} s"
-        for size in (10, 1000)
-        for timeout in (0, 1)
+    assert [row.key.state for row in found] == [
+        f"warm, timeouts {timeout}, {size} entries" for timeout in (0, 1) for size in (10, 1000)
     ]
-    assert all("entries, attr/entry" in row.setting for row in found)
+    assert all("attr/entry timeout" in row.setting and "entries" in row.setting for row in found)
 
 
 def test_a_row_of_a_matrix_has_the_targets_of_its_parts(tmp_path: Path) -> None:
@@ -122,7 +120,7 @@ def test_a_row_of_a_matrix_has_the_targets_of_its_parts(tmp_path: Path) -> None:
     def names(folder: str, **settings: Any) -> list[str]:
         path = make_run(tmp_path / folder, targets=FOUR, settings=settings, troubles=False)
         made = rows(load(rewritten(path, without_plain)))
-        return [line.target.name for line in next(r for r in made if r.name == "readdir").lines]
+        return [line.target.name for line in next(r for r in made if r.work == "readdir").lines]
 
     assert names("matrix", parts=[{"daemons": ["native"]}]) == ["native", "plain-c", "passthrough"]
     assert names("plain") == list(FOUR)

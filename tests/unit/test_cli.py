@@ -43,7 +43,7 @@ def refused(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
         ("--delay", "STAT=5us", "e.g. GETATTR=5us"),
         ("--delay", "GETATTR=5", "e.g. GETATTR=5us"),
         ("--delay", "GETATTR=5000ms", "at most 1 s"),
-        ("--readdir-mode", "readdirs", "readdirplus"),
+        ("--readdir-mode", "readdirs", "did you mean 'readdir'"),
         ("--server-threads", "-1", "above 0"),
         ("--clone-fd", "yes", "both"),
         ("--timeouts", "own,soon", "ATTR/ENTRY"),

@@ -77,7 +77,7 @@ def test_a_regression_beyond_the_threshold_closes_the_gate(
     got, table = compared(capsys, base, patched, "--threshold", threshold)
     assert got == code
     assert [key for key, verdict in verdicts(table).items() if verdict == "slower"] == [
-        ("getattr-storm--fd--warm--t1--same", "plain")
+        ("getattr-storm--fd--warm--t1--to0-0--same", "plain")
     ]
     assert len(table["regressions"]) == (code == REGRESSION)
 
@@ -174,7 +174,7 @@ def test_other_timeouts_are_refused(tmp_path: Path, capsys: pytest.CaptureFixtur
     base, patched = two_runs(tmp_path, rows=3)
     changed(patched, lambda trial: trial.update(attr_timeout=1.0))
     line = refused(capsys, base, patched)
-    assert "attr/entry timeout: 0 s/0 s and 1 s/0 s (getattr-storm--at" in line
+    assert "attr/entry timeout: 0 s/0 s and 1 s/0 s (getattr-storm/at" in line
     assert "and 8 other rows" in line
     assert compared(capsys, base, patched, "--allow-different", "timeouts")[0] == Exit.MEASURED
 
@@ -278,7 +278,9 @@ def test_what_an_a_a_run_shows_by_chance_is_no_regression(
     base, patched = two_runs(tmp_path, rows=1)
     changed(patched, slower(1.1, "--plain"))
     assert compared(capsys, base, patched, "--threshold", "1")[0] == REGRESSION
-    noise = {"getattr-storm--path--warm--t1--same": {"floor": 0.2, "detectable": 0.2, "rounds": 8}}
+    noise = {
+        "getattr-storm--path--warm--t1--to0-0--same": {"floor": 0.2, "detectable": 0.2, "rounds": 8}
+    }
     (base.parent / "selftest.json").write_text(json.dumps({"noise": noise}))
     code, table = compared(capsys, base, patched, "--threshold", "1")
     assert code == Exit.NOTHING

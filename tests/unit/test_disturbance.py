@@ -12,9 +12,10 @@ import pytest
 from fakes import make_run
 
 from bench.machine import disturbance
-from bench.model import Level, Trial
+from bench.model import Level
 from bench.plan import schedule
 from bench.plan.grid import KernelGives
+from bench.plan.series import Trial
 from bench.plan.settings import Settings
 from bench.report.rows import rows
 from bench.report.text import samples
@@ -107,7 +108,7 @@ def test_a_disturbed_trial_is_repeated_with_what_it_is_compared_with() -> None:
     again = schedule.repeats(trials, lines(trials, {0}))
     width = len({one.series.target for one in trials})
     assert [one.attempt for one in again] == [1] * width
-    assert {one.series.comparison for one in again} == {trials[0].series.comparison}
+    assert {one.series.key for one in again} == {trials[0].series.key}
     assert {one.round for one in again} == {0}
 
 

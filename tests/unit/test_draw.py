@@ -49,7 +49,8 @@ def test_processes_draw_what_one_process_draws(
     finally:
         units.measure_in(Clock.WALL)
     assert found[0] == found[1]
-    chart = found[0]["getattr-storm--path--warm--t1--same-time.svg"].decode()
+    counted = "--instructions" if clock == Clock.INSTRUCTIONS else ""
+    chart = found[0][f"getattr-storm--path--warm--t1--to0-0--same{counted}-time.svg"].decode()
     assert ("instructions per op" in chart) == (clock == Clock.INSTRUCTIONS)
 
 
@@ -59,7 +60,7 @@ def test_a_chart_that_cannot_be_written_is_one_line(
 ) -> None:
     """Whoever draws it."""
     run = make_run(tmp_path, rows=1)
-    (run / "report/charts/getattr-storm--path--warm--t1--same-time.svg").mkdir(parents=True)
+    (run / "report/charts/getattr-storm--path--warm--t1--to0-0--same-time.svg").mkdir(parents=True)
     assert report.main([str(run)]) == Exit.USAGE
     [line] = capsys.readouterr().err.splitlines()
     assert "cannot be written" in line

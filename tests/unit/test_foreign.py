@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from bench import registry
+from bench.axes.targets import MODE
 from bench.model import (
     LIBFUSE_EXAMPLES,
     Cache,
@@ -221,7 +222,9 @@ def test_the_listing_requests_of_other_peoples_servers(
 ) -> None:
     """Each by its usual ones, and by its name alone, unless others were asked for."""
     daemons = ("mine=server {mountpoint}", "bindfs", "fuse-overlayfs")
-    settings = foreign.introduce(Settings(daemons=daemons, only=True, modes=modes))
+    settings = foreign.introduce(
+        Settings(daemons=daemons, only=True, axes={"modes": MODE.values(modes)})
+    )
     got = {
         target.name: registry.daemon(target.daemon).mode(target.serving)
         for target in targets(settings)

@@ -12,6 +12,8 @@ import pandas as pd
 import pytest
 from fakes import make_run
 
+from bench.axes.rowkey import RowKey
+from bench.model import Cache, Timeouts
 from bench.report.rows import Line, rows
 from bench.stats import guards
 from bench.stats.estimates import paired_ratio, trial_medians
@@ -26,7 +28,7 @@ def frame(trials: np.ndarray, cache: str = "warm") -> pd.DataFrame:
     number = np.repeat(np.arange(count), windows)
     return pd.DataFrame(
         {"trial": number, "round": number, "group": f"storm--{cache}", "target": "plain",
-         "row": "storm", "threads": 1, "placement": "same", "cache": cache,
+         "key": RowKey.of("storm", cache=Cache(cache)),
          "seconds": trials.ravel()}
     )  # fmt: skip
 
@@ -154,7 +156,7 @@ def test_no_samples_are_no_flags(tmp_path: Path) -> None:
     """A run in which nothing was measured has nothing to flag."""
     run = load(make_run(tmp_path, spoil={"values": []}, rows=1))
     assert guards.series_flags(run.samples, {}) == {}
-    assert guards.cold_faster_than_warm(run.samples, {}) == {}
+    assert guards.cold_faster_than_warm(run.trials, {}) == {}
 
 
 def test_cold_faster_than_warm_is_named() -> None:
@@ -177,7 +179,7 @@ def test_faster_than_the_floor_is_named() -> None:
 
 def lines(path: Path) -> dict[tuple[str, str], Line]:
     """All lines of a run by row name and target."""
-    return {(row.name, ln.target.name): ln for row in rows(load(path)) for ln in row.lines}
+    return {(row.work, ln.target.name): ln for row in rows(load(path)) for ln in row.lines}
 
 
 def test_a_control_that_moved_is_implausible_against_its_twin_alone(tmp_path: Path) -> None:
@@ -227,7 +229,7 @@ def test_a_control_that_stands_still_is_no_alarm(tmp_path: Path) -> None:
 def test_the_noise_of_the_machine_is_what_a_difference_must_exceed(tmp_path: Path) -> None:
     """selftest.json beside the run says 60 %: what is half as fast again is nothing."""
     path = make_run(tmp_path, troubles=False)
-    noise = {"read-random--warm--t1--same": {"floor": 99.0, "detectable": 99.0, "rounds": 5}}
+    noise = {"read-random--warm--t1--to0-0--same": {"floor": 99.0, "detectable": 99.0, "rounds": 5}}
     (path.parent / "selftest.json").write_text(json.dumps({"noise": noise}))
     found = lines(path)["read-random", "passthrough"].judgements["plain"]
     assert found.finding is Finding.NOISY and "noise floor" in found.reason
@@ -271,3 +273,18 @@ def test_a_run_of_no_trials_has_no_rows_to_judge(tmp_path: Path) -> None:
     assert lines(path) == {}
     (path / "trials.jsonl").unlink()
     assert lines(path) == {}
+
+
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("axis", ["entries", "timeouts"])
+def test_cold_is_held_against_the_warm_row_of_its_own_setting(axis: str, turned: bool) -> None:
+    """Whatever the order of trials: a warm row of another size or timeout says nothing of it."""
+    one, other = {"entries": (10, 1000), "timeouts": (Timeouts(0, 0), Timeouts(9, 9))}[axis]
+    rows_of = [(Cache.WARM, one, 1e-6), (Cache.WARM, other, 5e-6), (Cache.COLD_FUSE, one, 2e-6)]
+    frames = []
+    for cache, place, seconds in reversed(rows_of) if turned else rows_of:
+        key = RowKey.of("storm", cache=cache, **{axis: place})
+        made = frame(seconds / 1e-6 * noise(6, 5))
+        frames.append(made.assign(key=[key] * len(made), group=key.slug))
+    samples = pd.concat(frames, ignore_index=True)
+    assert guards.cold_faster_than_warm(samples, trial_medians(samples)) == {}

@@ -374,7 +374,7 @@ def test_parameters_that_make_boots_alike(
         return SimpleNamespace(ok=True, reason="", outcome="exited")
 
     run, listener, events = a_run(tmp_path)
-    run.settings = replace(run.settings, clock=clock.value)
+    run.settings = replace(run.settings, clock=clock)
     monkeypatch.setattr("bench.kernels.vm.boot", boot)
     monkeypatch.setattr("bench.guests.host.ending", lambda _result: "")
     boot_of = Boot(replace(run.guests[0], parameters=("quiet",)), Work.MEASURE)

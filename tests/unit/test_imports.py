@@ -18,6 +18,7 @@ HEAVY_PACKAGES = {"stats", "report", "comparison", "selftest"}
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("model",),
     ("machine", "registry"),
+    ("axes",),
     ("results",),
     ("requests", "probe", "mounts", "kernels", "profile"),
     ("plan",),

@@ -122,6 +122,6 @@ def test_a_warm_row_with_long_timeouts_asks_for_no_attribute() -> None:
 def test_directories_are_built_only_when_a_row_lists_them() -> None:
     """A run of other workloads builds none."""
     sizes = (10, 100)
-    assert wanted_sizes(Settings(workloads=("readdir",), entries=sizes)) == ()
-    assert wanted_sizes(Settings(workloads=("list-stat/10",), entries=sizes)) == sizes
+    assert wanted_sizes(Settings(workloads=("readdir",), axes={"entries": sizes})) == ()
+    assert wanted_sizes(Settings(workloads=("list-stat/10",), axes={"entries": sizes})) == sizes
     assert list_stat.WORKLOAD.shape is Shape.SLICES

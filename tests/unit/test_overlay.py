@@ -43,7 +43,7 @@ def test_each_run_is_divided_by_its_own_baseline(two: tuple[Path, Path]) -> None
     made = over(*two)
     assert made.baseline == "plain"
     found = [one for one in made.shared if one.target == "passthrough"]
-    assert {one.row.name for one in found} == {"getattr-storm/path", "getattr-storm/at"}
+    assert {one.row.work for one in found} == {"getattr-storm/path", "getattr-storm/at"}
     for one in found:
         ratios = [line.ratios["plain"].value for line in one.lines if line]
         assert ratios == pytest.approx([0.5, 0.8])
@@ -51,7 +51,7 @@ def test_each_run_is_divided_by_its_own_baseline(two: tuple[Path, Path]) -> None
 
 def test_rows_that_not_all_have_are_named(two: tuple[Path, Path]) -> None:
     """Not left out silently."""
-    assert "only in other: getattr-storm/fd (warm)" in over(*two).apart
+    assert "only in other: getattr-storm/fd (warm, timeouts 0)" in over(*two).apart
 
 
 def test_targets_that_one_has_are_named(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from additive import rows as added
 from fakes import make_run
 
 import report
+from bench.axes.rows import AXES
 from bench.model import Exit
 
 BROWSER = next(
@@ -142,14 +143,18 @@ def test_numbers_are_sorted_by_value(whole: Path) -> None:
 def test_rows_as_csv(whole: Path) -> None:
     """A line for each row and target, with the ratio that the numbers were made with."""
     lines = table(whole / "rows.csv")
-    assert list(lines[0])[:13] == [
-        "row", "cache", "threads", "timeouts", "entries", "placement", "target", "level", "clock",
+    columns = [column for axis in AXES for column in axis.columns(axis.none)]
+    columns = [*columns[:2], "attr_timeout", "entry_timeout", *columns[2:]]
+    assert list(lines[0]) [: len(columns) + 10] == [
+        "row", "workload", "variant", *columns, "timeouts", "target", "level",
         "unit", "value", "low", "high",
     ]  # fmt: skip
-    keys = [(*(line[key] for key in ("row", "cache", "timeouts", "target")),) for line in lines]
+    keys = [(line["row"], line["target"]) for line in lines]
     assert len(keys) == len(set(keys))
     [found] = [
-        line for line in lines if (line["row"], line["target"]) == ("list-stat/0", LISTING.name)
+        line
+        for line in lines
+        if (line["workload"], line["variant"], line["target"]) == ("list-stat", "0", LISTING.name)
     ]
     assert float(found["ratio_to_plain-c"]) == pytest.approx(0.4)
     assert found["verdict"] == "engaged"
@@ -161,6 +166,7 @@ def test_breakeven_and_projections_as_csv(whole: Path) -> None:
     crossings = table(whole / "breakeven.csv")
     [met] = [line for line in crossings if line["opponent"] == PLAIN.name]
     assert float(met["fraction"]) == pytest.approx(0.3)
+    assert met["order"] == "after"
     predicted = table(whole / "projections.csv")
     assert {line["passthrough"] for line in predicted} >= {"readdir + getattr", "LOOKUP"}
     assert any(line["error"] for line in predicted)

@@ -7,8 +7,9 @@ from itertools import groupby
 import pytest
 
 from bench import registry
+from bench.axes.targets import DELAY
 from bench.model import Cache, Clock, Level, Opcode, Timeouts, UserError
-from bench.plan import axes, schedule
+from bench.plan import product, schedule
 from bench.plan.grid import KernelGives, level_in_force, targets
 from bench.plan.settings import Settings
 
@@ -40,8 +41,8 @@ def test_targets_of_a_workload_follow_one_another_with_one_seed() -> None:
     """What is compared is measured side by side, on the same names."""
     made = schedule.make(Settings(trials=1), RW)
     every = {target.name for target in made.targets}
-    blocks = [list(group) for _, group in groupby(made.trials, lambda one: one.series.comparison)]
-    assert len({block[0].series.comparison for block in blocks}) == len(blocks)
+    blocks = [list(group) for _, group in groupby(made.trials, lambda one: one.series.key)]
+    assert len({block[0].series.key for block in blocks}) == len(blocks)
     for block in blocks:
         changes = registry.workloads()[block[0].series.workload].changes
         able = every - {"overlayfs"} if changes else every
@@ -52,7 +53,7 @@ def test_targets_of_a_workload_follow_one_another_with_one_seed() -> None:
 @pytest.mark.parametrize("clock", list(Clock))
 def test_rounds_do_the_same_on_the_instruction_clock_alone(clock: Clock) -> None:
     """There a second boot checks the first; in wall time rounds differ in order and names."""
-    made = schedule.make(Settings(trials=2, clock=clock.value, kernels=("lab",)), RW)
+    made = schedule.make(Settings(trials=2, clock=clock, kernels=("lab",)), RW)
     first, second = (
         [(one.series, one.position, one.seed) for one in made.trials if one.round == number]
         for number in range(2)
@@ -98,7 +99,7 @@ def test_unknown_workload_gets_the_nearest_name(name: str) -> None:
 def test_a_cache_state_that_cannot_be_had_is_a_skipped_row_with_its_reason() -> None:
     """What was left out is shown, not dropped."""
     made = schedule.make(
-        Settings(cache="cold-all"),
+        Settings(axes={"cache": (Cache.COLD_ALL,)}),
         KernelGives(Level.RW, refusals={Cache.COLD_ALL: "the backing is tmpfs"}),
     )
     assert not made.trials
@@ -126,9 +127,9 @@ def test_a_users_timeout_wins_except_where_a_workload_is_about_its_own() -> None
     """--attr-timeout applies to every row but those that would lose their meaning."""
     settings = Settings(attr_timeout=5.0)
     known = registry.workloads()
-    assert axes.timeouts(known["getattr-storm"], settings) == [Timeouts(5.0, 0.0)]
-    assert axes.timeouts(known["walk-find"], settings)[0].attr == 5.0
-    assert axes.timeouts(known["getattr-cached"], settings)[0].attr == 3600.0
+    assert product.timeouts(known["getattr-storm"], settings) == [Timeouts(5.0, 0.0)]
+    assert product.timeouts(known["walk-find"], settings)[0].attr == 5.0
+    assert product.timeouts(known["getattr-cached"], settings)[0].attr == 3600.0
 
 
 def test_settings_survive_json() -> None:
@@ -136,7 +137,7 @@ def test_settings_survive_json() -> None:
     import json
 
     settings = Settings(
-        daemons=("plain",), threads=(1, 2), attr_timeout=0.5, workloads=("readdir",)
+        daemons=("plain",), axes={"threads": (1, 2)}, attr_timeout=0.5, workloads=("readdir",)
     )
     assert Settings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
 
@@ -147,12 +148,12 @@ def test_settings_of_a_newer_version_are_refused() -> None:
         Settings.from_json({"warp": 9})
 
 
-LEVELS = ("rw", "attach-getattr", "attach-lookup")
+LEVELS = (Level.RW, Level.ATTACH_GETATTR, Level.ATTACH_LOOKUP)
 
 
 def test_several_levels_are_several_targets() -> None:
     """Each level asked for is a target of its own, with and without readdir where that differs."""
-    settings = Settings(levels=LEVELS, readdir=(True, False), only=True)
+    settings = Settings(axes={"levels": LEVELS, "readdir": (True, False)}, only=True)
     assert [target.name for target in targets(settings)] == [
         "passthrough:rw",
         "passthrough:attach-getattr",
@@ -165,7 +166,9 @@ def test_several_levels_are_several_targets() -> None:
 def test_a_delay_is_one_more_target_of_servers_that_can_hold_requests_back() -> None:
     """Beside the server as it is; native and overlayfs have nobody to wait."""
     settings = Settings(
-        daemons=("native", "overlayfs", "plain-c"), delays=("GETATTR=1.5us",), only=True
+        daemons=("native", "overlayfs", "plain-c"),
+        axes={"delays": DELAY.values("GETATTR=1.5us")},
+        only=True,
     )
     found = {target.name: target.serving.delay for target in targets(settings)}
     assert found == {
@@ -178,7 +181,7 @@ def test_a_delay_is_one_more_target_of_servers_that_can_hold_requests_back() -> 
 
 def test_of_several_levels_those_the_kernel_lacks_are_left_out_with_the_reason() -> None:
     """A target under the name of a level it does not have would be a lie."""
-    made = schedule.make(Settings(levels=LEVELS, only=True), RW)
+    made = schedule.make(Settings(axes={"levels": LEVELS}, only=True), RW)
     assert {one.series.target for one in made.trials} == {"passthrough:rw"}
     assert [item.what for item in made.skipped] == [
         "passthrough:attach-getattr",
@@ -210,7 +213,7 @@ def test_several_kernels_stand_in_the_targets_names() -> None:
 
 def test_real_programs_have_no_place_on_the_instruction_clock() -> None:
     """They are read from the host in mid-window, and the clock leaps meanwhile: skipped, with that reason."""
-    made = schedule.make(Settings(clock="instructions", trials=1), RW)
+    made = schedule.make(Settings(clock=Clock.INSTRUCTIONS, trials=1), RW)
     assert not [one for one in made.trials if one.series.workload.startswith("macro-")]
     assert {item.what for item in made.skipped} == {
         "macro-du",

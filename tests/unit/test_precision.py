@@ -8,7 +8,7 @@ import pytest
 from fakes import make_run
 
 from bench.commands import main
-from bench.commands.parser import percentage
+from bench.commands.parser import share as read_share
 from bench.model import Exit, Level
 from bench.plan import schedule
 from bench.plan.grid import KernelGives
@@ -29,7 +29,7 @@ def test_narrow_intervals_want_nothing(tmp_path: Path) -> None:
 
 def test_wide_ones_are_named_as_the_plan_names_them(tmp_path: Path) -> None:
     """Without placement and target, so that a round can be made of them."""
-    assert wide(tmp_path, 1e-6) == ["getattr-storm--path--warm--t1"]
+    assert wide(tmp_path, 1e-6) == ["getattr-storm--path--warm--t1--to0-0"]
 
 
 def test_too_few_rounds_are_not_precise(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_further_round_is_a_function_of_the_seed() -> None:
 @pytest.mark.parametrize(("text", "share"), [("2%", 0.02), ("0.5", 0.005)])
 def test_a_percentage_may_have_its_sign(text: str, share: float) -> None:
     """Both ways are typed."""
-    assert percentage(text) == share
+    assert read_share(text) == share
 
 
 @pytest.mark.parametrize("text", ["0", "100%", "-1", "two"])

@@ -48,13 +48,13 @@ def test_prediction_is_exact_where_costs_add_up(tmp_path: Path) -> None:
     assert names == {"getattr", "readdir + getattr", "LOOKUP"}
     assert len(known) >= 12
     for one in known:
-        assert one.error == pytest.approx(0, abs=1e-6), (one.what.name, one.row.name)
+        assert one.error == pytest.approx(0, abs=1e-6), (one.what.name, one.row.work)
 
 
 def test_what_nobody_has_gets_a_number_and_no_measurement(tmp_path: Path) -> None:
     """READDIRPLUS passthrough: the listing's requests go, every entry costs the kernel a lookup."""
     found = projected(tmp_path, rows(EVERYBODY))
-    made = {one.row.name: one for one in found.of(predictions.READDIRPLUS)}
+    made = {one.row.work: one for one in found.of(predictions.READDIRPLUS)}
     assert made["walk-find"].measured is None
     assert math.isnan(made["walk-find"].error)
     kernel = 0.2 * 4e-6 + 5e-6
@@ -76,7 +76,7 @@ def test_a_missing_row_is_named(tmp_path: Path) -> None:
         one.startswith("LOOKUP of plain-c (names met first): row lookup-cold")
         for one in found.missing
     )
-    assert {one.row.name for one in found.of(predictions.GETATTR)} >= {"getattr-storm/at"}
+    assert {one.row.work for one in found.of(predictions.GETATTR)} >= {"getattr-storm/at"}
 
 
 def test_without_a_native_target_nothing_is_predicted(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_prediction_below_the_floor_is_not_printed_as_a_number(tmp_path: Path)
     ]  # fmt: skip
     run = load(write(tmp_path, cells))
     [found] = projections(run, report_rows(run))
-    [one] = [p for p in found.of(predictions.GETATTR) if p.row.name == "getattr-storm/at"]
+    [one] = [p for p in found.of(predictions.GETATTR) if p.row.work == "getattr-storm/at"]
     assert not one.possible
     assert "< native" in "\n".join(sections(run, report_rows(run)))
 
@@ -122,7 +122,7 @@ GETATTR_ROWS = [
 def alone(path: Path, what: Passthrough, name: str, cells: list[Cell]) -> Prediction:
     """The only prediction of a row of this name; in the first round, 2 % below the median."""
     found = projected(path, cells)
-    [one] = [p for p in found.of(what) if p.row.name == name]
+    [one] = [p for p in found.of(what) if p.row.work == name]
     return replace(one, predicted=one.predicted / 1.02, start=one.start / 1.02)
 
 
@@ -136,7 +136,7 @@ def test_a_passthrough_answers_also_where_a_cache_spares_the_request(tmp_path: P
     ]
     one = alone(tmp_path, predictions.GETATTR, "open-close", [*GETATTR_ROWS, *row])
     assert one.predicted == pytest.approx(4.8e-6)
-    assert one.costs == ("GETATTR by getattr-storm/fd, 0 s/0 s",)
+    assert one.costs == ("GETATTR by getattr-storm/fd (warm, timeouts 0)",)
 
 
 def test_requests_still_sent_are_not_saved(tmp_path: Path) -> None:
@@ -197,7 +197,7 @@ def test_readdir_is_predicted_from_the_mode_that_sends_the_same_lookups(tmp_path
     listed = {"READDIR": 0.2, "OPENDIR": 0.1, "RELEASEDIR": 0.1}
     row = Cell(mode, "readdir", 6.7e-6, listed)
     found = projected(tmp_path, [*added, row])
-    bases = {one.row.name: one.base for one in found.of(predictions.READDIR)}
+    bases = {one.row.work: one.base for one in found.of(predictions.READDIR)}
     assert bases["readdir"] == "plain-c:readdir"
     assert bases["walk-find"] == "plain-c"
 
@@ -223,14 +223,14 @@ def test_what_has_no_relative_is_refused_with_the_reason(tmp_path: Path) -> None
         for cell in rows(EVERYBODY)
     ]  # fmt: skip
     found = projected(tmp_path, cells)
-    assert "lookup-negative" not in {one.row.name for one in found.of(predictions.LOOKUP)}
+    assert "lookup-negative" not in {one.row.work for one in found.of(predictions.LOOKUP)}
     assert any(one.startswith("LOOKUP in the kernel (missing names)") for one in found.missing)
 
 
 def test_a_lookup_passthrough_keeps_nothing_whatever_the_timeouts(tmp_path: Path) -> None:
     """Where the base's caches spare every request it costs what it costs at timeouts 0: 2.8 + 0.5 us."""
     found = projected(tmp_path, rows(EVERYBODY))
-    storms = [one for one in found.of(predictions.LOOKUP) if one.row.name == "getattr-storm/at"]
+    storms = [one for one in found.of(predictions.LOOKUP) if one.row.work == "getattr-storm/at"]
     assert {one.row.seconds for one in storms} == {ZERO, ENTRIES_ZERO, FOREVER}
     for one in storms:
         assert one.predicted == pytest.approx(1.02 * 3.3e-6)
@@ -239,7 +239,7 @@ def test_a_lookup_passthrough_keeps_nothing_whatever_the_timeouts(tmp_path: Path
 def test_what_a_listing_brought_along_has_to_be_measured_without(tmp_path: Path) -> None:
     """From READDIRPLUS alone nobody knows what would be looked up: which rows would tell is said."""
     found = projected(tmp_path, rows((NATIVE, OVERLAY, PLAIN)))
-    assert "walk-du" not in {one.row.name for one in found.of(predictions.ALL)}
+    assert "walk-du" not in {one.row.work for one in found.of(predictions.ALL)}
     assert any("with the server listing by READDIR" in one for one in found.missing)
 
 
@@ -250,14 +250,14 @@ def test_a_directory_first_attached_when_opened_lies_outside(tmp_path: Path) -> 
     ]
     found = projected(tmp_path, [*rows(EVERYBODY), *cold])
     marks = {one.target: one.mark for one in found.of(predictions.READDIR)
-             if one.row.name == "walk-find"}  # fmt: skip
+             if one.row.work == "walk-find"}  # fmt: skip
     assert marks == {LISTING.name: "", FORMER.name: predictions.ATTACHES}
 
 
 def test_lookups_behind_a_readdirplus_are_another_thing(tmp_path: Path) -> None:
     """Without a server that lists by READDIR the row is marked; it is not where no LOOKUP is left."""
     found = projected(tmp_path, rows(EVERYBODY))
-    marks = {one.row.name: one.mark for one in found.of(predictions.READDIR)}
+    marks = {one.row.work: one.mark for one in found.of(predictions.READDIR)}
     assert marks["readdirplus"] == predictions.BEHIND_READDIRPLUS
     assert marks["readdir"] == ""
 

@@ -41,7 +41,7 @@ def test_every_artefact_exists(drawn: Path) -> None:
     assert made >= {*TABLES, "overview.png", "overview.svg"}
     for variant in ("path", "at", "fd"):
         for chart in ("time", "ratio", "requests", "latency"):
-            stem = f"getattr-storm--{variant}--warm--t1--same-{chart}"
+            stem = f"getattr-storm--{variant}--warm--t1--to0-0--same-{chart}"
             assert made >= {f"{stem}.png", f"{stem}.svg"}
 
 
@@ -129,7 +129,7 @@ def test_requests_that_were_not_expected_are_marked(tmp_path: Path) -> None:
 def test_an_engaged_target_may_stay_below_what_plain_is_asked(tmp_path: Path) -> None:
     """Fewer requests than a plain server gets are the point of passthrough."""
     run = load(make_run(tmp_path))
-    read = next(row for row in rows(run) if row.name == "read-random")
+    read = next(row for row in rows(run) if row.work == "read-random")
     engaged = next(line for line in read.lines if line.target.name == "passthrough")
     assert engaged.requests is not None
     assert engaged.requests.expected and not engaged.requests.outside
@@ -240,7 +240,7 @@ def test_what_a_run_says_is_escaped(tmp_path: Path) -> None:
 def test_rows_come_in_the_order_of_the_plan(tmp_path: Path) -> None:
     """As the settings list the workloads, whatever order the trials ran in."""
     run = load(make_run(tmp_path))
-    found = list(dict.fromkeys(row.name.partition("/")[0] for row in rows(run)))
+    found = list(dict.fromkeys(row.key.workload for row in rows(run)))
     assert found == list(dict.fromkeys(workload[0] for workload in WORKLOADS))
 
 

@@ -101,14 +101,14 @@ def test_without_such_a_row_it_is_the_difference_to_native(tmp_path: Path) -> No
 def test_other_requests_are_taken_off_at_their_own_cost(tmp_path: Path) -> None:
     """(41 - 3) - 2 x 12 = 14 us for the LOOKUP of a known name; (4.1 - 2.6) / 3 names in the kernel."""
     costs, rows = costs_of(tmp_path, [*FD, *AT, PATH])
-    like = next(row for row in rows if row.name == "getattr-storm/path")
+    like = next(row for row in rows if row.work == "getattr-storm/path")
     assert us(costs.of("LOOKUP", like)) == pytest.approx((14.0, 0.5))
 
 
 def test_the_row_with_fewest_other_requests_comes_first(tmp_path: Path) -> None:
     """18 - 3 = 15 us where the LOOKUP is alone, although a row with GETATTRs is there, too."""
     costs, rows = costs_of(tmp_path, [*FD, *AT, PATH, *ENTRIES])
-    like = next(row for row in rows if row.name == "getattr-storm/path")
+    like = next(row for row in rows if row.work == "getattr-storm/path")
     assert us(costs.of("LOOKUP", like)) == pytest.approx((15.0, 0.5))
 
 
@@ -125,7 +125,7 @@ def test_names_met_first_known_and_missing_are_told_apart(tmp_path: Path) -> Non
     cold = cells("lookup-cold", {NATIVE: 2.0, OVERLAY: 7.0, PLAIN: 24.0}, LOOKUP, cache="cold-fuse")
     none = cells("lookup-negative", {NATIVE: 3.0, OVERLAY: 3.5, PLAIN: 16.0}, LOOKUP)
     costs, rows = costs_of(tmp_path, [*FD, *ENTRIES, AT[1], cold, none])
-    by_name = {row.name: row for row in rows}
+    by_name = {row.work: row for row in rows}
     found = [us(costs.of("LOOKUP", by_name[name])) for name in
              ("lookup-cold", "getattr-storm/at", "lookup-negative")]  # fmt: skip
     assert found == [pytest.approx(pair) for pair in ((22.0, 5.0), (15.0, 0.5), (13.0, 0.5))]
@@ -151,7 +151,7 @@ def test_a_listing_of_another_size_is_of_no_use(tmp_path: Path) -> None:
         for share, entries in ((0, 10), (50, 100))
     ]
     costs, rows = costs_of(tmp_path, made)
-    small, large = sorted(rows, key=lambda row: row.entries)
+    small, large = sorted(rows, key=lambda row: row.key.entries)
     assert us(costs.of("READDIRPLUS", small)) == pytest.approx((40.0, 1.0))
     assert costs.of("READDIRPLUS", large) is None
     wanted = costs.wanted("READDIRPLUS", large)
@@ -168,7 +168,7 @@ def test_an_opendir_is_taken_from_listings_that_send_nothing_else(tmp_path: Path
     asked = cells("readdir", {PLAIN: 9.0}, {**pair, "READDIRPLUS": 0.2})
     files = cells("open-close", {NATIVE: 4.0, OVERLAY: 4.6, PLAIN: 37.0, LISTING: 40.0}, opened)
     passed, rows = costs_of(tmp_path, [own, asked, files], LISTING.name)
-    like = next(row for row in rows if row.name == "readdir")
+    like = next(row for row in rows if row.work == "readdir")
     assert us(passed.of("OPENDIR", like)) == pytest.approx((12.0, 1.0))
     plain = Costs(rows, [PLAIN.name], "native", "overlayfs")
     assert us(plain.of("OPENDIR", like)) == pytest.approx((11.0, 0.2))

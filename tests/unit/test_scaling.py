@@ -50,7 +50,7 @@ def test_cost_and_throughput_over_threads(tmp_path: Path) -> None:
     """Half the time per operation is twice the throughput; a target with one point has no curve."""
     cells = [*storm(NATIVE, 2e-6, 1e-6), *storm(PLAIN, 10e-6)]
     [made] = found(tmp_path, cells)
-    assert (made.axis, made.workload, made.places) == (THREADS, "getattr-storm", [1, 2])
+    assert (made.axis, made.fixed.workload, made.places) == (THREADS, "getattr-storm", [1, 2])
     [panel] = made.panels
     [only] = panel.curves
     assert only.target.name == "native" and list(only.costs) == [1, 2]
@@ -92,9 +92,9 @@ def test_a_run_without_the_axes_says_what_would_have_them(tmp_path: Path) -> Non
         arguments = parser().parse_args(shlex.split(command(run, axis))[3:])
         asked[axis] = settings_from(arguments)
         assert asked[axis].daemons == ("native", "plain-c", "mine")
-        assert (asked[axis].kernels, asked[axis].levels) == (("lab",), ("rw",))
-    assert (asked[THREADS].threads, asked[THREADS].clock) == ((1, 2), "wall")
-    assert (asked[ENTRIES].entries, asked[ENTRIES].clock) == (
+        assert (asked[axis].kernels, asked[axis].axes["levels"]) == (("lab",), ("rw",))
+    assert (asked[THREADS].axes["threads"], asked[THREADS].clock) == ((1, 2), "wall")
+    assert (asked[ENTRIES].axes["entries"], asked[ENTRIES].clock) == (
         (10, 100, 1000, 10_000),
         "instructions",
     )
@@ -104,7 +104,7 @@ def test_nothing_recorded_is_no_obstacle(tmp_path: Path) -> None:
     """A run.json without settings still gives a command that is one."""
     run = load(write(tmp_path, storm(PLAIN, 10e-6)))
     words = shlex.split(command(run, THREADS))
-    assert settings_from(parser().parse_args(words[3:])).threads == (1, 2)
+    assert settings_from(parser().parse_args(words[3:])).axes["threads"] == (1, 2)
 
 
 def test_chart_table_and_text(tmp_path: Path) -> None:

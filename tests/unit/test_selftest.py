@@ -131,9 +131,11 @@ def test_two_runs_that_agree_do_not_flip(tmp_path: Path) -> None:
     assert no_flip.run(CheckRequest(pair=(first, again))).held is Held.YES
     flipped = no_flip.run(CheckRequest(pair=(first, other)))
     assert flipped.held is Held.NO
-    assert ["getattr-storm--path--warm--t1--same", "passthrough", "plain"] in flipped.figures[
-        "flipped"
-    ]
+    assert [
+        "getattr-storm--path--warm--t1--to0-0--same",
+        "passthrough",
+        "plain",
+    ] in flipped.figures["flipped"]
 
 
 def engaged(run: Path) -> None:
@@ -159,7 +161,7 @@ def test_the_noise_floor_is_kept_and_read_again(
     assert "noise of 5 rounds" in capsys.readouterr().out
     noise, problems = load_noise_floor(tmp_path)
     assert not problems
-    one = noise["getattr-storm--fd--warm--t1--same"]
+    one = noise["getattr-storm--fd--warm--t1--to0-0--same"]
     assert 0 < one.floor < one.detectable
     assert one.at(20) == pytest.approx(one.floor / 2)
     assert load_noise_floor(tmp_path / FILE) == (noise, [])

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bench.model import Clock, Level, Trial
+from bench.model import Clock, Level
 from bench.plan import matrix, schedule, shards
 from bench.plan.durations import trial_seconds
 from bench.plan.grid import KernelGives
+from bench.plan.series import Trial
 from bench.plan.settings import Settings
 
 COUNTED = Settings(
-    daemons=("passthrough-c",), clock=Clock.INSTRUCTIONS.value, kernels=("lab",), trials=2, seed=3
+    daemons=("passthrough-c",), clock=Clock.INSTRUCTIONS, kernels=("lab",), trials=2, seed=3
 )
 
 
@@ -31,7 +32,7 @@ def test_every_trial_is_in_one_shard(count: int) -> None:
     whole = round_of(settings, 0)
     parts = [shards.shard(whole, number, settings) for number in range(count)]
     assert sorted(one.position for part in parts for one in part) == list(range(len(whole)))
-    homes = [{one.series.comparison for one in part} for part in parts]
+    homes = [{one.series.key.label for one in part} for part in parts]
     assert sum(map(len, homes)) == len(set.union(*homes))
     for part in parts:
         assert [one.position for one in part] == sorted(one.position for one in part)
@@ -58,7 +59,7 @@ def test_shards_end_together() -> None:
     ]
     longest: dict[str, float] = {}
     for one in whole:
-        name = one.series.comparison
+        name = one.series.key.label
         longest[name] = longest.get(name, 0.0) + trial_seconds(one.series, settings)
     assert max(work) <= sum(work) / 5 + max(longest.values())
 
@@ -69,9 +70,7 @@ def test_shards_end_together() -> None:
 def test_the_iops_matrix_is_worth_several_boots(clock: Clock, parts: range) -> None:
     """On the instruction clock; on the wall clock a boot is what is replicated."""
     found = matrix.load(matrix.find("iops"))
-    settings = Settings.from_json(
-        {**found.settings, "parts": list(found.parts), "clock": clock.value}
-    )
+    settings = Settings.of({**found.settings, "parts": found.parts, "clock": clock})
     assert shards.with_number(settings).shards in parts
 
 

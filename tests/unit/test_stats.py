@@ -75,7 +75,7 @@ def test_nan_samples_are_left_out_of_the_median(tmp_path: Path) -> None:
     """A trial with one good value has that value as median."""
     path = make_run(tmp_path, spoil={"values": [math.nan, 3e-6, None]})
     medians = trial_medians(load(path).samples)
-    assert set(medians["getattr-storm--path--warm--t1--same", "plain"].values()) == {3e-6}
+    assert set(medians["getattr-storm--path--warm--t1--to0-0--same", "plain"].values()) == {3e-6}
 
 
 def test_a_repeated_round_counts_once_by_its_later_trial(tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_a_repeated_round_counts_once_by_its_later_trial(tmp_path: Path) -> None
     again = again[: again.index('"values"')] + '"values": [5e-06], "round": 0}'
     file.write_text(file.read_text() + again + "\n")
     medians = trial_medians(load(path).samples)
-    assert medians["getattr-storm--path--warm--t1--same", "native"] == {0: 5e-6}
+    assert medians["getattr-storm--path--warm--t1--to0-0--same", "native"] == {0: 5e-6}
 
 
 def test_the_interval_is_the_same_every_time() -> None:

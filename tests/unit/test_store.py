@@ -8,6 +8,7 @@ from pathlib import Path
 import pyperf
 import pytest
 
+from bench.commands.main import main
 from bench.model import UserError
 from bench.results.store import RunDirectory, find_run, in_command_order, write_atomically
 
@@ -73,6 +74,32 @@ def test_the_newest_run_is_found(tmp_path: Path) -> None:
     make(tmp_path / "local" / "b", "2026-01-01T00:00:00+00:00")
     make(tmp_path / "local" / "a", "2026-02-01T00:00:00+00:00")
     assert find_run(None, tmp_path).name == "a"
+
+
+def test_the_newest_run_is_found_across_offsets(tmp_path: Path) -> None:
+    """By the moment it began, not by the text: 00:30 at +02:00 was before 23:00 in UTC."""
+    for name, started in (
+        ("z", "2026-02-01T00:30:00+02:00"),
+        ("a", "2026-01-31T23:00:00+00:00"),
+    ):
+        make(tmp_path / "local" / name, started)
+    (tmp_path / "local" / "broken").mkdir()
+    (tmp_path / "local" / "broken" / "run.json").write_text("{")
+    assert find_run(None, tmp_path).name == "a"
+
+
+def test_every_command_finds_a_run_by_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Below a machine's directory, too, as report.py always has."""
+    make(tmp_path / "results" / "some-machine" / "default", "2026-02-01T00:00:00+00:00")
+    monkeypatch.chdir(tmp_path)
+    found = Path("results/some-machine/default")
+    assert find_run("default") == find_run("some-machine/default") == find_run(str(found)) == found
+    assert main(["show", "default", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["path"] == str(found)
+    with pytest.raises(UserError, match="no run at"):
+        find_run("elsewhere/default")
 
 
 def test_no_run_is_said(tmp_path: Path) -> None:

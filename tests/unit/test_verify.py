@@ -74,7 +74,7 @@ def test_one_ratio_that_differs_contradicts(
     assert code == CONTRADICTED
     wrong = [row for row in made["rows"] if row["answer"] == "contradicted"]
     assert [(row["group"], row["target"]) for row in wrong] == [
-        ("getattr-storm--fd--warm--t1--same", "passthrough")
+        ("getattr-storm--fd--warm--t1--to0-0--same", "passthrough")
     ]
     assert verified(capsys, theirs, ours, "--margin", "80")[0] == CONFIRMED
 

@@ -16,6 +16,7 @@ def record(target: str, *values: float, **changes: Any) -> dict[str, Any]:
     """A finished trial, as far as the view looks at it."""
     return {
         "series": f"readdir--warm--{target}",
+        "workload": "readdir",
         "target": target,
         "outcome": "ok",
         "values": list(values),
@@ -37,7 +38,7 @@ def test_the_comparison_measured_last_is_shown() -> None:
     medians.add(record("native", 4e-6))
     medians.add(record("plain", 5e-5))
     text = shown(medians)
-    assert "readdir--warm" in text
+    assert "readdir (warm" in text
     assert "3 us" in text
     assert "2 us .. 4 us" in text
     assert "50 us" in text

@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from bench import registry
+from bench.axes import OPTIONS
+from bench.axes.rowkey import RowKey
 from bench.model import Group, Level, Order, Timeouts, Workload, XattrWay
-from bench.plan import axes, schedule
+from bench.plan import product, schedule
 from bench.plan.grid import KernelGives
 from bench.plan.settings import Settings
 
@@ -16,7 +18,8 @@ RW = KernelGives(Level.RW, "mainline")
 def planned(*workloads: str, **told: object) -> schedule.Plan:
     """A plan of these workloads on plain-c and a read-only target."""
     given = {"trials": 1, "only": True, "daemons": ("plain-c", "overlayfs"), **told}
-    return schedule.make(Settings(workloads=workloads, **given), RW)  # type: ignore[arg-type]
+    asked = {axis.name: axis.values(given[axis.name]) for axis in OPTIONS if axis.name in given}
+    return schedule.make(Settings.of({"workloads": workloads, **given, **asked}), RW)
 
 
 def rows(plan: schedule.Plan) -> set[str]:
@@ -43,10 +46,9 @@ def test_every_row_expects_requests_in_every_cache_state(row: tuple[Workload, st
     workload, variant = row
     for cache in workload.caches:
         timeouts = workload.timeouts or Timeouts(0.0, 0.0)
-        planned_row = axes.PlannedRow(
-            workload, variant, cache, timeouts, 1, 100 if workload.sized else 0
-        )
-        context = axes._context(planned_row, Settings(tree="tiny"))
+        entries = 100 if workload.sized else 0
+        key = RowKey.of(workload.name, variant, cache=cache, timeouts=timeouts, entries=entries)
+        context = product._context(product.PlannedRow(workload, key), Settings(tree="tiny"))
         expected = workload.expect(context)
         assert expected
         assert all(0 <= bound.low <= bound.high for bound in expected.values())
@@ -93,7 +95,7 @@ def test_what_changes_something_is_not_for_read_only_targets() -> None:
     targets = {(one.series.row, one.series.target) for one in plan.trials}
     assert ("readdir", "overlayfs") in targets and ("chmod/shared", "plain-c") in targets
     assert ("chmod/shared", "overlayfs") not in targets
-    assert reasons(plan) == {"overlayfs": axes.READ_ONLY}
+    assert reasons(plan) == {"overlayfs": product.READ_ONLY}
 
 
 def test_a_fixture_that_cannot_be_made_leaves_its_rows_out() -> None:

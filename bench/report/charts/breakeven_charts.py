@@ -13,11 +13,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
-from bench.model import Order
+from bench.axes.rowkey import RowKey
+from bench.axes.rows import ENTRIES
 from bench.report import units
 from bench.report.charts.figures import GRID, INK, MUTED, Sheet, legend_grid
 from bench.report.charts.panels import AXIS_IN, curve, style, tick
-from bench.report.studies.breakeven import SAID, Setting, Study, preferred
+from bench.report.studies.breakeven import SAID, Study, preferred
 from bench.report.studies.crossing import crossing
 from bench.report.traits import Traits
 from bench.stats.estimates import Estimate
@@ -38,7 +39,7 @@ def curves(study: Study, footer: Sequence[str]) -> Sheet:
     """Every target's cost per listed entry; dashed, where a passed-through listing stops to pay."""
     names = study.shown
     _, legend = legend_grid(names, WIDTH_IN)
-    title = f"list-stat: {units.quantity().noun} per listed entry ({study.setting.said})"
+    title = f"list-stat: {units.quantity().noun} per listed entry ({study.said})"
     sheet = Sheet(title, footer, WIDTH_IN, CURVES_IN + legend)
     axes = sheet.panel(left=0.75, top=legend, right=0.25, bottom=AXIS_IN)
     axes.grid(axis="y", color=GRID, linewidth=0.7)
@@ -136,25 +137,20 @@ def who_wins(studies: Sequence[Study], footer: Sequence[str]) -> Sheet | None:
 
 
 def _panels(studies: Sequence[Study]) -> list[_Panel]:
-    blocks: dict[tuple[str, str, str], list[Study]] = {}
+    blocks: dict[RowKey, list[Study]] = {}
     for study in studies:
-        blocks.setdefault(_block(study.setting), []).append(study)
+        blocks.setdefault(study.key.without(ENTRIES), []).append(study)
     panels = []
-    for (cache, timeouts, _), members in blocks.items():
+    for block, members in blocks.items():
         for lookup, adaptive in itertools.product((False, True), repeat=2):
             found: dict[tuple[Traits, Traits], list[Study]] = {}
             for study in members:
                 if pair := rivals(study, lookup=lookup, adaptive=adaptive):
                     found.setdefault(pair, []).append(study)
             for pair, own in found.items():
-                head = f"{cache}, {timeouts}:\n{pair[0].name} / {pair[1].name}"
+                head = f"{block.state}, {SAID[members[0].order]}:\n{pair[0].name} / {pair[1].name}"
                 panels.append(_Panel(head, pair, tuple(own)))
     return panels
-
-
-def _block(setting: Setting) -> tuple[str, str, str]:
-    timeouts = f"{setting.timeouts}, {SAID[Order(setting.order)]}"
-    return setting.cache, timeouts, setting.placement
 
 
 def _map(axes: Axes, panel: _Panel) -> None:
@@ -169,7 +165,7 @@ def _map(axes: Axes, panel: _Panel) -> None:
     axes.set_ylim(len(panel.studies) - 0.5, -0.5)
     axes.set_xticks(range(len(shares)), [f"{100 * share:g} %" for share in shares])
     axes.set_yticks(
-        range(len(panel.studies)), [f"{s.setting.entries:,} entries" for s in panel.studies]
+        range(len(panel.studies)), [f"{s.key.entries:,} entries" for s in panel.studies]
     )
 
 

@@ -64,7 +64,7 @@ def charts(row: Row, baselines: Sequence[str], footer: Sequence[str]) -> list[Ch
 
 def title(row: Row, what: str) -> str:
     """``getattr-storm/path (cold-fuse): time per op``."""
-    return f"{row.name} ({row.state}): {what}"
+    return f"{row.name}: {what}"
 
 
 def time_chart(row: Row, footer: Sequence[str]) -> Sheet:

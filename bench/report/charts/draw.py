@@ -23,7 +23,7 @@ from bench.report.charts.charts import Chart, charts
 from bench.report.charts.figures import Sheet
 from bench.report.charts.overview import overviews
 from bench.report.rows import Row, baselines
-from bench.report.studies.breakeven import studies
+from bench.report.studies.breakeven import WORKLOAD, studies
 from bench.report.studies.projection import projections
 from bench.report.studies.scaling import scalings
 from bench.stats.frame import Run
@@ -144,8 +144,8 @@ def _row(order: Order, row: Row, parts: Sequence[Parts], footer: Sequence[str]) 
     if any(one.shares for one in parts):
         made.append(Chart("attribution", attribution_chart(row, parts, footer)))
     return {
-        f"{row.key}/{chart.name}": chart.sheet.save(
-            order.directory / "charts" / f"{row.key}-{chart.name}", order.formats
+        f"{row.slug}/{chart.name}": chart.sheet.save(
+            order.directory / "charts" / f"{row.slug}-{chart.name}", order.formats
         )
         for chart in made
     }
@@ -163,11 +163,11 @@ def numbered(name: str, number: int) -> str:
 def _answers(run: Run, rows: Sequence[Row]) -> Iterator[tuple[str, Sheet]]:
     """Charts over several rows: break-even curves, the map of who wins, projections, scaling."""
     found = studies(run)
-    told = footer(run, [row for row in rows if row.name.startswith("list-stat/")])
+    told = footer(run, [row for row in rows if row.key.workload == WORKLOAD])
     if heat := breakeven_charts.who_wins(found, told):
         yield f"{BREAKEVEN}-map", heat
     for study in found:
-        yield f"{BREAKEVEN}-{study.setting.key}", breakeven_charts.curves(study, told)
+        yield f"{BREAKEVEN}-{study.key.slug}", breakeven_charts.curves(study, told)
     for made in projections(run, rows):
         if made.predictions:
             suffix = f"-{made.kernel}" if made.kernel else ""
@@ -176,4 +176,4 @@ def _answers(run: Run, rows: Sequence[Row]) -> Iterator[tuple[str, Sheet]]:
                 yield numbered(f"{PROJECTION}{suffix}", number), sheet
     for scaling in scalings(run, rows):
         told = footer(run, scaling.rows)
-        yield f"{SCALING}-{scaling.key}", scaling_charts.chart(scaling, told)
+        yield f"{SCALING}-{scaling.slug}", scaling_charts.chart(scaling, told)

@@ -81,7 +81,7 @@ def _key(line: Line) -> Line2D:
 
 def _label(row: Row) -> str:
     """In two lines: side by side, name and state would take half of a phone's width."""
-    return f"{row.name}\n({row.state})"
+    return f"{row.work}\n({row.key.state})"
 
 
 def _ratios(rows: Sequence[Row], baseline: str) -> list[Estimate]:

@@ -12,7 +12,7 @@ from bench.report import units
 from bench.report.charts.figures import GRID, MUTED, Sheet, legend_grid
 from bench.report.charts.panels import AXIS_IN, beside, log_ticks, tick
 from bench.report.studies.predictions import Prediction, Projections
-from bench.report.studies.projection_text import groups, heading, row_said
+from bench.report.studies.projection_text import groups, heading
 
 WIDTH_IN = 7.0
 LINE_IN = 0.19
@@ -112,4 +112,4 @@ def _panel(
 
 def _label(one: Prediction) -> str:
     level = one.target.partition(":")[2].removesuffix(":no-readdir")
-    return f"{row_said(one.row)}{f' ({level})' if level else ''}"
+    return f"{one.row.name}{f' ({level})' if level else ''}"

@@ -29,7 +29,7 @@ def chart(made: Overlay) -> Sheet:
     each = max(MARKER_IN * len(names), HEAD_IN)
     slots: list[SharedRow | str] = []
     for one in made.shared:
-        head = f"{one.row.name} ({one.row.state})"
+        head = one.row.name
         slots += [one] if head in slots else [head, one]
     body = each * len(slots) + legend + AXIS_IN
     footer = [f"{source.name}: {source.said}; tree {source.tree}" for source in made.sources]
@@ -93,7 +93,7 @@ def page(made: Overlay, drawn: str) -> str:
 
 def _cells(one: SharedRow, baseline: str) -> list[Cell]:
     return [
-        Cell(f"{one.row.name} ({one.row.state})"),
+        Cell(one.row.name),
         Cell(one.target),
         *(
             Cell(words.ratio_cell(line, baseline), ratio_value(line, baseline))

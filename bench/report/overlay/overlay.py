@@ -10,6 +10,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.axes.rowkey import RowKey
 from bench.model import Clock, Exit, UserError
 from bench.report import about, units, words
 from bench.report.rows import Line, Row, baselines, rows, targets
@@ -17,8 +18,6 @@ from bench.report.text import tables
 from bench.stats.frame import Run
 
 WIDTH, NAME = 72, 26
-Place = tuple[str, ...]
-"""What makes a row the same row in another run; older runs name their series differently."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +27,8 @@ class Source:
     name: str
     said: str
     tree: str
-    rows: Mapping[Place, Row]
-    lines: Mapping[tuple[Place, str], Line]
+    rows: Mapping[RowKey, Row]
+    lines: Mapping[tuple[RowKey, str], Line]
     """By the row's place and the target's name without its kernel."""
 
     @property
@@ -126,7 +125,7 @@ def _sources(run: Run, name: str) -> Iterator[Source]:
     measured = rows(run)
     for kernel in dict.fromkeys(target.kernel for target in targets(run)):
         lines = {
-            (_place(row), line.target.base): line
+            (row.key, line.target.base): line
             for row in measured
             for line in row.lines
             if line.target.kernel == kernel
@@ -136,14 +135,9 @@ def _sources(run: Run, name: str) -> Iterator[Source]:
             name=f"{name} @{kernel}" if kernel else name,
             said=f"{_kernel(run, kernel)}, {about.machine(run)}",
             tree=about.tree(run),
-            rows={_place(row): row for row in measured if _place(row) in have},
+            rows={row.key: row for row in measured if row.key in have},
             lines=lines,
         )
-
-
-def _place(row: Row) -> Place:
-    numbers = (row.threads, row.entries, *row.seconds)
-    return (row.name, row.cache, row.placement, *(f"{number:g}" for number in numbers))
 
 
 def _kernel(run: Run, label: str) -> str:
@@ -151,7 +145,7 @@ def _kernel(run: Run, label: str) -> str:
     return f"Linux {releases[label]}" if releases.get(label) else about.kernel(run)
 
 
-def _row(sources: Sequence[Source], key: Place, baseline: str) -> Iterator[SharedRow]:
+def _row(sources: Sequence[Source], key: RowKey, baseline: str) -> Iterator[SharedRow]:
     """The row's targets that more than one source has; a baseline is 1 by definition."""
     for target in dict.fromkeys(name for source in sources for name in source.targets):
         lines = [source.lines.get((key, target)) for source in sources]
@@ -159,7 +153,7 @@ def _row(sources: Sequence[Source], key: Place, baseline: str) -> Iterator[Share
             yield SharedRow(sources[0].rows[key], target, lines)
 
 
-def _apart(sources: Sequence[Source], common: Sequence[Place]) -> Iterator[str]:
+def _apart(sources: Sequence[Source], common: Sequence[RowKey]) -> Iterator[str]:
     """Nothing is left out silently."""
     lost: dict[str, list[str]] = {}
     for place in dict.fromkeys(place for source in sources for place in source.rows):
@@ -167,7 +161,7 @@ def _apart(sources: Sequence[Source], common: Sequence[Place]) -> Iterator[str]:
             having = [source for source in sources if place in source.rows]
             row = having[0].rows[place]
             names = units.listing(source.name for source in having)
-            lost.setdefault(names, []).append(f"{row.name} ({row.state})")
+            lost.setdefault(names, []).append(row.name)
     yield from (f"only in {names}: {', '.join(told)}" for names, told in lost.items())
     for source in sources:
         others = {name for other in sources if other is not source for name in other.targets}
@@ -184,7 +178,7 @@ def sheet(made: Overlay) -> str:
         [
             {
                 "row": one.row.name,
-                "state": one.row.state,
+                **one.row.key.columns(),
                 "target": one.target,
                 "source": source.name,
                 "baseline": made.baseline,
@@ -223,10 +217,10 @@ def table(made: Overlay) -> str:
 def _body(made: Overlay) -> Iterator[str]:
     above = ""
     for one in made.shared:
-        if one.row.key != above:
+        if one.row.name != above:
             yield ""
-            yield from _wrap(f"{one.row.name} ({one.row.state})", 2)
-            above = one.row.key
+            yield from _wrap(one.row.name, 2)
+            above = one.row.name
         yield from _lines(one, made.baseline)
 
 

@@ -9,13 +9,13 @@ from bench.report import costs, units, words
 from bench.report.rows import Line, Row, TargetInRow, baselines, targets
 from bench.report.studies.breakeven import Study
 from bench.report.studies.predictions import Prediction, Projections
-from bench.report.studies.projection_text import costs_of, groups, heading, prediction_name
+from bench.report.studies.projection_text import costs_of, groups, heading
 from bench.report.text import cells
 from bench.report.text.cells import Cell, Grid
 from bench.stats.frame import Run
 
 PREDICTED = (
-    "row", "cache", "timeouts", "before", "predicted", "range", "measured", "on", "error", "costs from",
+    "row", "before", "predicted", "range", "measured", "on", "error", "costs from",
 )  # fmt: skip
 
 
@@ -37,7 +37,7 @@ def overview(run: Run, rows: Sequence[Row]) -> Iterator[Grid]:
 def _row(row: Row, shown: Sequence[TargetInRow], cell: Callable[[Line], Cell]) -> list[Cell]:
     lines = {line.target: line for line in row.lines}
     return [
-        Cell(f"{row.name} {row.state}", link=row.key),
+        Cell(row.name, link=row.slug),
         *(cell(lines[one]) if one in lines else Cell("", math.nan) for one in shown),
     ]
 
@@ -57,7 +57,7 @@ def breakeven(study: Study) -> Grid:
     shares = study.fractions
     noun = units.quantity().noun
     return Grid(
-        f"list-stat, {study.setting.said}",
+        f"list-stat, {study.said}",
         ["target", *(f"{noun} per entry, {100 * share:g} % stat'ed" for share in shares)],
         [
             [Cell(name), *(_time(study, name, share) for share in shares)]
@@ -83,9 +83,7 @@ def _prediction(found: Projections, one: Prediction) -> list[Cell]:
     measured = one.measured.value if one.measured else math.nan
     error = f"{100 * one.error:+.0f} %" if math.isfinite(one.error) else "-"
     return [
-        Cell(prediction_name(one), link=one.row.key),
-        Cell(one.row.cache),
-        Cell(one.row.timeouts),
+        Cell(one.row.name, link=one.row.slug),
         Cell(units.duration(one.start), one.start),
         Cell(units.duration(one.predicted) if one.possible else "below native", one.predicted),
         Cell(band, low),

@@ -198,8 +198,8 @@ def _section(row: Row, against: Sequence[str], charts: Charts) -> Section:
     heads, lines = cells.heads(row, against), [cells.cells(line, against) for line in row.lines]
     return Section(
         row=row,
-        grid=Grid(f"{row.name}, {row.state}", heads, lines),
-        charts=charts.take(f"{row.key}/"),
+        grid=Grid(row.name, heads, lines),
+        charts=charts.take(f"{row.slug}/"),
         other_ratios=words.other_ratios(row),
     )
 

@@ -6,9 +6,8 @@ Is readdir + getattr passthrough a win over READDIRPLUS, and what would LOOKUP p
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from bench.model import Cache, Level, Order, ReaddirMode
+from bench.model import Cache, Level, Order, ReaddirMode, Timeouts
 from bench.report import units
 from bench.report.rows import Row
 from bench.report.studies.breakeven import SAID, Study, preferred, studies
@@ -67,7 +66,7 @@ def _sentence(
 ) -> str:
     main = min(measured, key=_distance)
     n = crossing(main, first.name, opponent.name).n
-    said = f"{main.setting.said}, {units.quantity().noun}, n={n}"
+    said = f"{main.said}, {units.quantity().noun}, n={n}"
     setting = f"{said[0].upper()}{said[1:]}"
     parts = [
         f"{setting}: against READDIRPLUS ({opponent.name}), {first.said} ({first.name}) "
@@ -79,7 +78,7 @@ def _sentence(
         parts.append(f"against adaptive READDIRPLUS ({adaptive.name}) it {told}")
     if other := _other_order(measured, main):
         told = verdict(other, first.name, opponent.name)
-        parts.append(f"{SAID[Order(other.setting.order)]}, it {told} against {opponent.name}")
+        parts.append(f"{SAID[other.order]}, it {told} against {opponent.name}")
         if adaptive and adaptive.name in other.curves:
             told = verdict(other, first.name, adaptive.name)
             parts.append(f"and against {adaptive.name} {told}")
@@ -96,12 +95,7 @@ def _sentence(
 def _other_order(measured: Sequence[Study], main: Study) -> Study | None:
     """The same setting with entries stat'ed in the other order."""
     return next(
-        (
-            study
-            for study in measured
-            if study is not main
-            and replace(study.setting, order=main.setting.order) == main.setting
-        ),
+        (study for study in measured if study is not main and study.key.family == main.key.family),
         None,
     )
 
@@ -113,14 +107,15 @@ def _adaptive(way: Traits, opponent: Traits) -> bool:
 
 def _distance(study: Study) -> tuple[object, ...]:
     """The setting to speak of: a fresh mount, long timeouts, a directory of the usual size, as ls."""
-    setting = study.setting
-    away = abs(setting.entries - USUAL_ENTRIES)
+    key = study.key
+    asked = key.timeouts or Timeouts(0.0, 0.0)
+    away = abs(key.entries - USUAL_ENTRIES)
     return (
-        setting.cache != Cache.COLD_FUSE,
-        -setting.attr_timeout,
-        -setting.entry_timeout,
+        key.cache != Cache.COLD_FUSE,
+        -asked.attr,
+        -asked.entry,
         away,
-        setting.order != Order.ALTERNATE,
+        study.order != Order.ALTERNATE,
     )
 
 
@@ -190,7 +185,7 @@ def _elsewhere(measured: Sequence[Study], first: Traits, opponent: Traits) -> st
             dict.fromkeys(f"{units.digits(100 * end, 2)} %" for end in (ends[0], ends[-1]))
         )
         told.insert(0, f"up to a break-even in {len(ends)} ({span})")
-    sizes = units.listing(dict.fromkeys(f"{s.setting.entries:,}" for s in measured))
-    caches = units.listing(dict.fromkeys(s.setting.cache for s in measured))
+    sizes = units.listing(dict.fromkeys(f"{s.key.entries:,}" for s in measured))
+    caches = units.listing(dict.fromkeys(s.key.cache for s in measured))
     where = f"of {len(measured)} settings ({caches}; {sizes} entries)"
     return f"{where} it costs less than {opponent.name} {', '.join(told)}"

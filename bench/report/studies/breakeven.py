@@ -7,10 +7,10 @@ that each entry stat'ed costs a LOOKUP. Where the two meet is bench.report.studi
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from bench.axes.rowkey import RowKey
 from bench.model import Order, Outcome, Verdict
-from bench.report import units
 from bench.report.rows import interval
 from bench.report.traits import Traits, ways
 from bench.stats.estimates import Estimate, centre, paired_ratio, trial_medians
@@ -26,50 +26,26 @@ SAID = {
 Rounds = Mapping[int, float]
 
 
-@dataclass(frozen=True, order=True)
-class Setting:
-    """What a curve was measured under; sizes and timeouts sort as numbers."""
-
-    cache: str
-    attr_timeout: float
-    entry_timeout: float
-    entries: int
-    placement: str
-    order: str = Order.AFTER.value
-    """When what is listed is stat'ed."""
-
-    @property
-    def said(self) -> str:
-        """``cold-fuse, 1,000 entries, timeouts 3600 s/3600 s, stat'ed after, as find does``."""
-        return f"{self.place}, {SAID[Order(self.order)]}"
-
-    @property
-    def place(self) -> str:
-        """The same without the order."""
-        return f"{self.cache}, {self.entries:,} entries, {self.timeouts}"
-
-    @property
-    def timeouts(self) -> str:
-        """Attribute and entry timeout in words."""
-        return f"timeouts {units.seconds(self.attr_timeout)}/{units.seconds(self.entry_timeout)}"
-
-    @property
-    def key(self) -> str:
-        """Good for a file name."""
-        timeouts = f"to{self.attr_timeout:g}-{self.entry_timeout:g}"
-        order = "" if self.order == Order.AFTER else f"-{self.order}"
-        return f"{self.cache}-{timeouts}-n{self.entries}-{self.placement}{order}"
-
-
 @dataclass(frozen=True)
 class Study:
     """All list-stat rows of one setting: trial medians by target, fraction and round."""
 
-    setting: Setting
+    key: RowKey
+    """What they have in common; the variant is the order, where that is not Order.AFTER."""
     traits: Mapping[str, Traits]
     curves: dict[str, dict[float, Rounds]] = field(default_factory=dict)
     engaged: set[str] = field(default_factory=set)
     """Targets that a row says were engaged."""
+
+    @property
+    def order(self) -> Order:
+        """When what is listed is stat'ed."""
+        return Order(self.key.variant or Order.AFTER)
+
+    @property
+    def said(self) -> str:
+        """``cold-fuse, timeouts forever, 1000 entries, stat'ed after, as find does``."""
+        return f"{self.key.state}, {SAID[self.order]}"
 
     @property
     def fractions(self) -> list[float]:
@@ -110,23 +86,20 @@ class Study:
 def studies(run: Run) -> list[Study]:
     """One for each setting in which list-stat was measured, in order of size."""
     medians = trial_medians(run.samples[run.samples["workload"] == WORKLOAD])
-    named, found = ways(run), dict[Setting, Study]()
+    named, found = ways(run), dict[RowKey, Study]()
     for trial in records(run.trials[run.trials["workload"] == WORKLOAD]):
         target = str(trial["target"])
         order, share = ordered(str(trial["variant"]))
         if target not in named or trial["outcome"] != Outcome.OK or not share.isdigit():
             continue
-        setting = Setting(
-            str(trial["cache"]), float(trial["attr_timeout"]), float(trial["entry_timeout"]),
-            int(trial["entries"]), str(trial["placement"]), order.value,
-        )  # fmt: skip
-        study = found.setdefault(setting, Study(setting, named))
+        key = replace(trial["key"], variant="" if order is Order.AFTER else order.value)
+        study = found.setdefault(key, Study(key, named))
         rounds = medians.get((str(trial["group"]), target))
         if rounds:
             study.curves.setdefault(target, {})[int(share) / 100] = rounds
         if trial["verdict"] == Verdict.ENGAGED:
             study.engaged.add(target)
-    return [found[setting] for setting in sorted(found)]
+    return [found[key] for key in sorted(found, key=lambda key: key.order)]
 
 
 def ordered(variant: str) -> tuple[Order, str]:

@@ -97,9 +97,9 @@ class Case:
         """Why the model does not hold, by what the row does."""
         if self.way is None or not self.what.exists:
             return ""
-        if self.row.name in READS:
+        if self.row.work in READS:
             return READ_THROUGH
-        if self.row.cache != Cache.WARM and self._attaching(self.way.level) >= ENOUGH:
+        if self.row.key.cache != Cache.WARM and self._attaching(self.way.level) >= ENOUGH:
             return ATTACHES
         bulk = per_op(self.base).get("READDIRPLUS", 0.0) >= LEAST
         if self.what is READDIR and bulk and self.left.get("LOOKUP", 0.0) >= ENOUGH:

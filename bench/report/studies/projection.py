@@ -148,7 +148,7 @@ class _Projector:
                 return
             predicted -= part.saved * cost.request
             predicted += part.answered * cost.kernel if part.answered else 0.0
-            told[f"{part.opcode} by {cost.row.name}, {cost.row.timeouts}"] = None
+            told[f"{part.opcode} by {cost.row.name}"] = None
         if abs(predicted / case.start - 1) >= LEAST_CHANGE:
             self.found.predictions.append(
                 Prediction(
@@ -175,7 +175,7 @@ class _Projector:
                 asked = fresh.get(opcode, 0.0) - case.left.get(opcode, 0.0)
                 answered = max(count, asked if case.fresh(opcode) else 0.0, 0.0)
             found += self._split(case, _Part(opcode, names_of(case.row), count, answered))
-        if case.what.per_entry and case.row.name not in KNOWN_ENTRIES:
+        if case.what.per_entry and case.row.work not in KNOWN_ENTRIES:
             found.append(_Part("LOOKUP", names_of(case.row), 0.0, 1.0))
         return [part for part in found if max(abs(part.saved), part.answered) >= LEAST]
 
@@ -210,7 +210,7 @@ class _Projector:
         if part.answered and math.isnan(cost.kernel):
             self.found.missing[f"{part.opcode} in the kernel ({part.names}): {cost.why}"] = None
             return None
-        self.found.costs[base, part.opcode, cost.row.key] = cost
+        self.found.costs[base, part.opcode, cost.row.slug] = cost
         return cost
 
     def _costs_of(self, base: str) -> Costs:

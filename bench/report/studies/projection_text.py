@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from bench.report import units
-from bench.report.rows import Row
 from bench.report.studies.predictions import (
     ALL,
     GETATTR,
@@ -42,10 +40,7 @@ def lines(found: Projections) -> Iterator[str]:
         yield from units.wrapped(heading(made), 2)
         band = "" if made[0].what.exists else "range"
         yield _line("", "before", "predicted", band, "measured", "error")
-        alike = Counter((one.target, prediction_name(one)) for one in made)
         for one in made:
-            if alike[one.target, prediction_name(one)] > 1:
-                yield from units.wrapped(f"  {one.row.cache}, timeouts {one.row.timeouts}:", 4)
             yield from _prediction(found, one)
     yield from _costs(found)
     for said in missing(found):
@@ -137,26 +132,15 @@ def _costs(found: Projections) -> Iterator[str]:
 def costs_of(found: Projections, base: str) -> list[tuple[str, str, str, str]]:
     """Opcode, cost of a request, cost in the kernel, and the row both were taken from."""
     return [
-        (opcode, units.duration(cost.request), units.duration(cost.kernel), row_said(cost.row))
+        (opcode, units.duration(cost.request), units.duration(cost.kernel), cost.row.name)
         for (name, opcode, _), cost in found.costs.items()
         if name == base
     ]
 
 
-def row_said(row: Row) -> str:
-    """``list-stat/0 n1000, cold-fuse, 3600/3600``."""
-    size = f" n{row.entries}" if row.entries else ""
-    return f"{row.name}{size}, {row.cache}, {row.timeouts.replace(' s', '')}"
-
-
 def missing(found: Projections) -> list[str]:
     """What was not predicted, and for want of what."""
     return [f"not predicted for want of a cost: {wanted}" for wanted in found.missing]
-
-
-def prediction_name(one: Prediction) -> str:
-    """``list-stat/10 n1000``."""
-    return f"{one.row.name}{f' n{one.row.entries}' if one.row.entries else ''}"
 
 
 def _prediction(found: Projections, one: Prediction) -> Iterator[str]:
@@ -168,7 +152,8 @@ def _prediction(found: Projections, one: Prediction) -> Iterator[str]:
     level = one.target.partition(":")[2].removesuffix(":no-readdir")
     if one.what.exists:
         band = level
-    yield _line(prediction_name(one), units.duration(one.start), predicted, band, measured, error)
+    yield from units.wrapped(f"  {one.row.name}", 4)
+    yield _line("", units.duration(one.start), predicted, band, measured, error)
 
 
 def _percent(share: float, sign: str = "+") -> str:

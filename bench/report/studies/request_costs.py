@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bench.axes.rows import CACHE, ENTRIES, THREADS, TIMEOUTS
 from bench.model import Cache
 from bench.report.rows import Line, Row
 
@@ -98,7 +99,7 @@ class Costs:
     def __init__(
         self, rows: Sequence[Row], bases: Sequence[str], native: str, relative: str
     ) -> None:
-        self._rows = [row for row in rows if row.threads == 1]
+        self._rows = [row for row in rows if row.key.threads == 1]
         self._bases, self._native, self._relative = bases, native, relative
         self._said = self._relative or " or ".join(RELATIVES)
 
@@ -118,7 +119,11 @@ class Costs:
         state = names or names_of(like)
         fitting = [c for c in CALIBRATIONS if known & set(c.opcodes) and state in c.names]
         rows = dict.fromkeys(name for c in fitting for name in _row_names(c, like))
-        size = f", {like.entries} entries" if any(c.sized for c in fitting) and like.entries else ""
+        size = (
+            f", {like.key.entries} entries"
+            if any(c.sized for c in fitting) and like.key.entries
+            else ""
+        )
         said = f"{opcode} of {self._bases[0]} ({state}{size}): row {' or '.join(rows)}"
         return f"{said}, with rows for its other requests" if rows else f"{opcode}: no row"
 
@@ -127,12 +132,13 @@ class Costs:
         for name in _row_names(calibration, like):
             own = name in calibration.itself
             first = Name.FIRST in calibration.names and len(calibration.names) == 1
-            cache = like.cache if own or first else Cache.WARM
+            cache = like.key.cache if own or first else Cache.WARM
+            free = (TIMEOUTS, THREADS) if calibration.sized else (TIMEOUTS, THREADS, ENTRIES)
+            wanted = like.key.at(CACHE, cache).without(*free).places
             found = [
                 row
                 for row in self._rows
-                if (row.name, row.placement, row.cache) == (name, like.placement, cache)
-                and (row.entries == like.entries or not calibration.sized)
+                if row.work == name and row.key.without(*free).places == wanted
             ]
             yield from sorted(found, key=lambda row: self._order(calibration, row))
 
@@ -189,25 +195,26 @@ class Costs:
             return self._step(calibration, row)
         above = _less(row, self._relative, row, self._native)
         if math.isnan(above):
-            return above, f"no {self._said} in row {row.name}"
+            return above, f"no {self._said} in row {row.work}"
         if above < 0:
             return math.nan, (
-                f"{self._said} is cheaper than native in row {row.name}: it answers from a cache "
+                f"{self._said} is cheaper than native in row {row.work}: it answers from a cache "
                 "of its own and is no relative"
             )
         return above, ""
 
     def _step(self, calibration: Calibration, row: Row) -> tuple[float, str]:
         names = calibration.step or ()
-        setting = (row.seconds, row.placement)
-        alike = {r.name: r for r in self._rows if (r.seconds, r.placement) == setting}
+        free = (CACHE, THREADS, ENTRIES)
+        setting = row.key.without(*free).places
+        alike = {r.work: r for r in self._rows if r.key.without(*free).places == setting}
         more, fewer = (alike.get(name) for name in names)
         if more is None or fewer is None:
             return math.nan, f"no row {' or '.join(names)}, timeouts {row.timeouts}"
         sent = [_sent(self._line(one), calibration.opcodes) for one in (more, fewer)]
         above = _less(more, self._relative, fewer, self._relative)
         if math.isnan(above) or sent[0] <= sent[1]:
-            return math.nan, f"no {self._said} in row {more.name}"
+            return math.nan, f"no {self._said} in row {more.work}"
         return above / (sent[0] - sent[1]), ""
 
     def _earlier(self, opcode: str, rank: int, row: Row) -> RequestCost | None:
@@ -219,23 +226,19 @@ class Costs:
 
 def names_of(row: Row) -> Name:
     """What the kernel knows of a row's names."""
-    if row.name in MISSING_NAMES:
+    if row.work in MISSING_NAMES:
         return Name.MISSING
-    known = row.cache == Cache.WARM or row.name in KNOWN_ENTRIES
+    known = row.key.cache == Cache.WARM or row.work in KNOWN_ENTRIES
     return Name.KNOWN if known else Name.FIRST
 
 
 def same_work(one: Row, other: Row) -> bool:
     """Whether two rows differ in nothing but their timeouts."""
-    return _work(one) == _work(other)
-
-
-def _work(row: Row) -> tuple[object, ...]:
-    return row.name, row.cache, row.threads, row.placement, row.entries
+    return one.key.without(TIMEOUTS) == other.key.without(TIMEOUTS)
 
 
 def _row_names(calibration: Calibration, like: Row) -> tuple[str, ...]:
-    return (like.name,) if like.name in calibration.itself else calibration.rows
+    return (like.work,) if like.work in calibration.itself else calibration.rows
 
 
 def _sent(line: Line | None, opcodes: Iterable[str]) -> float:

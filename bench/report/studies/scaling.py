@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.axes import rows
+from bench.axes.axis import RowAxis
+from bench.axes.rowkey import RowKey
 from bench.report import units
 from bench.report.rows import Line, Row, TargetInRow
 from bench.stats.estimates import Estimate, paired_ratio, trial_medians
@@ -14,33 +17,31 @@ Rounds = Mapping[tuple[str, str], Mapping[int, float]]
 """{(row's key, target): {round: seconds per operation}}."""
 
 
-@dataclass(frozen=True)
-class Axis:
-    """Something that a run can have several numbers of."""
+@dataclass(frozen=True, eq=False)
+class Course:
+    """An axis of numbers, to draw something along."""
 
-    name: str
+    axis: RowAxis[int]
     said: str
     several: str
     noun: str
     """One of it."""
-    option: str
     workload: str
     """One that has the axis."""
 
     def of(self, row: Row) -> int:
         """Where a row stands on it; 0: it has no such axis."""
-        return row.threads if self is THREADS else row.entries
+        return row.key[self.axis]
 
-    def beside(self, row: Row) -> tuple[object, ...]:
+    def beside(self, row: Row) -> RowKey:
         """What else a chart over this axis holds fixed."""
-        other = row.entries if self is THREADS else row.threads
-        return row.name.partition("/")[0], row.cache, row.placement, row.timeouts, other
+        return row.key.family.without(self.axis)
 
 
-THREADS = Axis(
-    "threads", "client threads", "numbers of client threads", "thread", "--threads", "getattr-storm"
+THREADS = Course(
+    rows.THREADS, "client threads", "numbers of client threads", "thread", "getattr-storm"
 )
-ENTRIES = Axis("entries", "directory size", "directory sizes", "entry", "--entries", "list-stat")
+ENTRIES = Course(rows.ENTRIES, "directory size", "directory sizes", "entry", "list-stat")
 
 
 @dataclass(frozen=True)
@@ -59,9 +60,15 @@ class Curve:
 class Panel:
     """One row's name over the axis: a curve for each target."""
 
-    name: str
+    key: RowKey
+    """Without the axis."""
     unit: str
     curves: Sequence[Curve]
+
+    @property
+    def name(self) -> str:
+        """Workload and variant."""
+        return self.key.work
 
     @property
     def places(self) -> list[int]:
@@ -73,19 +80,21 @@ class Panel:
 class Scaling:
     """One workload under one setting: a panel for each of its variants."""
 
-    axis: Axis
-    workload: str
-    state: str
-    """What is held fixed, in words."""
-    key: str
-    """Unique in the run, and good for a file name."""
+    axis: Course
+    fixed: RowKey
+    """What is held fixed."""
     rows: Sequence[Row]
     panels: Sequence[Panel]
 
     @property
     def title(self) -> str:
-        """``getattr-storm over client threads (warm, timeouts 0 s/0 s)``."""
-        return f"{self.workload} over {self.axis.said} ({self.state})"
+        """``getattr-storm over client threads (warm, timeouts 0)``."""
+        return f"{self.fixed.workload} over {self.axis.said} ({self.fixed.state})"
+
+    @property
+    def slug(self) -> str:
+        """Unique in the run, and good for a file name."""
+        return f"{self.axis.axis.name}-{self.fixed.slug}"
 
     @property
     def places(self) -> list[int]:
@@ -98,62 +107,42 @@ class Scaling:
         return any(curve.gains for panel in self.panels for curve in panel.curves)
 
 
-def scalings(run: Run, rows: Sequence[Row]) -> list[Scaling]:
+def scalings(run: Run, measured: Sequence[Row]) -> list[Scaling]:
     """Everything that was measured at two or more points of an axis, threads first."""
     made = []
     for axis in (THREADS, ENTRIES):
-        groups: dict[tuple[object, ...], list[Row]] = {}
-        for row in rows:
+        groups: dict[RowKey, list[Row]] = {}
+        for row in measured:
             if axis.of(row):
                 groups.setdefault(axis.beside(row), []).append(row)
         several = [own for own in groups.values() if len({axis.of(row) for row in own}) > 1]
         rounds = _rounds(run, axis, several)
         for own in several:
             if panels := _panels(axis, own, rounds):
-                made.append(_scaling(axis, own, panels))
+                made.append(Scaling(axis, axis.beside(own[0]), own, panels))
     return made
 
 
-def _rounds(run: Run, axis: Axis, groups: Sequence[Sequence[Row]]) -> Rounds:
+def _rounds(run: Run, axis: Course, groups: Sequence[Sequence[Row]]) -> Rounds:
     """The trials that throughput is paired of; none where it would say nothing."""
     # A guest that counts instructions has one CPU: threads only take turns there.
     if axis is not THREADS or units.quantity() is not units.WALL:
         return {}
-    keys = {row.key for group in groups for row in group}
+    keys = {row.slug for group in groups for row in group}
     return trial_medians(run.samples[run.samples["group"].isin(keys)])
 
 
-def _scaling(axis: Axis, rows: Sequence[Row], panels: Sequence[Panel]) -> Scaling:
-    first = rows[0]
-    fixed = {
-        THREADS: units.times(first.entries, "entry") if first.entries else "",
-        ENTRIES: units.times(first.threads, "thread") if first.threads > 1 else "",
-    }[axis]
-    workload = first.name.partition("/")[0]
-    to = "-".join(f"{seconds:g}" for seconds in first.seconds)
-    words = (first.cache, fixed, f"timeouts {first.timeouts}")
-    parts = (workload, first.cache, fixed.replace(" ", "-"), f"to{to}", first.placement)
-    key = "-".join(part for part in (axis.name, *parts) if part)
-    return Scaling(axis, workload, ", ".join(filter(None, words)), key, rows, panels)
-
-
-def _panels(axis: Axis, rows: Sequence[Row], rounds: Rounds) -> list[Panel]:
+def _panels(axis: Course, rows: Sequence[Row], rounds: Rounds) -> list[Panel]:
     """A panel for each name among the rows that a target has two points of."""
     made = []
-    for name in sorted({row.name for row in rows}, key=_by_number):
-        own = sorted((row for row in rows if row.name == name), key=axis.of)
+    for key in sorted({row.key.without(axis.axis) for row in rows}, key=lambda key: key.order):
+        own = sorted((row for row in rows if row.key.without(axis.axis) == key), key=axis.of)
         curves = tuple(_curves(axis, own, rounds))
-        made += [Panel(name, own[0].unit, curves)] if curves else []
+        made += [Panel(key, own[0].unit, curves)] if curves else []
     return made
 
 
-def _by_number(name: str) -> tuple[str, int, str]:
-    """``list-stat/50`` before ``list-stat/100``."""
-    head, _, variant = name.partition("/")
-    return head, int(variant) if variant.isdigit() else 0, variant
-
-
-def _curves(axis: Axis, rows: Sequence[Row], rounds: Rounds) -> Iterator[Curve]:
+def _curves(axis: Course, rows: Sequence[Row], rounds: Rounds) -> Iterator[Curve]:
     """The targets with a cost at two points or more, in table order; rows in order of the axis."""
     found: dict[int, list[tuple[Row, Line]]] = {}
     for row in rows:
@@ -163,7 +152,7 @@ def _curves(axis: Axis, rows: Sequence[Row], rounds: Rounds) -> Iterator[Curve]:
     for number, pairs in sorted(found.items()):
         target = pairs[0][1].target
         costs = {axis.of(row): line.time for row, line in pairs}
-        own = {axis.of(row): rounds.get((row.key, target.name), {}) for row, _ in pairs}
+        own = {axis.of(row): rounds.get((row.slug, target.name), {}) for row, _ in pairs}
         fewest, *more = own
         gains = {place: paired_ratio(own[fewest], own[place]) for place in more if rounds}
         if more:

@@ -131,7 +131,7 @@ def _pair(target: TargetInRow, pair: Sequence[Arm], baseline: str) -> Iterator[s
     if left:
         yield "left out:"
         for reason in dict.fromkeys(arm.out for arm in left):
-            names = units.listing(_name(arm.row) for arm in left if arm.out == reason)
+            names = units.listing(arm.row.name for arm in left if arm.out == reason)
             yield from _wrapped(f"  {names}: {reason}", 4)
     yield ""
 
@@ -154,7 +154,7 @@ def _sections(told: Sequence[Arm], controls: Sequence[Arm]) -> Iterator[str]:
             yield from _row(arm)
     if still:
         yield "controls, which no level touches:"
-        names = units.listing(_name(arm.row) for arm in still)
+        names = units.listing(arm.row.name for arm in still)
         yield from _wrapped(f"  {names}: not shown to differ", 4)
 
 
@@ -188,7 +188,7 @@ def claim(
     ordered = sorted(engaged, key=lambda arm: arm.after.ratios[baseline].value)
     extremes = [ordered[0]] if ordered[0] is ordered[-1] else [ordered[0], ordered[-1]]
     best = "; ".join(
-        f"{_name(arm.row)} {words.ratio_text(arm.after.ratios[baseline], baseline)}"
+        f"{arm.row.name} {words.ratio_text(arm.after.ratios[baseline], baseline)}"
         for arm in extremes
     )
     return (
@@ -198,8 +198,8 @@ def claim(
 
 
 def _row(arm: Arm) -> Iterator[str]:
-    said = "" if "timeouts" in arm.row.state else f", timeouts {arm.row.timeouts}"
-    yield from _wrapped(f"{_name(arm.row)}{said}", 2)
+    said = f", timeouts of {arm.row.others}" if arm.row.others else ""
+    yield from _wrapped(f"{arm.row.name}{said}", 2)
     judged = arm.judgement
     yield _cells(
         (
@@ -224,10 +224,6 @@ def _shown(arm: Arm, judged: Judgement | None) -> str:
 
 def _requests(line: Line) -> str:
     return "-" if line.requests is None else units.per_op(line.requests.total)
-
-
-def _name(row: Row) -> str:
-    return f"{row.name} ({row.state})"
 
 
 def method(run: Run) -> list[str]:
@@ -307,13 +303,13 @@ def _zero_day_rows(arm: Arm) -> Iterator[str]:
         f"{units.digits(side.value * scale, 4):>10} {_stddev(side.points):>6}" for side in sides
     ]
     change = f"{100 * (arm.after.ratios[arm.baseline].value - 1):>+8.1f}%"
-    metric = f"{arm.row.name}.{arm.row.cache}"
-    yield from _metric(f"{values[0]} {change} {values[1]}", f"{metric}.{unit}_per_op")
+    name = arm.row.name
+    yield from _metric(f"{values[0]} {change} {values[1]}", f"{name} {unit}_per_op")
     if arm.before.requests and arm.after.requests:
         old, new = arm.before.requests.total, arm.after.requests.total
         moved = f"{100 * (new / old - 1):>+8.1f}%" if old else " " * 9
         yield from _metric(
-            f"{old:>10.2f} {'':>6} {moved} {new:>10.2f} {'':>6}", f"{metric}.requests_per_op"
+            f"{old:>10.2f} {'':>6} {moved} {new:>10.2f} {'':>6}", f"{name} requests_per_op"
         )
 
 

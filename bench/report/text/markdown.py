@@ -28,7 +28,7 @@ def table(run: Run, rows: Sequence[Row]) -> str:
 
 
 def _row(row: Row, against: Sequence[str]) -> Iterator[str]:
-    yield f"## {_cell(row.name)}, {_cell(row.state)}"
+    yield f"## {_cell(row.name)}"
     yield ""
     yield f"{_cell(row.op or row.name)}; {_cell(row.setting)}"
     yield ""

@@ -31,7 +31,7 @@ def _trial(trial: Mapping[str, Any]) -> Iterator[str]:
     loop = trial["open_loop"]
     if not isinstance(loop, dict) or trial["outcome"] != Outcome.OK:
         return
-    name = f"{trial['group']}, {trial['target']}, round {trial['round']}"
+    name = f"{trial['row']} on {trial['target']}, round {trial['round']}"
     kept = f"{loop['asked']:,.0f} a second asked for, {loop['kept']:,.0f} kept"
     yield from units.wrapped(f"{name}: {kept}", 2)
     yield from _told("open", loop["histogram"])

@@ -42,7 +42,7 @@ class RowProfiles:
     @property
     def title(self) -> str:
         """The row's name, as tables have it."""
-        return f"{self.row.name}, {self.row.state}"
+        return self.row.name
 
 
 def profiles(run: Run, rows: Sequence[Row]) -> list[RowProfiles]:
@@ -60,9 +60,9 @@ def profiles(run: Run, rows: Sequence[Row]) -> list[RowProfiles]:
         RowProfiles(
             row,
             {
-                line.target.name: kept[row.key, line.target.name]
+                line.target.name: kept[row.slug, line.target.name]
                 for line in row.lines
-                if (row.key, line.target.name) in kept
+                if (row.slug, line.target.name) in kept
             },
         )
         for row in rows
@@ -75,7 +75,7 @@ def chief(found: Sequence[RowProfiles]) -> list[RowProfiles]:
     names = ["/".join(part for part in name if part) for name in CHIEF]
     first: dict[str, RowProfiles] = {}
     for one in found:
-        first.setdefault(one.row.name, one)
+        first.setdefault(one.row.work, one)
     return [first[name] for name in names if name in first]
 
 
@@ -134,6 +134,6 @@ def flames(found: Sequence[RowProfiles], against: Sequence[str]) -> dict[str, st
         ours = [name for name in one.by_target if name.startswith("passthrough-c")]
         base = [name for name in reversed(against) if name in one.by_target]
         for target in [*base[:1], *ours[-1:]][:FLAMES]:
-            name = f"flame-{one.row.key}--{target}".replace("/", "-").replace(":", "-")
+            name = f"flame-{one.row.slug}--{target}".replace("/", "-").replace(":", "-")
             made[name] = flame.svg(one.by_target[target], f"{one.title} on {target}")
     return made

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 
 from bench.report import units, words
-from bench.report.studies.scaling import ENTRIES, Curve, Panel, Scaling
+from bench.report.studies.scaling import Curve, Panel, Scaling
 from bench.report.text.cells import Cell, Grid
 from bench.stats.estimates import Estimate
 
@@ -73,13 +73,11 @@ def _record(
     gain = curve.gains.get(place, NOTHING)
     row = scaling.rows[0]
     return {
-        "axis": scaling.axis.name,
+        "axis": scaling.axis.axis.name,
         "at": place,
-        "row": panel.name,
-        "cache": row.cache,
+        "row": panel.key.name,
+        **panel.key.columns(),
         "timeouts": row.timeouts,
-        "placement": row.placement,
-        **({"threads": row.threads} if scaling.axis is ENTRIES else {"entries": row.entries}),
         "target": curve.target.name,
         "unit": panel.unit,
         "value": cost.value,

@@ -33,7 +33,7 @@ def sections(run: Run, rows: Sequence[Row]) -> list[str]:
 
 
 def _study(study: Study) -> Iterator[str]:
-    yield from units.wrapped(study.setting.said, 2)
+    yield from units.wrapped(study.said, 2)
     shares = study.fractions
     yield _cells("", [f"{100 * share:g} %" for share in shares])
     for name in study.shown:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict
 
 import pandas as pd
 
@@ -52,15 +51,9 @@ def _rows(run: Run, rows: Sequence[Row]) -> Iterator[Record]:
     for row in rows:
         for line in row.lines:
             yield {
-                "row": row.name,
-                "cache": row.cache,
-                "threads": row.threads,
-                "timeouts": row.timeouts,
-                "entries": row.entries,
-                "placement": row.placement,
+                **_named(row),
                 "target": line.target.name,
                 "level": line.target.level,
-                "clock": run.about.get("clock") or "wall",
                 "unit": row.unit,
                 **estimate("", line.time),
                 "n": line.time.n,
@@ -71,6 +64,17 @@ def _rows(run: Run, rows: Sequence[Row]) -> Iterator[Record]:
                 "verdict_reason": line.verdict_reason,
                 "noted": "; ".join([*line.trouble, *(f"{f.word}: {f.said}" for f in line.flags)]),
             }
+
+
+def _named(row: Row) -> Record:
+    """The row's name, and a column for everything it is made of."""
+    return {
+        "row": row.name,
+        "workload": row.key.workload,
+        "variant": row.key.variant,
+        **row.key.columns(),
+        "timeouts": row.timeouts,
+    }
 
 
 def estimate(name: str, given: Estimate) -> Record:
@@ -112,7 +116,8 @@ def _breakeven(run: Run) -> Iterator[Record]:
     for study in studies(run):
         for met in crossings(study):
             yield {
-                **asdict(study.setting),
+                **study.key.columns(),
+                "order": study.order.value,
                 "challenger": met.challenger,
                 "opponent": met.opponent,
                 "less": "below" if met.rising else "above",
@@ -146,10 +151,7 @@ def _prediction(found: Projections, one: Prediction) -> Record:
     return {
         "passthrough": one.what.name,
         "back_test": one.what.exists,
-        "row": one.row.name,
-        "cache": one.row.cache,
-        "timeouts": one.row.timeouts,
-        "entries": one.row.entries,
+        **_named(one.row),
         "base": one.base,
         "before": one.start,
         "predicted": one.predicted,
@@ -170,9 +172,9 @@ def _attribution(run: Run, rows: Sequence[Row]) -> Iterator[Record]:
     for row, own in zip(rows, parts_of(run, rows), strict=True):
         for parts in own:
             named = {
-                "row": row.name, "cache": row.cache, "threads": row.threads,
-                "timeouts": row.timeouts, "entries": row.entries, "target": parts.target,
-            }  # fmt: skip
+                **_named(row),
+                "target": parts.target,
+            }
             yield {**named, **_whole(parts)}
             for request in parts.requests:
                 told = {"opcode": request.opcode, "per_op": request.per_op}

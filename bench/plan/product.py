@@ -8,9 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bench import registry
+from bench.axes.axis import RowAxis
+from bench.axes.rowkey import RowKey
+from bench.axes.rows import AXES, CACHE, CLOCK, ORDER, PLACEMENT, TIMEOUTS
+from bench.axes.targets import LEVEL, READDIR, SERVING
 from bench.model import (
     TWIN,
     Cache,
@@ -18,17 +22,11 @@ from bench.model import (
     Context,
     Daemon,
     Level,
-    ReaddirMode,
     Serving,
-    Shape,
-    Sync,
     Target,
     Timeouts,
     Workload,
-    XattrWay,
 )
-from bench.plan import delay
-from bench.plan.timeouts import OWN, parse_timeouts
 
 if TYPE_CHECKING:
     from bench.plan.settings import Settings
@@ -39,7 +37,6 @@ LEAPS = (
     "clock leaps: no number of it would mean anything"
 )
 NOT_QUICK = "real programs are not among the rows of --quick: name it with --workload"
-UNTHREADED = "neither its threads nor clone_fd can be chosen: it is run as it is"
 
 
 @dataclass(frozen=True)
@@ -55,13 +52,7 @@ class PlannedRow:
     """What a target is measured with: one row of the tables."""
 
     workload: Workload
-    variant: str
-    cache: Cache
-    timeouts: Timeouts
-    threads: int
-    """Threads of the client."""
-    entries: int
-    """Directory size; 0: no axis of the workload."""
+    key: RowKey
 
 
 def targets(parts: Sequence[Settings]) -> tuple[list[list[Target]], list[Skipped]]:
@@ -102,10 +93,11 @@ def _asked(settings: Settings, skipped: list[Skipped]) -> Iterator[Target]:
 
 
 def _of_daemon(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> Iterator[Target]:
-    asked = sorted((Level(level) for level in settings.levels), key=lambda level: level.rank)
+    asked = sorted(LEVEL.of(settings.axes), key=lambda level: level.rank)
     ways = _servings(daemon, settings, skipped)
     for level in asked if len(daemon.levels) > 1 else daemon.levels:
-        listing = settings.readdir if level.rank >= Level.ATTACH_GETATTR.rank else (True,)
+        able = level.rank >= Level.ATTACH_GETATTR.rank
+        listing = READDIR.of(settings.axes) if able else (True,)
         for readdir, serving in itertools.product(listing, ways):
             yield Target(daemon.name, daemon.name, level, readdir, serving)
 
@@ -115,36 +107,26 @@ def _servings(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> lis
     twins = (False, True) if settings.twins else (False,)
     if not daemon.is_fuse or not daemon.modes:
         return [Serving(twin=twin) for twin in twins]
-    asked = [ReaddirMode(mode) for mode in settings.modes]
-    if asked == [Serving().mode]:  # as good as nothing asked: each its usual one
-        asked = [asked[0] if asked[0] in daemon.modes else daemon.modes[0]]
-    for mode in asked:
-        if mode not in daemon.modes:
-            skipped.append(Skipped(daemon.name, f"{daemon.modes_why}: no mode {mode}"))
-    modes = [mode for mode in asked if mode in daemon.modes]
-    threads, clone_fd = settings.server_threads, settings.clone_fd
-    if not daemon.threaded:
-        if modes and (any(threads) or any(clone_fd)):
-            skipped.append(Skipped(daemon.name, UNTHREADED))
-        threads, clone_fd = (0,), (False,)
-    delays = [(), *map(delay.parse, settings.delays)] if daemon.has_counters else [()]
-    xattrs = (
-        [XattrWay(way) for way in settings.xattrs] if daemon.has_counters else [XattrWay.ANSWER]
-    )
-    ways = itertools.product(modes, threads, clone_fd, twins, delays, xattrs)
-    return [Serving(*way) for way in ways]
+    offers = [axis.offered(daemon, settings.axes) for axis in SERVING]
+    if all(values for values, _ in offers):
+        whys = dict.fromkeys(why for _, reasons in offers for why in reasons)
+    else:  # told is why there is nothing to run it as, and no more
+        whys = dict.fromkeys(why for values, reasons in offers if not values for why in reasons)
+    skipped += [Skipped(daemon.name, why) for why in whys]
+    names = [axis.field for axis in SERVING]
+    return [
+        Serving(**dict(zip(names, way, strict=True)), twin=twin)
+        for *way, twin in itertools.product(*(values for values, _ in offers), twins)
+    ]
 
 
 def _name(target: Target, with_level: bool) -> str:
-    modes, serving = registry.daemon(target.daemon).modes, target.serving
+    daemon = registry.daemon(target.daemon)
     words = [target.daemon]
     words += [target.asked.value] if with_level else []
     words += ["no-readdir"] if not target.readdir else []
-    words += [serving.mode.value] if modes and serving.mode is not modes[0] else []
-    words += [f"{serving.threads}-threads"] if serving.threads else []
-    words += ["clone-fd"] if serving.clone_fd else []
-    words += [f"xattr-{serving.xattr}"] if serving.xattr is not XattrWay.ANSWER else []
-    return ":".join(words + delay.words(serving.delay)) + (TWIN if serving.twin else "")
+    words += [axis.word(daemon, target.serving) for axis in SERVING]
+    return ":".join(filter(None, words)) + (TWIN if target.serving.twin else "")
 
 
 NOT_HELD = "the row is about timeouts, and the server gives its own"
@@ -156,7 +138,8 @@ def why_not(row: PlannedRow, target: Target) -> str:
     daemon = registry.daemon(target.daemon)
     if row.workload.changes and daemon.read_only:
         return READ_ONLY
-    holds = daemon.timeouts.holds(row.timeouts.attr, row.timeouts.entry)
+    asked = row.key.timeouts
+    holds = asked is None or daemon.timeouts.holds(asked.attr, asked.entry)
     return NOT_HELD if row.workload.timeouts_fixed and not holds else ""
 
 
@@ -173,41 +156,44 @@ def rows(
     found: list[PlannedRow] = []
     for workload, variant in registry.rows(settings.workloads):
         order = workload.order(variant)
-        if order and settings.orders and order not in settings.orders:
+        orders = ORDER.of(settings.axes)
+        if order and orders and order not in orders:
             continue
-        cache = Cache(settings.cache) if settings.cache else workload.caches[0]
-        reason = _refusal(workload, cache, settings, cache_refusals)
-        reason = reason or next(
+        places = {axis: _planned(axis, workload, settings) for axis in AXES}
+        lost = next(
             (lacking[one.name] for one in workload.fixtures(variant) if one.name in lacking), ""
         )
-        if reason:
-            skipped.append(Skipped(registry.row_name(workload, variant), reason))
-            continue
+        refused = {
+            cache: reason
+            for cache in places[CACHE]
+            if (reason := _refusal(workload, cache, settings, cache_refusals) or lost)
+        }
+        name = registry.row_name(workload, variant)
+        skipped += [Skipped(name, reason) for reason in dict.fromkeys(refused.values())]
+        places[CACHE] = [cache for cache in places[CACHE] if cache not in refused]
         rows = [
-            PlannedRow(workload, variant, cache, *axes)
-            for axes in itertools.product(
-                timeouts(workload, settings),
-                settings.threads if _is_threaded(workload) else (1,),
-                settings.entries if workload.sized else (0,),
-            )
+            PlannedRow(workload, RowKey(workload.name, variant, key))
+            for key in itertools.product(*places.values())
         ]
         found += [row for row in rows if _exists(row, settings, skipped)]
     return found
 
 
-def _is_threaded(workload: Workload) -> bool:
-    """Whether client threads are an axis: storms can be shared out, other shapes say so."""
-    return workload.shape is Shape.REPEAT if workload.threaded is None else workload.threaded
+def _planned(axis: RowAxis[Any], workload: Workload, settings: Settings) -> Sequence[Any]:
+    """Where on an axis the rows of a workload are to be."""
+    whole_run = {PLACEMENT: settings.placement, CLOCK: settings.clock}
+    if axis in whole_run:
+        return (whole_run[axis],)
+    if axis is TIMEOUTS:
+        return timeouts(workload, settings)
+    return axis.planned(settings.axes, workload) or workload.caches[:1]
 
 
 def _exists(row: PlannedRow, settings: Settings, skipped: list[Skipped]) -> bool:
     """Whether there can be such a row: enough names and directories for its windows and threads."""
     reason = row.workload.lacks(_context(row, settings))
     if reason:
-        name = registry.row_name(row.workload, row.variant)
-        axes = [f"{row.threads} threads"] if row.threads > 1 else []
-        axes += [f"{row.entries:,} entries"] if row.entries else []
-        skipped.append(Skipped(", ".join([name, *axes]), reason))
+        skipped.append(Skipped(row.key.name, reason))
     return not reason
 
 
@@ -218,16 +204,11 @@ def _context(row: PlannedRow, settings: Settings) -> Context:
     return Context(
         root=Path(),
         tree=tree.parse_tree(settings.tree).as_mapping(),
-        variant=row.variant,
-        cache=row.cache,
-        threads=row.threads,
+        variant=row.key.variant,
         seed=0,
-        sync=Sync(settings.sync),
-        attr_timeout=row.timeouts.attr,
-        entry_timeout=row.timeouts.entry,
         names=settings.names,
-        entries=row.entries,
         windows=windows_of_a_mount(settings),
+        **row.key.given(Context),
     )
 
 
@@ -239,14 +220,14 @@ def windows_of_a_mount(settings: Settings) -> int:
 def _refusal(
     workload: Workload, cache: Cache, settings: Settings, cache_refusals: Mapping[Cache, str]
 ) -> str:
-    if settings.clock == Clock.INSTRUCTIONS and workload.needs:
+    if settings.clock is Clock.INSTRUCTIONS and workload.needs:
         return LEAPS
     if settings.quick and workload.needs and not settings.workloads:
         return NOT_QUICK
     if missing := [program for program in workload.needs if shutil.which(program) is None]:
         return f"not installed: {', '.join(missing)}"
     if cache not in workload.caches:
-        return f"has no cache state {cache.value} (it has {', '.join(workload.caches)})"
+        return f"has no cache state {cache} (it has {', '.join(workload.caches)})"
     return cache_refusals.get(cache, "")
 
 
@@ -259,5 +240,4 @@ def timeouts(workload: Workload, settings: Settings) -> list[Timeouts]:
         own.attr if settings.attr_timeout is None else settings.attr_timeout,
         own.entry if settings.entry_timeout is None else settings.entry_timeout,
     )
-    pairs = [own if text == OWN else parse_timeouts(text) for text in settings.timeouts]
-    return list(dict.fromkeys(pairs))
+    return list(dict.fromkeys(pair or own for pair in TIMEOUTS.of(settings.axes)))

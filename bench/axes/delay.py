@@ -39,3 +39,8 @@ def words(delay: Delay) -> list[str]:
     for opcode, delay_ns in delay:
         alike.setdefault(delay_ns, []).append(opcode.name.lower())
     return [f"delay-{'-'.join(names)}-{ns / 1000:g}us" for ns, names in alike.items()]
+
+
+def written(delay: Delay) -> str:
+    """The inverse of parse, in whole nanoseconds."""
+    return "+".join(f"{opcode.name}={delay_ns}ns" for opcode, delay_ns in delay)

@@ -1,18 +1,12 @@
-"""Cache timeouts as people write them, and the one that never runs out."""
+"""Cache timeouts as people write them: ``0``, ``1``, ``forever``, ``ATTR/ENTRY``."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
 
-from bench.model import Timeouts, UserError
-
-if TYPE_CHECKING:
-    pass
-
+from bench.model import FOREVER_S, Timeouts, UserError
 
 OWN, FOREVER = "own", "forever"
-FOREVER_S = 3600.0
-"""Longer than any trial; the timeout of workloads that are about first contact."""
 
 
 def parse_timeouts(text: str) -> Timeouts:
@@ -22,9 +16,18 @@ def parse_timeouts(text: str) -> Timeouts:
         pair = Timeouts(_seconds(attr), _seconds(entry if slash else attr))
     except ValueError:
         pair = Timeouts(-1.0, -1.0)
-    if not (0 <= pair.attr < float("inf") and 0 <= pair.entry < float("inf")):
+    if not (0 <= pair.attr < math.inf and 0 <= pair.entry < math.inf):
         raise UserError(f"timeouts {text!r}: wanted own, forever, seconds, or ATTR/ENTRY")
     return pair
+
+
+def written(pair: Timeouts) -> str:
+    """The inverse of parse_timeouts, in the shortest words."""
+    attr, entry = (
+        FOREVER if one == FOREVER_S else f"{one!r}".removesuffix(".0")
+        for one in (pair.attr, pair.entry)
+    )
+    return attr if attr == entry else f"{attr}/{entry}"
 
 
 def _seconds(text: str) -> float:
