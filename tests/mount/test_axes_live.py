@@ -114,6 +114,6 @@ def test_what_a_daemon_cannot_do_is_in_the_runs_record(run: Path) -> None:
 def test_the_report_has_a_row_for_each_setting(run: Path) -> None:
     """Four of the storm, one of the walk, and a table that fits a mail."""
     table = (run / "report" / "table.txt").read_text()
-    assert table.count("\ngetattr-storm/at: ") == 4 and table.count("\nwalk-find: ") == 1
+    assert table.count("\ngetattr-storm/at (") == 4 and table.count("\nwalk-find (") == 1
     assert max(len(line) for line in table.splitlines()) <= 72
     assert (run / "report" / "overview.svg").is_file()
