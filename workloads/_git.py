@@ -12,6 +12,8 @@ from bench.model import Lacking
 FIXED_DATE = 1_700_000_000
 """mtime of every file of a repository: older than its index, so that git trusts the index."""
 
+HOUSEKEEPING_OFF = ("-c", "gc.auto=0", "-c", "maintenance.auto=false")
+
 
 def repository(folder: Path, files: int, directories: int) -> None:
     """A repository of that many files in as many directories; raises Lacking without git."""
@@ -28,7 +30,11 @@ def repository(folder: Path, files: int, directories: int) -> None:
 
 
 def _run(folder: Path, *arguments: str) -> None:
-    """Run git, deaf to the user's configuration; raises OSError when it fails."""
+    """Run git, deaf to the user's configuration; raises OSError when it fails.
+
+    Without housekeeping: a commit of more than 6700 objects begins one in the background, which packs
+    and removes them while the repository is measured (git-gc(1), gc.auto; git-maintenance(1)).
+    """
     who = {"NAME": "bench", "EMAIL": "bench@invalid", "DATE": f"{FIXED_DATE} +0000"}
     environment = {
         **os.environ,
@@ -41,7 +47,10 @@ def _run(folder: Path, *arguments: str) -> None:
         },
     }
     done = subprocess.run(
-        ["git", "-C", str(folder), *arguments], env=environment, capture_output=True, text=True
+        ["git", "-C", str(folder), *HOUSEKEEPING_OFF, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     if done.returncode != 0:
         raise OSError(0, f"git {arguments[0]} failed: {done.stderr.strip()}")

@@ -25,10 +25,6 @@ MS_REC = 0x4000  # include/uapi/linux/mount.h
 MS_PRIVATE = 1 << 18
 MNT_DETACH = 2  # umount2(2)
 PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
-MARKER = "FUSE_BENCH_RUN"
-"""Environment variable that every process of a run carries: the run's name (bench.machine.runs);
-``bench clean`` looks for it."""
-
 RUNTIME = runs.RUNTIME
 """Holds one folder per run; see runtime()."""
 
@@ -66,8 +62,6 @@ def leave_runtime() -> None:
     with contextlib.suppress(OSError):
         runtime().rmdir()
     runs.release()
-    with contextlib.suppress(OSError):  # another run has its folder beside
-        RUNTIME.rmdir()
 
 
 def umount(path: Path, *, lazy: bool = False) -> int:
@@ -104,7 +98,7 @@ def start(
         process_group=None if session else 0,
         start_new_session=session,
         cwd=cwd,
-        env={**os.environ, **(environment or {}), MARKER: runs.name()},
+        env={**os.environ, **(environment or {}), **runs.mark()},
         preexec_fn=_child_setup(os.getpid(), frozenset(cpus)),
     )
 

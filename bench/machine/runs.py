@@ -7,19 +7,26 @@ process the run has started.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import fcntl
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from bench.machine import own
+from bench.model import UserError
 
 RUNTIME = Path("/run/fuse-passthrough-bench")
 """Holds one folder and one lock per run."""
 SUFFIX = ".lock"
 
+MARKER = "FUSE_BENCH_RUN"
+"""Environment variable that every process of a run carries: the run's name; ``bench clean`` looks for it."""
+
 _held: dict[str, int] = {}
+_holding = threading.Lock()
 
 
 def name() -> str:
@@ -27,9 +34,25 @@ def name() -> str:
     return f"{os.getpid()}-{Path('/proc/self/ns/pid').stat().st_ino}"
 
 
+def mark() -> dict[str, str]:
+    """What a process that this run starts carries in its environment; the run's lock is held from now on.
+
+    Nothing where no lock can be had (an ordinary user has none in /run): a mark without a lock would say
+    that its run is gone.
+    """
+    with contextlib.suppress(UserError):
+        hold()
+        return {MARKER: name()}
+    return {}
+
+
 def hold() -> None:
-    """Hold this run's lock from now on; raises UserError where RUNTIME is not ours."""
-    mine = name()
+    """Hold this run's lock until the process ends; raises UserError where RUNTIME is not ours."""
+    with _holding:
+        _hold(name())
+
+
+def _hold(mine: str) -> None:
     while mine not in _held:
         own.make(RUNTIME, 0o755)
         try:
@@ -41,6 +64,7 @@ def hold() -> None:
             os.close(fd)
             continue
         _held[mine] = fd
+        atexit.register(release)
 
 
 def release() -> None:
@@ -50,6 +74,8 @@ def release() -> None:
             (RUNTIME / (mine + SUFFIX)).unlink()
         os.close(fd)
     _held.clear()
+    with contextlib.suppress(OSError):  # another run has its own beside
+        RUNTIME.rmdir()
 
 
 def forget() -> None:

@@ -182,7 +182,7 @@ def _left_over(pid: int) -> bool:
         variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
     except OSError:
         return False
-    prefix = f"{isolate.MARKER}=".encode()
+    prefix = f"{runs.MARKER}=".encode()
     marks = [one.removeprefix(prefix) for one in variables if one.startswith(prefix)]
     run = marks[0].decode(errors="replace") if marks else ""
     if "-" not in run or "/" in run:

@@ -52,9 +52,9 @@ class Side:
 
 
 @contextlib.contextmanager
-def acting_as(uid: int, umask: int) -> Iterator[None]:
+def acting_as(uid: int, mask: int) -> Iterator[None]:
     """Make system calls as another user, whose group has the same number."""
-    groups, mask = os.getgroups(), os.umask(umask)
+    groups, before = os.getgroups(), os.umask(mask)
     os.setgroups([uid] if uid else [0])
     os.setegid(uid)
     os.seteuid(uid)
@@ -64,7 +64,7 @@ def acting_as(uid: int, umask: int) -> Iterator[None]:
         os.seteuid(0)
         os.setegid(0)
         os.setgroups(groups)
-        os.umask(mask)
+        os.umask(before)
 
 
 def outcome(operation: Callable[..., Result], side: Side, *arguments: object) -> Result:
@@ -88,9 +88,19 @@ def facts(side: Side, status: os.stat_result) -> dict[str, Result]:
     }
 
 
+@contextlib.contextmanager
+def umask(mask: int) -> Iterator[None]:
+    """Create under this umask meanwhile."""
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@umask(0)
 def furnish(side: Side, odd: bytes) -> None:
     """Make the root, something of each kind in it, and one descriptor: or most would be ENOENT."""
-    os.umask(0)
     os.mkdir(side.root, 0o777)
     os.mkdir(side.at((b"a",)), 0o777)
     os.mkdir(side.at((b"a", b"b")), 0o777)

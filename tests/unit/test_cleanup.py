@@ -24,7 +24,7 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder of locks and a marker of this test's own: runs beside it are none of its business."""
     folder = tmp_path / "runtime"
     folder.mkdir()
-    monkeypatch.setattr(isolate, "MARKER", f"FUSE_BENCH_TEST_{os.getpid()}")
+    monkeypatch.setattr(runs, "MARKER", f"FUSE_BENCH_TEST_{os.getpid()}")
     monkeypatch.setattr(isolate, "RUNTIME", folder)
     monkeypatch.setattr(runs, "RUNTIME", folder)
     return folder
@@ -32,7 +32,7 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def idler(run: str) -> subprocess.Popen[bytes]:
     """A process that carries the marker of a run."""
-    return subprocess.Popen(["sleep", "60"], env={**os.environ, isolate.MARKER: run})
+    return subprocess.Popen(["sleep", "60"], env={**os.environ, runs.MARKER: run})
 
 
 @pytest.fixture
@@ -77,7 +77,29 @@ def test_a_run_holds_its_lock_and_a_child_does_not(runtime: Path) -> None:
         runs.release()
     with runs.dead(runs.name(), runtime) as dead:
         assert dead
-    assert list(runtime.iterdir()) == []
+    assert not runtime.exists()
+
+
+@pytest.mark.usefixtures("runtime")
+def test_what_is_started_belongs_to_a_living_run() -> None:
+    """Whoever starts it: a run in guests mounts nothing here, and `bench clean` killed its guests."""
+    process = isolate.start(["sleep", "60"], cpus=(), stdout=1, stderr=2)
+    try:
+        marks = Path(f"/proc/{process.pid}/environ").read_bytes().split(b"\0")
+        assert f"{runs.MARKER}={runs.name()}".encode() in marks
+        assert process.pid not in [pid for pid, _name in cleanup.orphans()]
+        runs.release()
+        assert process.pid in [pid for pid, _name in cleanup.orphans()]
+    finally:
+        process.kill()
+        process.wait()
+        runs.release()
+
+
+def test_without_a_lock_nothing_is_marked(runtime: Path) -> None:
+    """A folder of another user's, as /run is for an ordinary one: a mark alone would say the run is gone."""
+    os.chown(runtime, 1000, 1000)
+    assert runs.mark() == {}
 
 
 def test_only_what_carries_its_own_mark_is_removed(tmp_path: Path) -> None:

@@ -82,9 +82,9 @@ def _word(argument: object) -> str:
     return repr(argument)
 
 
+@do.umask(0)
 def furnish(side: do.Side) -> None:
     """A small tree, made natively: files of the owner's, of root's, a link, a program."""
-    os.umask(0)
     os.mkdir(side.root, 0o777)  # noqa: PTH102
     for path in FOLDERS:
         do.make_directory(side, path, 0o777 if path == (b"t",) else 0o755)
