@@ -24,7 +24,8 @@ from bench.machine import plain, streams
 from bench.model import Exit, UserError
 from bench.report import attribution, units
 from bench.report.overlay import overlay
-from bench.report.rows import Row, rows
+from bench.report.row import Row
+from bench.report.rows import rows
 from bench.report.studies.scaling import scalings
 from bench.report.text import (
     mail,
