@@ -61,29 +61,7 @@ def _judged(
     made: Sequence[Row], run: Run, medians: Mapping[SeriesKey, Mapping[int, float]]
 ) -> list[Row]:
     """The rows with a judgement beside every ratio and the guards' flags on every line."""
-    lines = [(row.slug, line) for row in made for line in row.lines]
-    known = targets(run)
-    against = baselines(run)
-    twins = [(one.name, other.base) for one in known for other in known if is_twin(one, other)]
-    fixed = _controls(made, run, against[-1], twins) if against else set()
-    table = Table(
-        ratios={
-            (key, line.target.name, name): ratio
-            for key, line in lines
-            for name, ratio in line.ratios.items()
-            if not line.target.native
-        },
-        verdicts={(key, line.target.name): line.verdict for key, line in lines},
-        floor=next((target.base for target in known if target.native), ""),
-        twins=twins,
-        trials=run.trials,
-        samples=run.samples,
-        medians=medians,
-        timed=units.quantity() is units.WALL,
-        controls=fixed,
-        in_kernel={one.base for one in known if not one.fuse and not one.native},
-        noise=run.noise,
-    )
+    table = _table(made, run, medians)
     flags = flags_of(table)
     judgements = judge(table, flags)
 
@@ -98,10 +76,37 @@ def _judged(
             line,
             judgements=found,
             flags=tuple(flags.get((key, name), ())),
-            control=(key, name) in fixed,
+            control=(key, name) in table.controls,
         )
 
     return [replace(row, lines=tuple(judged(row.slug, line) for line in row.lines)) for row in made]
+
+
+def _table(
+    made: Sequence[Row], run: Run, medians: Mapping[SeriesKey, Mapping[int, float]]
+) -> Table:
+    """The rows as what is judged together."""
+    lines = [(row.slug, line) for row in made for line in row.lines]
+    known, against = targets(run), baselines(run)
+    twins = [(one.name, other.base) for one in known for other in known if is_twin(one, other)]
+    return Table(
+        ratios={
+            (key, line.target.name, name): ratio
+            for key, line in lines
+            for name, ratio in line.ratios.items()
+            if not line.target.native
+        },
+        verdicts={(key, line.target.name): line.verdict for key, line in lines},
+        floor=next((target.base for target in known if target.native), ""),
+        twins=twins,
+        trials=run.trials,
+        samples=run.samples,
+        medians=medians,
+        timed=units.quantity() is units.WALL,
+        controls=_controls(made, run, against[-1], twins) if against else set(),
+        in_kernel={one.base for one in known if not one.fuse and not one.native},
+        noise=run.noise,
+    )
 
 
 def _controls(
