@@ -68,7 +68,7 @@ def posting(made: Comparison, target: str = "") -> Posting:
 
 
 def _server(made: Comparison) -> str:
-    """The server to tell of, one on both sides: in C before Python, the highest level on the patched kernel."""
+    """Which server to tell of: in C before Python, then the highest level on the patched kernel."""
     about = entries(made.patched.about, "targets")
     bare = {str(entry.get("name")).partition("@")[0]: entry for entry in about}
     levels: dict[str, int] = {}

@@ -9,7 +9,7 @@ from bench.axes.rowkey import RowKey
 from bench.model import Level, UserError, Verdict
 from bench.report import headlines, units
 from bench.report.headlines import Headline
-from bench.report.rows import Line, Row
+from bench.report.row import Line, Row
 from bench.report.targets import TargetInRow, baseline_of, baselines, targets
 from bench.stats.estimates import Estimate
 from bench.stats.frame import Run

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from bench.axes.rowkey import RowKey
 from bench.model import Outcome, Verdict
 from bench.report import units
 from bench.report.controls import controls
+from bench.report.row import Line, RequestsPerOp, Row
 from bench.report.targets import (
     TargetInRow,
     baseline_of,
@@ -30,14 +30,14 @@ from bench.stats.estimates import (
     trial_medians,
 )
 from bench.stats.frame import Run, records
-from bench.stats.guards import Flag, SeriesKey
+from bench.stats.guards import SeriesKey
 from bench.stats.judging import Table, flags_of, judge
-from bench.stats.verdicts import Judgement
 
 Record = Mapping[str, Any]
 
 SHARES = (0.5, 0.9, 0.99, 0.999, 1.0)
 """The percentiles of latency that are drawn; 1.0 is the slowest operation."""
+
 
 WORST_FIRST = (
     Verdict.NOT_ENGAGED,
@@ -49,107 +49,6 @@ WORST_FIRST = (
     Verdict.NO_CLAIM,
     Verdict.BASELINE,
 )
-
-
-@dataclass(frozen=True)
-class RequestsPerOp:
-    """Requests per operation by opcode, counted and expected of a plain server."""
-
-    per_op: Mapping[str, float]
-    expected: Mapping[str, tuple[float, float]]
-    outside: tuple[str, ...]
-    """Opcodes whose count lies outside of what was expected."""
-    note: str
-    """Why nothing was counted, or that the two sources disagree."""
-
-    @property
-    def total(self) -> float:
-        """All requests per operation."""
-        return sum(self.per_op.values())
-
-
-@dataclass(frozen=True)
-class Line:
-    """One target in a row: its time, its ratios, its requests, and what went wrong."""
-
-    target: TargetInRow
-    number: int
-    """Number of the target in the run: the same colour and marker in every chart."""
-    time: Estimate
-    ratios: Mapping[str, Estimate]
-    """By baseline, that of the target's own kernel; a baseline has none to itself."""
-    other_ratios: Mapping[str, Estimate]
-    """Ratios that are no headline, by what they say of themselves: ``plain-c@base``."""
-    requests: RequestsPerOp | None
-    verdict: str
-    verdict_reason: str
-    trouble: tuple[str, ...]
-    """Trials that failed or were skipped, counted, with the reason."""
-    baseline: str
-    """What it is divided by first: its own server without passthrough (bench.report.targets)."""
-    latency: tuple[tuple[float, ...], ...]
-    """The percentiles of SHARES in ns, for each trial that recorded a histogram."""
-    judgements: Mapping[str, Judgement] = field(default_factory=dict)
-    """What each ratio shows, by baseline; none of the floor, which is what others are held to."""
-    flags: tuple[Flag, ...] = ()
-    """What the guards saw in the series: outliers, drift, and what makes it implausible."""
-    control: bool = False
-    """Whether nothing in it may differ from its baseline (bench.report.controls)."""
-
-    @property
-    def ratio(self) -> Estimate | None:
-        """To its baseline; None of a baseline."""
-        return self.ratios.get(self.baseline)
-
-    @property
-    def judgement(self) -> Judgement | None:
-        """What that ratio shows."""
-        return self.judgements.get(self.baseline)
-
-
-@dataclass(frozen=True)
-class Row:
-    """One workload at one setting, over all targets."""
-
-    key: RowKey
-    op: str
-    unit: str
-    cache_how: str
-    others: str
-    """Whose timeouts are not those of the key: ``bindfs: the server's own``."""
-    lines: tuple[Line, ...]
-
-    @property
-    def name(self) -> str:
-        """``getattr-storm/fd (warm, timeouts 0)``: the one name of a row, wherever it is told."""
-        return self.key.name
-
-    @property
-    def slug(self) -> str:
-        """The name for files."""
-        return self.key.slug
-
-    @property
-    def work(self) -> str:
-        """Workload and variant."""
-        return self.key.work
-
-    @property
-    def timeouts(self) -> str:
-        """Attribute and entry timeout, and who has others."""
-        pair = "/".join(units.seconds(one) for one in self.seconds)
-        return f"{pair} (of {self.others})" if self.others else pair
-
-    @property
-    def seconds(self) -> tuple[float, float]:
-        """The timeouts as numbers; NaN where they are not recorded."""
-        asked = self.key.timeouts
-        return (asked.attr, asked.entry) if asked else (math.nan, math.nan)
-
-    @property
-    def setting(self) -> str:
-        """What the row was measured under, in words, all of it."""
-        return f"{self.key.caption} (of {self.others})" if self.others else self.key.caption
 
 
 def rows(run: Run) -> list[Row]:
@@ -170,29 +69,7 @@ def _judged(
     made: Sequence[Row], run: Run, medians: Mapping[SeriesKey, Mapping[int, float]]
 ) -> list[Row]:
     """The rows with a judgement beside every ratio and the guards' flags on every line."""
-    lines = [(row.slug, line) for row in made for line in row.lines]
-    known = targets(run)
-    against = baselines(run)
-    twins = [(one.name, other.base) for one in known for other in known if same_server(one, other)]
-    fixed = _controls(made, run, against[-1], twins) if against else set()
-    table = Table(
-        ratios={
-            (key, line.target.name, name): ratio
-            for key, line in lines
-            for name, ratio in line.ratios.items()
-            if not line.target.native
-        },
-        verdicts={(key, line.target.name): line.verdict for key, line in lines},
-        floor=next((target.base for target in known if target.native), ""),
-        twins=twins,
-        trials=run.trials,
-        samples=run.samples,
-        medians=medians,
-        timed=units.quantity() is units.WALL,
-        controls=fixed,
-        in_kernel={one.base for one in known if not one.fuse and not one.native},
-        noise=run.noise,
-    )
+    table = _table(made, run, medians)
     flags = flags_of(table)
     judgements = judge(table, flags)
 
@@ -207,10 +84,37 @@ def _judged(
             line,
             judgements=found,
             flags=tuple(flags.get((key, name), ())),
-            control=(key, name) in fixed,
+            control=(key, name) in table.controls,
         )
 
     return [replace(row, lines=tuple(judged(row.slug, line) for line in row.lines)) for row in made]
+
+
+def _table(
+    made: Sequence[Row], run: Run, medians: Mapping[SeriesKey, Mapping[int, float]]
+) -> Table:
+    """The rows as what is judged together."""
+    lines = [(row.slug, line) for row in made for line in row.lines]
+    known, against = targets(run), baselines(run)
+    twins = [(one.name, other.base) for one in known for other in known if same_server(one, other)]
+    return Table(
+        ratios={
+            (key, line.target.name, name): ratio
+            for key, line in lines
+            for name, ratio in line.ratios.items()
+            if not line.target.native
+        },
+        verdicts={(key, line.target.name): line.verdict for key, line in lines},
+        floor=next((target.base for target in known if target.native), ""),
+        twins=twins,
+        trials=run.trials,
+        samples=run.samples,
+        medians=medians,
+        timed=units.quantity() is units.WALL,
+        controls=_controls(made, run, against[-1], twins) if against else set(),
+        in_kernel={one.base for one in known if not one.fuse and not one.native},
+        noise=run.noise,
+    )
 
 
 def _controls(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bench.model import Verdict
 from bench.report import units
-from bench.report.rows import Line, Row
+from bench.report.row import Line, Row
 from bench.report.targets import TWIN
 from bench.stats.estimates import Estimate
 from bench.stats.verdicts import Finding

@@ -17,7 +17,7 @@ from bench.report.charts.draw import BREAKEVEN, OVERVIEW, PROJECTION, SCALING
 from bench.report.charts.inline import SharedShapes, share
 from bench.report.page import grids
 from bench.report.page.wanted import Want, wanting
-from bench.report.rows import Row
+from bench.report.row import Row
 from bench.report.studies.answer import answer
 from bench.report.studies.breakeven import studies
 from bench.report.studies.projection import projections

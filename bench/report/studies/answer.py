@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from bench.axes.rows import CLOCK, PLACEMENT
 from bench.model import Cache, Level, Order, ReaddirMode, Timeouts
 from bench.report import units
-from bench.report.rows import Row
+from bench.report.row import Row
 from bench.report.studies.breakeven import Study, studies
 from bench.report.studies.crossing import Crossing, crossing
 from bench.report.traits import Traits, ways

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from bench.model import Level, UserError, Verdict
 from bench.report import about, costs, units, words
-from bench.report.rows import Line, Row
+from bench.report.row import Line, Row
 from bench.report.targets import TargetInRow, baseline_of, baselines, targets
 from bench.report.text.mail import command
 from bench.stats.frame import Run

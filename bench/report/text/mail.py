@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from bench.model import Level, Outcome
 from bench.report import about, costs, shortnames, units
 from bench.report.posting import LEVELS, Column, Posting, of_run
-from bench.report.rows import Row
+from bench.report.row import Row
 from bench.report.studies.answer import unanswered, wins
 from bench.report.studies.breakeven import studies
 from bench.report.text import mail_answer, mail_table

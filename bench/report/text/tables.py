@@ -12,7 +12,7 @@ import pandas as pd
 
 from bench.report import costs, units, words
 from bench.report.attribution import BOTH, CLIENT, QUEUE, SERVER, Parts, parts_of
-from bench.report.rows import Line, Row
+from bench.report.row import Line, Row
 from bench.report.studies.breakeven import Study, studies
 from bench.report.studies.crossing import crossings
 from bench.report.studies.predictions import MARKS, Prediction, Projections
