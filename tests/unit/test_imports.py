@@ -18,7 +18,7 @@ HEAVY_PACKAGES = {"stats", "report", "comparison", "selftest"}
 FLOORS: tuple[tuple[str, ...], ...] = (
     ("model",),
     ("machine", "registry"),
-    ("axes",),
+    ("axes", "ci"),
     ("results",),
     ("requests", "probe", "mounts", "kernels", "profile"),
     ("plan",),
