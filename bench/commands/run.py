@@ -11,11 +11,10 @@ from bench.axes import OPTIONS
 from bench.axes.axis import Axis
 from bench.commands import strangers
 from bench.commands.parser import positive, seconds, share
-from bench.commands.readers import report
-from bench.commands.run_settings import refuse, settings_from
+from bench.commands.run_settings import settings_from
+from bench.commands.worker import add_tls
 from bench.kernels import disk
-from bench.model import Clock, Exit, Outcome, Placement, UserError
-from bench.results.store import RESULTS
+from bench.model import Clock, Placement, UserError
 
 if TYPE_CHECKING:
     from bench.commands.parser import Parser
@@ -124,6 +123,13 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         action="store_true",
         help="compare servers with their backing in the guest though it is known how they answer there",
     )
+    where.add_argument(
+        "--scheduler",
+        metavar="tcp://HOST:PORT",
+        help="of Dask: its workers (`bench worker`) make the boots of --clock instructions; on the "
+        "wall clock each does the whole run by itself",
+    )
+    add_tls(where)
     where.add_argument("--memory", type=positive, metavar="MIB", help="of a guest (default: 2048)")
     how = command.add_argument_group("how")
     how.add_argument(
@@ -281,58 +287,29 @@ def checked(axis: Axis[Any]) -> Callable[[str], str]:
 
 def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     """Measure, then report; the exit code is the worse of the two."""
-    from bench.machine import own
-    from bench.measure import resume, start
-    from bench.mounts.mount import describe_exit
-    from bench.plan.settings import Settings
-    from bench.results.store import RunDirectory, find_run, refuse_output
-    from bench.run.named import not_measured
+    from bench.commands import run_start
     from bench.run.view import View
 
     view = View(quiet=arguments.quiet, as_json=arguments.json)
-    command = ["python", "-m", "bench", *argv]
-    if arguments.resume:
-        refuse_with_resume(arguments)
-        left = RunDirectory.open(find_run(arguments.resume, RESULTS))
-        settings = Settings.from_json(left.header()["settings"])
-        strangers.ask(settings, str(left.path), allowed=arguments.allow_commands)
-        result = resume(left, view, jobs=arguments.jobs)
-    elif arguments.dry_run:
+    if arguments.dry_run and not arguments.resume:
         from bench.plan import dry_run
 
         return dry_run.show(settings_from(arguments), as_json=arguments.json)
-    else:
-        if arguments.output is not None:
-            refuse_output(arguments.output)
-            if arguments.output.is_dir():
-                own.refuse_open(arguments.output, f"--output {arguments.output}")
-        result = start(
-            settings_from(arguments),
-            arguments.output,
-            command,
-            view,
-            jobs=arguments.jobs,
-            conform=arguments.conform,
-        )
-    code = result.exit
-    nothing, some = not_measured(result.run)
-    for name, reason in (nothing | some).items():
-        view.warn(f"{name}: {'nothing' if name in nothing else 'not all'} was measured: {reason}")
-    if result.counts.get(Outcome.OK) and not arguments.no_report:
-        reported = report(result.run.path, "--print", quiet_stdout=arguments.json)
-        if reported:
-            view.warn(
-                f"measured, but the report was not drawn ({describe_exit(reported)}): "
-                f"python report.py {result.run.path} draws it again"
-            )
-            code = code or Exit.PROOF_FAILED
-    if not arguments.quiet:
-        view.say(f"run: {result.run.path}")
-    return code
+    if arguments.resume:
+        return run_start.told(run_start.resumed(arguments, view), arguments, view)
+    refuse_bad_output(arguments.output)
+    settings, command = settings_from(arguments), ["python", "-m", "bench", *argv]
+    if arguments.scheduler and settings.clock != Clock.INSTRUCTIONS:
+        return run_start.on_every_machine(settings, command, arguments, view)
+    return run_start.told(run_start.started(settings, command, arguments, view), arguments, view)
 
 
-def refuse_with_resume(arguments: argparse.Namespace) -> None:
-    """A resumed run keeps its settings; raises UserError for options that would change them."""
-    free = {"command", "resume", "no_report", "json", "quiet", "jobs", "allow_commands"}
-    others = [name for name in vars(arguments) if name not in free]
-    refuse(arguments, others, "--resume keeps the run's own settings")
+def refuse_bad_output(output: Path | None) -> None:
+    """Raises UserError for what cannot become a run's folder."""
+    from bench.machine import own
+    from bench.results.store import refuse_output
+
+    if output is not None:
+        refuse_output(output)
+        if output.is_dir():
+            own.refuse_open(output, f"--output {output}")
