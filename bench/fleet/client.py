@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 POLL_S = 0.2
 LOOK_EVERY_S = 5.0
-NOBODY_S = 30.0
-"""After so long without a worker that may do it a run is given up."""
+NOBODY_S, AT_FIRST_S = 30.0, 10.0
+"""After so long without a worker that may do it a run is given up, or not begun."""
 MOST_AT_A_TIME = 256
 MACHINE = "machine"
 """The Dask resource of a worker that may have its machine for a whole run: ``machine=1``."""
@@ -93,8 +93,7 @@ def quiet_dask() -> None:
     """Dask's logs are of its own affairs: what concerns a run is told by the run."""
     import logging
 
-    for name in ("distributed", "tornado", "asyncio"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    logging.disable(logging.CRITICAL)
 
 
 @dataclass
@@ -136,8 +135,8 @@ class Fleet:
         }
 
     def refuse_nobody(self) -> dict[str, Mapping[str, Any]]:
-        """Those alike, once there is one; says who is not, and raises UserError after NOBODY_S."""
-        deadline = time.monotonic() + NOBODY_S
+        """Those alike, once there is one; says who is not, and raises UserError after AT_FIRST_S."""
+        deadline = time.monotonic() + AT_FIRST_S
         while not (found := self.alike()):
             if time.monotonic() > deadline:
                 raise UserError(self.nobody(), Exit.NOTHING)

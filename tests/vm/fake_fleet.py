@@ -1,7 +1,7 @@
 """``bench worker`` and ``bench run --scheduler`` in processes of their own, with guests that boot nothing.
 
-    python tests/unit/fake_fleet.py worker tcp://... --host ...
-    python tests/unit/fake_fleet.py run --scheduler tcp://... --kernel FILE ...
+    python tests/vm/fake_fleet.py worker tcp://... --host ...
+    python tests/vm/fake_fleet.py run --scheduler tcp://... --kernel FILE ...
 
 All of Dask is real, and so is the suite but for the guest: it does the trials of its job, one in
 FAKE_TRIAL_S seconds, with figures that are a function of the series. FAKE_LIE makes a worker claim
@@ -68,6 +68,7 @@ def do(one: Trial, kernel: str, events: Events, tick: Callable[[], None]) -> Non
     """One trial."""
     record = {
         "series": one.series.label, "target": one.series.target, "round": one.round,
+        "daemon": one.series.daemon,
         "kernel": kernel, "clock": "instructions", "outcome": "ok", "reason": "",
         "workload": one.series.workload, "variant": one.series.key.variant, "seed": one.seed,
         "position": one.position, "values": [float(1000 + zlib.crc32(one.series.label.encode()) % 1000)],
