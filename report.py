@@ -24,7 +24,8 @@ from bench.machine import plain, streams
 from bench.model import Exit, UserError
 from bench.report import attribution, units
 from bench.report.overlay import overlay
-from bench.report.rows import Row, rows
+from bench.report.row import Row
+from bench.report.rows import rows
 from bench.report.studies.scaling import scalings
 from bench.report.text import (
     mail,
@@ -241,6 +242,19 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="default: RUN/report, of several runs report-overlay",
     )
     parser.add_argument("--print", action="store_true", help="print the table when all is written")
+    _mail_arguments(parser)
+    parser.add_argument(
+        "--format",
+        nargs="+",
+        choices=FORMATS,
+        default=FORMATS,
+        help="what to make (default: everything)",
+    )
+    return parser.parse_args(argv)
+
+
+def _mail_arguments(parser: argparse.ArgumentParser) -> None:
+    """What is printed for a posting."""
     parser.add_argument(
         "--mail",
         nargs="*",
@@ -254,14 +268,6 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         default="table",
         help="of --mail: our table, or the 0-day robot's rows (default: table)",
     )
-    parser.add_argument(
-        "--format",
-        nargs="+",
-        choices=FORMATS,
-        default=FORMATS,
-        help="what to make (default: everything)",
-    )
-    return parser.parse_args(argv)
 
 
 if __name__ == "__main__":

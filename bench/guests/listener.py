@@ -31,8 +31,9 @@ from bench.kernels.console import MORE_MEMORY, oom_line
 from bench.model import Exit, Outcome, UserError
 from bench.profile import resolve
 from bench.profile.inside import KALLSYMS
+from bench.results.cost_line import checked_cost
 from bench.results.kinds import Wrong
-from bench.results.record import TrialLine, checked, checked_cost
+from bench.results.record import TrialLine, checked
 from bench.run import trials
 
 TRIAL_TIMEOUT_S = 420.0

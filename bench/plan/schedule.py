@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench import registry
-from bench.model import Clock, DaemonOptions, Exit, Target, UserError
+from bench.model import DaemonOptions, Exit, Target, UserError
 from bench.plan.grid import KernelGives, display_name, level_in_force, table, together
 from bench.plan.product import PlannedRow, Skipped
 from bench.plan.series import Series, Trial
@@ -65,10 +65,9 @@ def _round(
     cells: Mapping[PlannedRow, Sequence[Target]],
     number: int,
 ) -> list[Trial]:
-    # Counting instructions, a second boot is there to show how far the first can be trusted: it
-    # does the same. In wall time rounds must not share an order, nor what their names bring along.
-    draw = 0 if settings.clock is Clock.INSTRUCTIONS else number
-    chance = random.Random(f"{settings.seed}/{draw}")
+    # Rounds, and boots, must not share an order, nor what their names bring along: what either does
+    # would repeat exactly, and look like a difference between targets.
+    chance = random.Random(f"{settings.seed}/{number}")
     trials: list[Trial] = []
     for row in chance.sample(list(cells), len(cells)):
         seed = chance.getrandbits(31)  # one for all targets: they visit the same names

@@ -6,6 +6,7 @@ a run gives the same figures with one boot at a time, with many, and on many mac
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -43,10 +44,10 @@ def shard(trials: Sequence[Trial], number: int, settings: Settings) -> tuple[Tri
     round, and so neither does the division.
     """
     count = max(1, settings.shards)
-    weights: dict[str, float] = {}
+    parts: dict[str, list[float]] = {}
     for one in trials:
-        name = one.series.key.label
-        weights[name] = weights.get(name, 0.0) + trial_seconds(one.series, settings)
+        parts.setdefault(one.series.key.label, []).append(trial_seconds(one.series, settings))
+    weights = {name: math.fsum(own) for name, own in parts.items()}  # whatever the round's order
     loads = [0.0] * count
     home: dict[str, int] = {}
     for name in sorted(weights, key=lambda name: (-weights[name], name)):

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from bench.model import Verdict
 from bench.report import units, words
-from bench.report.rows import Line, Row, TargetInRow, baselines, targets
+from bench.report.row import Line, Row
+from bench.report.targets import TargetInRow, baselines, targets
 from bench.stats.frame import Run
 from bench.stats.verdicts import Finding
 

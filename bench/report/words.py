@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bench.model import Verdict
 from bench.report import units
-from bench.report.rows import TWIN, Line, Row
+from bench.report.row import Line, Row
+from bench.report.targets import TWIN
 from bench.stats.estimates import Estimate
 from bench.stats.verdicts import Finding
 

@@ -11,8 +11,10 @@ from fakes import SLOWER_KERNEL, make_run
 
 import report
 from bench.model import Exit
-from bench.report.rows import Line, Row, baselines, rows
+from bench.report.row import Line, Row
+from bench.report.rows import rows
 from bench.report.summary import sentences
+from bench.report.targets import baselines
 from bench.stats.frame import load
 
 FOUR = ("native", "plain-c", "plain", "passthrough")

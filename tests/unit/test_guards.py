@@ -14,7 +14,8 @@ from fakes import make_run
 
 from bench.axes.rowkey import RowKey
 from bench.model import Cache, Timeouts
-from bench.report.rows import Line, rows
+from bench.report.row import Line
+from bench.report.rows import rows
 from bench.stats import guards
 from bench.stats.estimates import paired_ratio, trial_medians
 from bench.stats.frame import load

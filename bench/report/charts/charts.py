@@ -24,7 +24,8 @@ from bench.report.charts.panels import (
     style,
     tick,
 )
-from bench.report.rows import SHARES, Line, Row
+from bench.report.row import Line, Row
+from bench.report.rows import SHARES
 
 WIDTH_IN = 5.0
 LINE_IN = 0.36

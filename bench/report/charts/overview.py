@@ -12,7 +12,7 @@ from matplotlib.lines import Line2D
 from bench.report import units, words
 from bench.report.charts.figures import GRID, MUTED, Sheet, legend_grid
 from bench.report.charts.panels import AXIS_IN, absent, beside, log_ticks, style
-from bench.report.rows import Line, Row
+from bench.report.row import Line, Row
 from bench.stats.estimates import Estimate
 
 WIDTH_IN = 7.4

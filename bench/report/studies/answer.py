@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from bench.model import Cache, Level, Order, ReaddirMode, Timeouts
 from bench.report import units
-from bench.report.rows import Row
+from bench.report.row import Row
 from bench.report.studies.breakeven import SAID, Study, preferred, studies
 from bench.report.studies.crossing import Crossing, crossing
 from bench.report.traits import Traits, ways

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.report import units, words
-from bench.report.rows import Line, Row
+from bench.report.row import Line, Row
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from bench.model import Level, UserError, Verdict
 from bench.report import about, costs, units, words
-from bench.report.rows import Line, Row, TargetInRow, baselines, targets
+from bench.report.row import Line, Row
+from bench.report.targets import TargetInRow, baselines, targets
 from bench.stats.frame import Run
 from bench.stats.verdicts import Finding, Judgement
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from bench.report import units, words
 from bench.report.about import facts
-from bench.report.rows import Row, baselines
+from bench.report.row import Row
+from bench.report.targets import baselines
 from bench.report.text import cells
 from bench.stats.frame import Run
 

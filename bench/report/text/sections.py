@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from bench.report import units
-from bench.report.rows import Row
+from bench.report.row import Row
 from bench.report.studies import projection_text
 from bench.report.studies.answer import answer, ratio_said
 from bench.report.studies.breakeven import Study, studies

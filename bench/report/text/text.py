@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from bench.model import Verdict
 from bench.report import costs, units, words
 from bench.report.about import facts
-from bench.report.rows import Line, Row, baselines
+from bench.report.row import Line, Row
 from bench.report.summary import sentences
+from bench.report.targets import baselines
 from bench.report.text.sections import sections
 from bench.stats.frame import Run
 
