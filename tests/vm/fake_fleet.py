@@ -68,7 +68,8 @@ def do(one: Trial, kernel: str, events: Events, tick: Callable[[], None]) -> Non
     """One trial."""
     record = {
         "series": one.series.label, "target": one.series.target, "round": one.round,
-        "daemon": one.series.daemon,
+        "daemon": one.series.daemon, "ops_per_loop": 1, "loops": 1, "threads": 1, "cache": "warm",
+        "attr_timeout": 0.0, "entry_timeout": 0.0,
         "kernel": kernel, "clock": "instructions", "outcome": "ok", "reason": "",
         "workload": one.series.workload, "variant": one.series.key.variant, "seed": one.seed,
         "position": one.position, "values": [float(1000 + zlib.crc32(one.series.label.encode()) % 1000)],
