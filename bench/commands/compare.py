@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.ci import told
 from bench.commands.parser import percent
 from bench.commands.readers import command_parser
 from bench.results.store import RESULTS
@@ -28,6 +29,7 @@ COMPARE_EXAMPLES = f"""examples:
   python -m bench compare RUN:plain-c RUN:passthrough-c
   python -m bench compare before after --allow-different suite --json
   python -m bench compare BASE PATCHED --mail
+  python -m bench compare before after --ktap --junit compare.xml     (docs/ci.md)
 
 {SPECS}
 exit codes:
@@ -75,6 +77,7 @@ def _add_compare(commands: argparse._SubParsersAction[Parser]) -> None:
     shape.add_argument(
         "--mail", action="store_true", help="a posting of at most 45 lines: patched against base"
     )
+    told.add_options(shape, command)
 
 
 def _add_history(commands: argparse._SubParsersAction[Parser]) -> None:
