@@ -28,7 +28,7 @@ WARNINGS = [
 LINK = ["-pthread", "-Wl,-z,now"]
 # FUSE_BENCH_CFLAGS adds flags for a sanitizer build, e.g. "-fsanitize=address,undefined -O1".
 EXTRA = shlex.split(os.environ.get("FUSE_BENCH_CFLAGS", ""))
-SHIM = ("shim", "edit", "pending", "backing", "counters", "delay")
+SHIM = ("shim", "reply_ids", "edit", "pending", "backing", "counters", "delay")
 MIRROR = sorted(path.stem for path in Path("daemons/_native").glob("server*.c"))
 # Python's own headers are not -Wconversion clean: system headers are exempt from warnings.
 PYTHON = ["-isystem", sysconfig.get_paths()["include"]]
@@ -152,6 +152,7 @@ setup(
         native(
             "opdriver",
             "driver",
+            "driver_windows",
             "pyvalues",
             "specs",
             "items",

@@ -70,20 +70,24 @@ def preload() -> None:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     soft_limit = _raise_open_files()
+    parser = _parser(soft_limit)
+    options = parser.parse_args(arguments)
+    if not 16 <= options.fd_cache < soft_limit:
+        parser.error(f"--fd-cache: {options.fd_cache}, wanted 16 to {soft_limit - 1}")
+    if options.attach == "files" and options.level is Level.LOOKUP:
+        parser.error("--attach: files, wanted all: level lookup looks up in attached directories")
+    return options
+
+
+def _parser(soft_limit: int) -> argparse.ArgumentParser:
+    """The options, with a cache of descriptors that fits the open-file limit."""
     parser = argparse.ArgumentParser(prog="daemons._serve", description=__doc__.splitlines()[0])
     parser.add_argument("backing", type=Path, help="directory to mirror")
     parser.add_argument("mountpoint", type=Path, help="empty directory to mount on")
     parser.add_argument(
         "--name", type=_name, default="plain", help="name in logs and in the mount's type"
     )
-    parser.add_argument("--level", type=Level, choices=list(Level), default=Level.NONE)
-    parser.add_argument("--no-readdir", action="store_true", help="no readdir passthrough")
-    parser.add_argument(
-        "--attach",
-        choices=("files", "all"),
-        default="all",
-        help="inodes to attach: regular files, as the posted server does, or all",
-    )
+    _passing_through(parser)
     parser.add_argument("--attr-timeout", type=_seconds, default=0.0, metavar="S")
     parser.add_argument("--entry-timeout", type=_seconds, default=0.0, metavar="S")
     parser.add_argument("--xattr", choices=list(NO_XATTRS), default="answer")
@@ -107,12 +111,19 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--allow-other", action="store_true", help="let other users in")
     parser.add_argument("--debug", action="store_true", help="log every request")
-    options = parser.parse_args(arguments)
-    if not 16 <= options.fd_cache < soft_limit:
-        parser.error(f"--fd-cache: {options.fd_cache}, wanted 16 to {soft_limit - 1}")
-    if options.attach == "files" and options.level is Level.LOOKUP:
-        parser.error("--attach: files, wanted all: level lookup looks up in attached directories")
-    return options
+    return parser
+
+
+def _passing_through(parser: argparse.ArgumentParser) -> None:
+    """What of the backing the kernel is told to use itself."""
+    parser.add_argument("--level", type=Level, choices=list(Level), default=Level.NONE)
+    parser.add_argument("--no-readdir", action="store_true", help="no readdir passthrough")
+    parser.add_argument(
+        "--attach",
+        choices=("files", "all"),
+        default="all",
+        help="inodes to attach: regular files, as the posted server does, or all",
+    )
 
 
 def _name(text: str) -> str:
@@ -171,6 +182,34 @@ def _serve(options: argparse.Namespace) -> int:
     """Mount and serve until unmounted or told to end."""
     if options.counters is None:
         options.counters = Path(f"/proc/self/fd/{os.memfd_create('counters')}")
+    inodes = _inodes_behind_shim(options)
+    os.umask(0)  # modes arrive with the caller's umask applied
+
+    # Not before the shim is loaded: pyfuse3 resolves fuse_session_mount when it is imported.
+    import pyfuse3
+    import trio
+
+    from daemons._mirror import Mirror
+
+    mirror = Mirror(inodes, options.attr_timeout, options.entry_timeout, NO_XATTRS[options.xattr])
+    # From before the mount until after the unmount no signal may end us but in _end_on_signal():
+    # one that came in between would leave the mount behind, dead.
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        pyfuse3.init(mirror, str(options.mountpoint), _mount_options(options))
+    except RuntimeError as error:  # libfuse has printed why
+        raise UserError(f"cannot mount on {options.mountpoint}: {error}") from None
+    gc.freeze()  # nothing made so far will ever be garbage: keep it out of collections
+    try:
+        trio.run(_requests)
+    finally:
+        pyfuse3.close(unmount=True)  # whatever happened, no mount is left behind
+    print(json.dumps(_figures(options, inodes)), flush=True)
+    return Exit.MEASURED
+
+
+def _inodes_behind_shim(options: argparse.Namespace) -> Inodes:
+    """The inodes of the backing, and the shim told how to pass them through; raises UserError."""
     try:
         shim = Shim()
         inodes = Inodes(options.backing, options.fd_cache, shim.forgotten)
@@ -185,46 +224,33 @@ def _serve(options: argparse.Namespace) -> int:
             shim.delay(opcode, delay_ns)
     except OSError as error:
         raise UserError(str(error)) from None
-    os.umask(0)  # modes arrive with the caller's umask applied
+    return inodes
 
-    # Not before the shim is loaded: pyfuse3 resolves fuse_session_mount when it is imported.
+
+async def _requests() -> None:
+    """Handle requests until the mount is gone or a signal ends it."""
     import pyfuse3
     import trio
 
-    from daemons._mirror import Mirror
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_end_on_signal)
+        # One task: handlers never wait, so a second one would only hand over a lock.
+        await pyfuse3.main(max_tasks=1)
+        nursery.cancel_scope.cancel()
 
-    mirror = Mirror(inodes, options.attr_timeout, options.entry_timeout, NO_XATTRS[options.xattr])
-    # From before the mount until after the unmount no signal may end us but in end_on_signal():
-    # one that came in between would leave the mount behind, dead.
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        pyfuse3.init(mirror, str(options.mountpoint), _mount_options(options))
-    except RuntimeError as error:  # libfuse has printed why
-        raise UserError(f"cannot mount on {options.mountpoint}: {error}") from None
-    gc.freeze()  # nothing made so far will ever be garbage: keep it out of collections
 
-    async def serve() -> None:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(end_on_signal)
-            # One task: handlers never wait, so a second one would only hand over a lock.
-            await pyfuse3.main(max_tasks=1)
-            nursery.cancel_scope.cancel()
+async def _end_on_signal() -> None:
+    """Let signals end the session, and nothing else, while requests are handled."""
+    import pyfuse3
+    import trio
 
-    async def end_on_signal() -> None:
-        with trio.open_signal_receiver(*ENDING) as signals:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-            try:
-                async for _number in signals:
-                    pyfuse3.terminate()
-            finally:
-                signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-
-    try:
-        trio.run(serve)
-    finally:
-        pyfuse3.close(unmount=True)  # whatever happened, no mount is left behind
-    print(json.dumps(_figures(options, inodes)), flush=True)
-    return Exit.MEASURED
+    with trio.open_signal_receiver(*ENDING) as signals:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+        try:
+            async for _number in signals:
+                pyfuse3.terminate()
+        finally:
+            signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
 
 
 def _mount_options(options: argparse.Namespace) -> set[str]:

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from bench.axes import OPTIONS
-from bench.axes.axis import Axis
-from bench.commands import strangers
-from bench.commands.parser import positive, seconds, share
+from bench.commands import run_fleet, run_options, strangers
 from bench.commands.readers import report
 from bench.commands.run_settings import refuse, settings_from
-from bench.kernels import disk
-from bench.model import Clock, Exit, Outcome, Placement, UserError
+from bench.model import Clock, Exit, Outcome
 from bench.results.store import RESULTS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bench.commands.parser import Parser
+    from bench.results.store import RunDirectory
+    from bench.run.trials import RunResult
+    from bench.run.view import View
 
 
 RUN_EXAMPLES = """examples:
@@ -43,6 +42,8 @@ RUN_EXAMPLES = """examples:
       on ext4 on a virtio disk, the guest's caches dropped before every mount
   python -m bench run --daemon passthrough-c --tune --precision 2% --max-time 1800
   python -m bench run --resume results/local/20260101-120000
+  python -m bench run --matrix iops --kernel lab --scheduler tcp://10.0.0.1:8786
+      boots by other machines (see: worker)
 """
 CODES = """exit codes:
   0 measured   1 bug   2 usage   3 nothing could be measured here (reasons printed)
@@ -59,280 +60,103 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
         epilog=RUN_EXAMPLES + "\n" + CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    what = command.add_argument_group("what to measure")
-    what.add_argument(
-        "--daemon",
-        action="append",
-        metavar="NAME",
-        help="target to measure, or NAME[:LEVEL[:files]][/TWIN]='COMMAND {backing} {mountpoint}' for "
-        "a server of your own that passes LEVEL through (of regular files alone), TWIN being the "
-        "same without; repeatable (default: passthrough)",
-    )
-    what.add_argument(
-        "--libfuse-examples",
-        metavar="DIR",
-        help="where passthrough_ll and passthrough_hp were built (default: on PATH)",
-    )
-    what.add_argument(
-        "--only",
-        action="store_true",
-        help="without the targets a daemon brings along for comparison",
-    )
-    what.add_argument(
-        "--workload",
-        action="append",
-        metavar="NAME",
-        help="workload, or workload/variant; repeatable (default: all)",
-    )
-    what.add_argument(
-        "--matrix",
-        metavar="NAME",
-        help="a matrix of `list`, or a TOML file: says all of this group and of the axes",
-    )
-    axes = command.add_argument_group(
-        "axes", "of each, several values make several targets or rows, all in one run"
-    )
-    where = command.add_argument_group("on what")
-    where.add_argument(
-        "--tree",
-        metavar="SPEC",
-        help="tiny, small, medium, large, huge, or depth=3,branching=10,... (default: small)",
-    )
-    where.add_argument(
-        "--backing", metavar="DIR", help="directory beneath the mounts (default: a tmpfs)"
-    )
-    where.add_argument(
-        "--kernel",
-        action="append",
-        metavar="[LABEL=]IMAGE[,PARAMETER]",
-        help="boot this kernel in a virtual machine and measure there (a name from `kernel list`, "
-        "or a bzImage); repeatable: kernels alternate boot by boot",
-    )
-    where.add_argument(
-        "--backing-fs",
-        choices=disk.CHOICES,
-        help="file system beneath a guest's mounts, any but tmpfs on a virtio disk (default: tmpfs)",
-    )
-    where.add_argument(
-        "--jobs",
-        type=positive,
-        metavar="N",
-        help="guests booted side by side (default: one for each CPU on the instruction clock, else 1)",
-    )
-    where.add_argument(
-        "--conform",
-        action="store_true",
-        help="compare servers with their backing in the guest though it is known how they answer there",
-    )
-    where.add_argument("--memory", type=positive, metavar="MIB", help="of a guest (default: 2048)")
-    how = command.add_argument_group("how")
-    how.add_argument(
-        "--clock",
-        choices=[clock.value for clock in Clock],
-        help="wall time, or executed instructions of a guest (default: wall)",
-    )
-    how.add_argument(
-        "--trials",
-        type=positive,
-        metavar="N",
-        help="rounds; every series gets one fresh mount in each (default: 5)",
-    )
-    how.add_argument(
-        "--values", type=positive, metavar="N", help="timed windows per trial (default: 5)"
-    )
-    how.add_argument(
-        "--placement",
-        choices=[mode.value for mode in Placement],
-        help="CPUs of client and daemon (default: same)",
-    )
-    how.add_argument(
-        "--attr-timeout",
-        type=seconds,
-        metavar="S",
-        help="attribute timeout of every mount (default: each workload's, mostly 0)",
-    )
-    how.add_argument(
-        "--entry-timeout",
-        type=seconds,
-        metavar="S",
-        help="entry timeout of every mount (default: each workload's, mostly 0)",
-    )
-    how.add_argument(
-        "--nocache",
-        action="store_true",
-        help="both timeouts 0 for every workload, the 2025 demo's setting",
-    )
-    how.add_argument(
-        "--buffer",
-        type=positive,
-        metavar="BYTES",
-        help="of one getdents64 call (default: 32768, what glibc asks for)",
-    )
-    how.add_argument(
-        "--rate",
-        type=seconds,
-        metavar="OPS",
-        help="one more window of every storm, in which an op begins when it is due, so many a "
-        "second; latencies count from then",
-    )
-    how.add_argument(
-        "--histogram",
-        action="store_true",
-        help="record the latency of each op in a pass of its own",
-    )
-    how.add_argument(
-        "--cost",
-        action="store_true",
-        help="the cost sheet too: memory, descriptors, backing ids and CPU time per inode "
-        "(--tree medium: of 100 000 inodes)",
-    )
-    how.add_argument(
-        "--precision",
-        type=share,
-        metavar="PERCENT",
-        help="add rounds until every ratio's interval is +- this narrow, e.g. 2%%",
-    )
-    how.add_argument(
-        "--max-time",
-        type=seconds,
-        metavar="S",
-        help="with --precision: add no round after this long (default: 3600)",
-    )
-    how.add_argument(
-        "--stall",
-        type=seconds,
-        metavar="S",
-        help="give a server, or its client, up after so long without an answer (default: 30)",
-    )
-    how.add_argument(
-        "--tune",
-        action="store_true",
-        help="set the machine's knobs for the run and put them back (see: probe --tune)",
-    )
-    how.add_argument(
-        "--attribution",
-        action="store_true",
-        help="find where each op's time goes, in a pass of its own: server, queue, client's kernel",
-    )
-    how.add_argument(
-        "--profile",
-        action="store_true",
-        help="with --clock instructions: which functions the instructions go to, in a window of its "
-        "own (see: bench profile)",
-    )
-    how.add_argument(
-        "--seed",
-        type=int,
-        metavar="N",
-        help="seed of order and names (default: drawn and recorded)",
-    )
-    how.add_argument(
-        "--quick",
-        action="store_true",
-        help="tiny tree, few and short trials, no real programs (macro-*) unless named: a minute, "
-        "not a result to post",
-    )
-    add_axes({group.title: group for group in (what, axes, where, how)})
-    result = command.add_argument_group("results")
-    result.add_argument(
-        "--output", type=Path, metavar="DIR", help="run directory (default: results/local/<time>)"
-    )
-    result.add_argument("--resume", metavar="RUN", help="finish an interrupted run")
-    strangers.add(result)
-    result.add_argument("--no-report", action="store_true", help="leave report.py to be run later")
-    result.add_argument(
-        "--json", action="store_true", help="every trial's record on stdout, one JSON object a line"
-    )
-    result.add_argument("--quiet", action="store_true", help="no progress, no news")
-    result.add_argument(
-        "--dry-run",
-        action="store_true",
-        help="say what would be measured, how long it takes and what is left out; measure nothing",
-    )
+    run_options.add(command)
     command.set_defaults(command=command_run)
-
-
-def add_axes(groups: Mapping[str | None, argparse._ArgumentGroup]) -> None:
-    """What can be multiplied; every combination is measured, or skipped with its reason."""
-    for axis in OPTIONS:
-        told: dict[str, Any] = {"choices": axis.words} if axis.words else {"type": checked(axis)}
-        groups[axis.group].add_argument(
-            axis.flag,
-            dest=axis.dest,
-            action="append",
-            metavar=axis.metavar or None,
-            help=axis.about,
-            **told,
-        )
-
-
-def checked(axis: Axis[Any]) -> Callable[[str], str]:
-    """A word of an axis as it is, known to be right."""
-
-    def check(text: str) -> str:
-        try:
-            axis.values(text.split(","))
-        except UserError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-        return text
-
-    return check
 
 
 def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     """Measure, then report; the exit code is the worse of the two."""
-    from bench.machine import own
-    from bench.measure import resume, start
-    from bench.mounts.mount import describe_exit
-    from bench.plan.settings import Settings
-    from bench.results.store import RunDirectory, find_run, refuse_output
-    from bench.run.named import not_measured
-    from bench.run.view import View
-
-    view = View(quiet=arguments.quiet, as_json=arguments.json)
-    command = ["python", "-m", "bench", *argv]
-    if arguments.resume:
-        refuse_with_resume(arguments)
-        left = RunDirectory.open(find_run(arguments.resume, RESULTS))
-        settings = Settings.from_json(left.header()["settings"])
-        strangers.ask(settings, str(left.path), allowed=arguments.allow_commands)
-        result = resume(left, view, jobs=arguments.jobs)
-    elif arguments.dry_run:
+    if arguments.dry_run and not arguments.resume:
         from bench.plan import dry_run
 
         return dry_run.show(settings_from(arguments), as_json=arguments.json)
-    else:
-        if arguments.output is not None:
-            refuse_output(arguments.output)
-            if arguments.output.is_dir():
-                own.refuse_open(arguments.output, f"--output {arguments.output}")
-        result = start(
-            settings_from(arguments),
-            arguments.output,
-            command,
-            view,
-            jobs=arguments.jobs,
-            conform=arguments.conform,
-        )
-    code = result.exit
-    nothing, some = not_measured(result.run)
-    for name, reason in (nothing | some).items():
-        view.warn(f"{name}: {'nothing' if name in nothing else 'not all'} was measured: {reason}")
+    from bench.run.view import View
+
+    view = View(quiet=arguments.quiet, as_json=arguments.json)
+    if arguments.scheduler and not arguments.resume:
+        settings = settings_from(arguments)
+        if settings.clock != Clock.INSTRUCTIONS:
+            return run_fleet.on_every_machine(settings, arguments, argv, view)
+    result = resumed(arguments, view) if arguments.resume else started(arguments, argv, view)
+    tell_not_measured(result.run, view)
+    code: int = result.exit
     if result.counts.get(Outcome.OK) and not arguments.no_report:
-        reported = report(result.run.path, "--print", quiet_stdout=arguments.json)
-        if reported:
-            view.warn(
-                f"measured, but the report was not drawn ({describe_exit(reported)}): "
-                f"python report.py {result.run.path} draws it again"
-            )
-            code = code or Exit.PROOF_FAILED
+        code = code or drawn(result.run, view, as_json=arguments.json)
     if not arguments.quiet:
         view.say(f"run: {result.run.path}")
     return code
 
 
+def started(arguments: argparse.Namespace, argv: list[str], view: View) -> RunResult:
+    """A new run, measured."""
+    refuse_bad_output(arguments.output)
+    settings, command = settings_from(arguments), ["python", "-m", "bench", *argv]
+    if arguments.scheduler:
+        return run_fleet.started(settings, arguments, command, view)
+    from bench.measure import start
+
+    return start(
+        settings,
+        arguments.output,
+        command,
+        view,
+        jobs=arguments.jobs,
+        conform=arguments.conform,
+    )
+
+
+def refuse_bad_output(output: Path | None) -> None:
+    """Raises UserError for what cannot become a run's folder."""
+    from bench.machine import own
+    from bench.results.store import refuse_output
+
+    if output is not None:
+        refuse_output(output)
+        if output.is_dir():
+            own.refuse_open(output, f"--output {output}")
+
+
+def resumed(arguments: argparse.Namespace, view: View) -> RunResult:
+    """A run that was begun before, finished."""
+    from bench.measure import resume
+    from bench.plan.settings import Settings
+    from bench.results.store import RunDirectory, find_run
+
+    refuse_with_resume(arguments)
+    left = RunDirectory.open(find_run(arguments.resume, RESULTS))
+    settings = Settings.from_json(left.header()["settings"])
+    strangers.ask(settings, str(left.path), allowed=arguments.allow_commands)
+    if arguments.scheduler:
+        return run_fleet.resumed(left, arguments, view)
+    return resume(left, view, jobs=arguments.jobs)
+
+
+def tell_not_measured(run: RunDirectory, view: View) -> None:
+    """Warn of every daemon that was asked for and not, or not wholly, measured."""
+    from bench.run.named import not_measured
+
+    nothing, some = not_measured(run)
+    for name, reason in (nothing | some).items():
+        view.warn(f"{name}: {'nothing' if name in nothing else 'not all'} was measured: {reason}")
+
+
+def drawn(run: RunDirectory, view: View, *, as_json: bool) -> int:
+    """Draw the report; returns an exit code, with a warning where it was not drawn."""
+    from bench.mounts.mount import describe_exit
+
+    reported = report(run.path, "--print", quiet_stdout=as_json)
+    if not reported:
+        return Exit.MEASURED
+    view.warn(
+        f"measured, but the report was not drawn ({describe_exit(reported)}): "
+        f"python report.py {run.path} draws it again"
+    )
+    return Exit.PROOF_FAILED
+
+
 def refuse_with_resume(arguments: argparse.Namespace) -> None:
     """A resumed run keeps its settings; raises UserError for options that would change them."""
     free = {"command", "resume", "no_report", "json", "quiet", "jobs", "allow_commands"}
+    free |= {"scheduler", "tls_ca", "tls_cert", "tls_key"}
     others = [name for name in vars(arguments) if name not in free]
     refuse(arguments, others, "--resume keeps the run's own settings")

@@ -33,10 +33,7 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     from bench.plan.settings import Settings
     from workloads import tree
 
-    if arguments.timeouts and (
-        arguments.nocache or (arguments.attr_timeout, arguments.entry_timeout) != (None, None)
-    ):
-        raise UserError("--timeouts leaves no room for --attr-timeout, --entry-timeout, --nocache")
+    refuse_two_timeouts(arguments)
     asked = defaults(arguments)
     for name in ("tree", "backing", "backing_fs", "trials", "values"):
         asked[name] = getattr(arguments, name) or asked.get(name)
@@ -44,7 +41,27 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         asked["placement"] = Placement(arguments.placement)
     asked |= axes_asked(arguments)
     refuse_contradictions(asked | {"profile": arguments.profile})
-    asked |= {
+    asked |= told(arguments)
+    chosen = Settings.of({k: v for k, v in asked.items() if v is not None})
+    chosen = foreign.introduce(chosen)
+    for name in chosen.daemons:  # what a guest's kernel lacks is for the guest to say
+        registry.daemon(name) if chosen.kernels else registry.startable(name)
+    registry.rows(chosen.workloads)
+    tree.parse_tree(chosen.tree)
+    return chosen
+
+
+def refuse_two_timeouts(arguments: argparse.Namespace) -> None:
+    """Raises UserError where timeouts are said both as an axis and for every row."""
+    if arguments.timeouts and (
+        arguments.nocache or (arguments.attr_timeout, arguments.entry_timeout) != (None, None)
+    ):
+        raise UserError("--timeouts leaves no room for --attr-timeout, --entry-timeout, --nocache")
+
+
+def told(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Settings that no matrix says: each as its option has it; None where it has nothing."""
+    return {
         "buffer": arguments.buffer,
         "rate": arguments.rate,
         "daemons": tuple(arguments.daemon or ()) or None,
@@ -64,13 +81,6 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
         "tune": arguments.tune,
         "seed": drawn_seed() if arguments.seed is None else arguments.seed,
     }
-    chosen = Settings.of({k: v for k, v in asked.items() if v is not None})
-    chosen = foreign.introduce(chosen)
-    for name in chosen.daemons:  # what a guest's kernel lacks is for the guest to say
-        registry.daemon(name) if chosen.kernels else registry.startable(name)
-    registry.rows(chosen.workloads)
-    tree.parse_tree(chosen.tree)
-    return chosen
 
 
 def axes_asked(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from bench.comparison.shapes import WIDTH, Line, wrapped
 from bench.comparison.sides import Key, Side, SideRow, refuse_empty, whole
 from bench.model import Clock, Exit, UserError
 from bench.report import units
-from bench.report.rows import baselines
+from bench.report.targets import baselines
 from bench.stats.equivalence import (
     Answer,
     Equivalence,

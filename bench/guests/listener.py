@@ -31,8 +31,9 @@ from bench.kernels.console import MORE_MEMORY, oom_line
 from bench.model import Exit, Outcome, UserError
 from bench.profile import resolve
 from bench.profile.inside import KALLSYMS
+from bench.results.cost_line import checked_cost
 from bench.results.kinds import Wrong
-from bench.results.record import TrialLine, checked, checked_cost
+from bench.results.record import TrialLine, checked
 from bench.run import trials
 
 TRIAL_TIMEOUT_S = 420.0
@@ -57,15 +58,16 @@ class Listener:
         self.since = time.monotonic()
         self.profiles = resolve.Boot(share)
 
-    def watch(self) -> None:
-        """Listen; raises Hung when the trial under way takes too long, UserError on a full disk.
-
-        Raises Stopped when no boot shall go on.
-        """
+    def attend(self) -> None:
+        """Listen; raises UserError on a full disk, Stopped when no boot shall go on."""
         if self.run.stop.is_set():
             raise Stopped
         self.listen()
         self.refuse_full()
+
+    def watch(self) -> None:
+        """Attend; raises Hung when the trial under way takes too long."""
+        self.attend()
         if self.begun is not None and time.monotonic() - self.since > TRIAL_TIMEOUT_S:
             raise Hung(f"guest hung: no end of the trial after {TRIAL_TIMEOUT_S:.0f} s")
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from bench.model import Clock, Placement, UserError
-from bench.results.kinds import Facts, Flag, Kind, ListOf, Number, Text, Whole, Word, Wrong
+from bench.results.kinds import Flag, Kind, Number, Text, Whole, Word, Wrong
+from bench.results.objects import Facts, ListOf
 
 MOST = 10_000
 """Rounds, windows and threads that a run can be asked for."""

@@ -17,7 +17,7 @@ import string
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from bench import registry
 from bench.model import LIBFUSE_EXAMPLES, Daemon, DaemonOptions, Level, TimeoutControl, UserError
@@ -58,7 +58,46 @@ def introduce(settings: Settings) -> Settings:
 def parse(text: str) -> Daemon:
     """The daemon of a text ``NAME[:LEVEL[:files]][/TWIN]=COMMAND``. Raises UserError for a text that
     does not do."""
+    from daemons import _claims
+
     head, _, command = text.partition("=")
+    named = claimed(text, head)
+    where = f"--daemon {named.name}"
+    words = split(where, command)
+    found = {field for word in words for field in fields(where, word)}
+    if "mountpoint" not in found:
+        raise UserError(f"{where}: no {{mountpoint}} in its command, so it cannot be told where")
+    both = {"attr_timeout", "entry_timeout"} <= found
+    return Daemon(
+        name=named.name,
+        summary=f"foreign: {command.strip()}",
+        argv=lambda backing, mountpoint, options: [
+            filled(word, backing, mountpoint, options) for word in words
+        ],
+        levels=(named.level,),
+        claims=_claims.claims,
+        modes=(),
+        timeouts=TimeoutControl.EACH if both else TimeoutControl.NONE,
+        foreground=False,
+        missing=lambda: no_program(words[0]),
+        companions=("native", "plain-c", *([named.twin] if named.twin else [])),
+        foreign=True,
+        twin=named.twin,
+        files_only=named.files_only,
+    )
+
+
+class Claimed(NamedTuple):
+    """What is said of a stranger before its command."""
+
+    name: str
+    level: Level
+    files_only: bool
+    twin: str
+
+
+def claimed(text: str, head: str) -> Claimed:
+    """What ``NAME[:LEVEL[:files]][/TWIN]`` says. Raises UserError for what does not do."""
     said, _, twin = head.strip().partition("/")
     name, _, claim = said.partition(":")
     level, _, inodes = claim.partition(":")
@@ -75,31 +114,7 @@ def parse(text: str) -> Daemon:
         raise UserError(
             f"--daemon {head}: a twin without a claim; want {name}:LEVEL/{twin}=COMMAND"
         )
-    from daemons import _claims
-
-    where = f"--daemon {name}"
-    words = split(where, command)
-    found = {field for word in words for field in fields(where, word)}
-    if "mountpoint" not in found:
-        raise UserError(f"{where}: no {{mountpoint}} in its command, so it cannot be told where")
-    both = {"attr_timeout", "entry_timeout"} <= found
-    return Daemon(
-        name=name,
-        summary=f"foreign: {command.strip()}",
-        argv=lambda backing, mountpoint, options: [
-            filled(word, backing, mountpoint, options) for word in words
-        ],
-        levels=(Level(level or Level.NONE),),
-        claims=_claims.claims,
-        modes=(),
-        timeouts=TimeoutControl.EACH if both else TimeoutControl.NONE,
-        foreground=False,
-        missing=lambda: no_program(words[0]),
-        companions=("native", "plain-c", *([twin] if twin else [])),
-        foreign=True,
-        twin=twin,
-        files_only=inodes == FILES,
-    )
+    return Claimed(name, Level(level or Level.NONE), inodes == FILES, twin)
 
 
 def split(where: str, command: str) -> list[str]:

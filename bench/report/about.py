@@ -14,7 +14,8 @@ from typing import Any
 from bench.machine.environment import scheduling
 from bench.model import Level
 from bench.report import units
-from bench.report.rows import Row, targets
+from bench.report.row import Row
+from bench.report.targets import targets
 from bench.stats.frame import Run
 from bench.stats.noise_floor import ASSUMED
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from bench.model import Clock, Outcome
 from bench.report import units
-from bench.report.rows import Row
+from bench.report.row import Row
 from bench.stats.frame import Run, records
 
 CLIENT, QUEUE, SERVER, BOTH = "client's kernel", "queue and switch", "server", "server and queue"

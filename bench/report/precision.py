@@ -10,7 +10,8 @@ import sys
 from pathlib import Path
 
 from bench.report import units
-from bench.report.rows import Row, rows
+from bench.report.row import Row
+from bench.report.rows import rows
 from bench.stats.estimates import Estimate
 from bench.stats.frame import Run, load
 

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 from bench.axes.rowkey import RowKey
-from bench.model import Level, Outcome, Verdict
+from bench.model import Outcome, Verdict
 from bench.report import units
 from bench.report.controls import controls
+from bench.report.row import Line, RequestsPerOp, Row
+from bench.report.targets import (
+    TargetInRow,
+    baseline_of,
+    baselines,
+    beside,
+    first_kernels,
+    same_server,
+    targets,
+)
 from bench.stats.estimates import (
     Estimate,
     centre,
@@ -21,19 +30,15 @@ from bench.stats.estimates import (
     trial_medians,
 )
 from bench.stats.frame import Run, records
-from bench.stats.guards import Flag, SeriesKey
+from bench.stats.guards import SeriesKey
 from bench.stats.judging import Table, flags_of, judge
 from bench.stats.noise_floor import of_boots
-from bench.stats.verdicts import Judgement
 
 Record = Mapping[str, Any]
 
 SHARES = (0.5, 0.9, 0.99, 0.999, 1.0)
 """The percentiles of latency that are drawn; 1.0 is the slowest operation."""
 
-HEADLINE, TWIN = "plain-c", "plain"
-"""The honest baseline, and the one that only its twin in Python is to be divided by."""
-PYTHON = ("plain", "passthrough")
 
 WORST_FIRST = (
     Verdict.NOT_ENGAGED,
@@ -45,150 +50,6 @@ WORST_FIRST = (
     Verdict.NO_CLAIM,
     Verdict.BASELINE,
 )
-
-
-@dataclass(frozen=True)
-class TargetInRow:
-    """One target as run.json names it."""
-
-    name: str
-    daemon: str
-    native: bool
-    fuse: bool
-    """Whether its operations can become requests; overlayfs and a bind mount make none."""
-    asked: str
-    level: str
-    reason: str
-    """Why the level in force is lower than the one asked for."""
-    python: bool = False
-
-    @property
-    def base(self) -> str:
-        """The name without its kernel."""
-        return self.name.partition("@")[0]
-
-    @property
-    def kernel(self) -> str:
-        """Label of its kernel where a run has several."""
-        return self.name.partition("@")[2]
-
-
-@dataclass(frozen=True)
-class RequestsPerOp:
-    """Requests per operation by opcode, counted and expected of a plain server."""
-
-    per_op: Mapping[str, float]
-    expected: Mapping[str, tuple[float, float]]
-    outside: tuple[str, ...]
-    """Opcodes whose count lies outside of what was expected."""
-    note: str
-    """Why nothing was counted, or that the two sources disagree."""
-
-    @property
-    def total(self) -> float:
-        """All requests per operation."""
-        return sum(self.per_op.values())
-
-
-@dataclass(frozen=True)
-class Line:
-    """One target in a row: its time, its ratios, its requests, and what went wrong."""
-
-    target: TargetInRow
-    number: int
-    """Number of the target in the run: the same colour and marker in every chart."""
-    time: Estimate
-    ratios: Mapping[str, Estimate]
-    """By baseline, that of the target's own kernel; a baseline has none to itself."""
-    other_ratios: Mapping[str, Estimate]
-    """Ratios that are no headline, by what they say of themselves: ``plain (both Python)``."""
-    requests: RequestsPerOp | None
-    verdict: str
-    verdict_reason: str
-    trouble: tuple[str, ...]
-    """Trials that failed or were skipped, counted, with the reason."""
-    latency: tuple[tuple[float, ...], ...]
-    """The percentiles of SHARES in ns, for each trial that recorded a histogram."""
-    judgements: Mapping[str, Judgement] = field(default_factory=dict)
-    """What each ratio shows, by baseline; none of the floor, which is what others are held to."""
-    flags: tuple[Flag, ...] = ()
-    """What the guards saw in the series: outliers, drift, and what makes it implausible."""
-    control: bool = False
-    """Whether nothing in it may differ from its baseline (bench.report.controls)."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One workload at one setting, over all targets."""
-
-    key: RowKey
-    op: str
-    unit: str
-    cache_how: str
-    others: str
-    """Whose timeouts are not those of the key: ``bindfs: the server's own``."""
-    lines: tuple[Line, ...]
-    floor: float = 0.0
-    """Relative difference that an A/A pair of this row shows by chance; 0 where that is not known."""
-
-    @property
-    def name(self) -> str:
-        """``getattr-storm/fd (warm, timeouts 0)``: the one name of a row, wherever it is told."""
-        return self.key.name
-
-    @property
-    def slug(self) -> str:
-        """The name for files."""
-        return self.key.slug
-
-    @property
-    def work(self) -> str:
-        """Workload and variant."""
-        return self.key.work
-
-    @property
-    def timeouts(self) -> str:
-        """Attribute and entry timeout, and who has others."""
-        pair = "/".join(units.seconds(one) for one in self.seconds)
-        return f"{pair} (of {self.others})" if self.others else pair
-
-    @property
-    def seconds(self) -> tuple[float, float]:
-        """The timeouts as numbers; NaN where they are not recorded."""
-        asked = self.key.timeouts
-        return (asked.attr, asked.entry) if asked else (math.nan, math.nan)
-
-    @property
-    def setting(self) -> str:
-        """What the row was measured under, in words, all of it."""
-        return f"{self.key.caption} (of {self.others})" if self.others else self.key.caption
-
-
-def targets(run: Run) -> tuple[TargetInRow, ...]:
-    """The targets in table order; one that only a trial names comes last.
-
-    One that was refused before it was measured has no place in a table (bench.report.about says why).
-    """
-    listed = [_target(entry) for entry in run.about.get("targets") or () if "name" in entry]
-    names = {target.name for target in listed}
-    tried = {str(name) for name in run.trials["target"].unique()}
-    refused = set(run.about.get("refused") or ()) - tried
-    kept = [target for target in listed if target.name not in refused]
-    return (*kept, *(_target({"name": name}) for name in sorted(tried - names)))
-
-
-def baselines(run: Run) -> tuple[str, ...]:
-    """What ratios are taken against: the floor, then the headline's, without their kernels.
-
-    The headline divides by plain-c where the run has it: a server in Python spends several times
-    as long on a request, and a ratio to it would flatter everything. Of its ways of serving the
-    usual one counts. On several kernels a target is divided by the baseline of its own.
-    """
-    known = targets(run)
-    native = [target.base for target in known if target.native]
-    plain = [one for one in known if one.fuse and one.asked in ("", Level.NONE)]
-    plain.sort(key=lambda one: (one.daemon != HEADLINE, one.python, one.base != one.daemon))
-    return (*native[:1], *(one.base for one in plain[:1]))
 
 
 def rows(run: Run) -> list[Row]:
@@ -212,29 +73,7 @@ def _judged(
     made: Sequence[Row], run: Run, medians: Mapping[SeriesKey, Mapping[int, float]]
 ) -> list[Row]:
     """The rows with a judgement beside every ratio and the guards' flags on every line."""
-    lines = [(row.slug, line) for row in made for line in row.lines]
-    known = targets(run)
-    against = baselines(run)
-    twins = [(one.name, other.base) for one in known for other in known if _twins(one, other)]
-    fixed = _controls(made, run, against[-1], twins) if against else set()
-    table = Table(
-        ratios={
-            (key, line.target.name, name): ratio
-            for key, line in lines
-            for name, ratio in line.ratios.items()
-            if not line.target.native
-        },
-        verdicts={(key, line.target.name): line.verdict for key, line in lines},
-        floor=next((target.base for target in known if target.native), ""),
-        twins=twins,
-        trials=run.trials,
-        samples=run.samples,
-        medians=medians,
-        timed=units.quantity() is units.WALL,
-        controls=fixed,
-        in_kernel={one.base for one in known if not one.fuse and not one.native},
-        noise=run.noise,
-    )
+    table = _table(made, run, medians)
     flags = flags_of(table)
     judgements = judge(table, flags)
 
@@ -249,10 +88,37 @@ def _judged(
             line,
             judgements=found,
             flags=tuple(flags.get((key, name), ())),
-            control=(key, name) in fixed,
+            control=(key, name) in table.controls,
         )
 
     return [replace(row, lines=tuple(judged(row.slug, line) for line in row.lines)) for row in made]
+
+
+def _table(
+    made: Sequence[Row], run: Run, medians: Mapping[SeriesKey, Mapping[int, float]]
+) -> Table:
+    """The rows as what is judged together."""
+    lines = [(row.slug, line) for row in made for line in row.lines]
+    known, against = targets(run), baselines(run)
+    twins = [(one.name, other.base) for one in known for other in known if same_server(one, other)]
+    return Table(
+        ratios={
+            (key, line.target.name, name): ratio
+            for key, line in lines
+            for name, ratio in line.ratios.items()
+            if not line.target.native
+        },
+        verdicts={(key, line.target.name): line.verdict for key, line in lines},
+        floor=next((target.base for target in known if target.native), ""),
+        twins=twins,
+        trials=run.trials,
+        samples=run.samples,
+        medians=medians,
+        timed=units.quantity() is units.WALL,
+        controls=_controls(made, run, against[-1], twins) if against else set(),
+        in_kernel={one.base for one in known if not one.fuse and not one.native},
+        noise=run.noise,
+    )
 
 
 def _controls(
@@ -271,11 +137,6 @@ def _controls(
     return {key for key in found if (key[1], baseline) in twins}
 
 
-def _twins(one: TargetInRow, other: TargetInRow) -> bool:
-    """Whether the other is the same server with passthrough off."""
-    return one.daemon != other.daemon == one.daemon.replace("passthrough", "plain")
-
-
 def _asked(run: Run) -> list[str]:
     """Workloads as the command line, or the parts of a matrix, list them."""
     settings = run.about.get("settings") or {}
@@ -286,23 +147,6 @@ def _asked(run: Run) -> list[str]:
 def _order(row: Row, asked: Sequence[str]) -> tuple[object, ...]:
     names = [name for name in (row.work, row.key.workload) if name in asked]
     return min((asked.index(name) for name in names), default=10**6), row.key.order
-
-
-def _target(entry: Mapping[str, Any]) -> TargetInRow:
-    name = str(entry["name"])
-    kind = entry.get("kind", "native" if name == "native" else "fuse")
-    level = str(entry.get("level") or "")
-    return TargetInRow(
-        name=name,
-        daemon=str(entry.get("daemon") or name),
-        native=kind == "native",
-        fuse=kind == "fuse",
-        asked=str(entry.get("level_asked") or level),
-        level=level,
-        reason=str(entry.get("level_reason") or ""),
-        # Runs of older versions do not say it.
-        python=bool(entry.get("python", str(entry.get("daemon") or name) in PYTHON)),
-    )
 
 
 def _row(
@@ -318,15 +162,7 @@ def _row(
     series = {target.name: medians.get((key.slug, target.name), {}) for target in known}
     own = {target.name: [r for r in records if r["target"] == target.name] for target in known}
     lines = [
-        _line(
-            target,
-            number,
-            own[target.name],
-            series,
-            against,
-            _asides(target, known, against),
-            floor,
-        )
+        _line(target, number, own[target.name], series, against, known, floor)
         for number, target in enumerate(known)
         if whole or own[target.name]
     ]
@@ -351,26 +187,6 @@ def _floor(run: Run, key: RowKey) -> float:
     return noise.at(rounds) if noise else 0.0
 
 
-def _asides(
-    target: TargetInRow, known: Sequence[TargetInRow], against: Sequence[str]
-) -> dict[str, str]:
-    """What else a target is divided by, and what is said of that: {label: name of the other}."""
-    found = {}
-    plain = _beside(TWIN, target)
-    twin = target.python and target.daemon != TWIN and TWIN not in against
-    if twin and plain in [other.name for other in known]:
-        found[f"{plain} (both Python)"] = plain
-    first = next((other for other in known if other.base == target.base), target)
-    if first is not target:
-        found[first.name] = first.name
-    return found
-
-
-def _beside(base: str, target: TargetInRow) -> str:
-    """The target of that name on the same kernel."""
-    return f"{base}@{target.kernel}" if target.kernel else base
-
-
 def interval(estimate: Estimate, floor: float = 0.0) -> Estimate:
     """An estimate as tables show it: for instructions its range over the boots, which agree closely.
 
@@ -385,10 +201,13 @@ def _line(
     records: Sequence[Record],
     series: Mapping[str, Mapping[int, float]],
     against: Sequence[str],
-    other_ratios: Mapping[str, str],
+    known: Sequence[TargetInRow],
     floor: float,
 ) -> Line:
     own = series[target.name]
+    baseline = baseline_of(target, known, against)
+    # A passthrough in Python is not held against a server in C, nor the other way round.
+    names = dict.fromkeys((*against[:-1], baseline) if target.twin else (*against, baseline))
     good = [record for record in records if record["outcome"] == Outcome.OK]
     verdict = _verdict(good or records)
     return Line(
@@ -396,14 +215,15 @@ def _line(
         number=number,
         time=interval(centre(list(own.values()))),
         ratios={
-            name: interval(paired_ratio(own, series.get(_beside(name, target), {})), floor)
-            for name in against
-            if name != target.base
+            name: interval(paired_ratio(own, series.get(beside(name, target), {})), floor)
+            for name in names
+            if name not in ("", target.base)
         },
         other_ratios={
             label: interval(paired_ratio(own, series[other]), floor)
-            for label, other in other_ratios.items()
+            for label, other in first_kernels(target, known).items()
         },
+        baseline=baseline,
         requests=_requests(good, verdict) if target.fuse else None,
         verdict=verdict,
         verdict_reason=_first(
@@ -442,6 +262,15 @@ def _requests(good: Sequence[Record], verdict: str) -> RequestsPerOp:
     disagree = any(entry.get("agree") is False for entry in counted)
     note = "kernel's and server's counts disagree" if disagree else ""
     return RequestsPerOp(per_op, bounds, _outside(per_op, bounds, verdict), note)
+
+
+def requests_per_op(trials: Sequence[Record]) -> float | None:
+    """All requests per operation of a series; None where none were counted."""
+    good = [one for one in trials if one["outcome"] == Outcome.OK]
+    if not any(isinstance(one["requests"], dict) for one in good):
+        return None
+    found = _requests(good, "")
+    return None if found.note and not found.per_op else found.total
 
 
 def _outside(

@@ -17,7 +17,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bench.model import SCHEMA, UserError
-from bench.results.kinds import Facts, MapOf, Text, Whole, Wrong, parse_text
+from bench.results.json_text import parse_text
+from bench.results.kinds import Text, Whole, Wrong
+from bench.results.objects import Facts, MapOf
 from bench.results.store import RunDirectory
 
 VERSION = 1

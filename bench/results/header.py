@@ -10,23 +10,9 @@ from typing import Any
 from bench.axes import OPTIONS
 from bench.axes.axis import Axis
 from bench.model import NOT_KNOWN, SCHEMA, Clock, Level, ReaddirMode, UserError
-from bench.results.kinds import (
-    Anything,
-    Entries,
-    Facts,
-    Flag,
-    Kind,
-    ListOf,
-    MapOf,
-    Name,
-    Number,
-    Text,
-    Whole,
-    Word,
-    Wrong,
-    fit,
-    parse,
-)
+from bench.results.json_text import fit, parse
+from bench.results.kinds import Flag, Kind, Name, Number, Text, Whole, Word, Wrong
+from bench.results.objects import Anything, Entries, Facts, ListOf, MapOf
 
 NAME, TEXT, WHOLE, FLAG = Name(), Text(), Whole(), Flag()
 TEXTS, CPUS = ListOf(TEXT), ListOf(Whole(0, 10**6))

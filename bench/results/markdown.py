@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.results.kinds import REQUIRED, Kind, keys
+from bench.results.kinds import Kind
+from bench.results.objects import REQUIRED, keys
 
 
 def markdown(table: Any) -> str:

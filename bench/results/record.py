@@ -1,14 +1,13 @@
-"""A trial's line in trials.jsonl and a target's in costs.jsonl, as types: they are written and read
-through these tables, and results/README.md is held against them."""
+"""A trial's line in trials.jsonl as a type: it is written and read through this table, and
+results/README.md is held against it."""
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any, TypedDict, TypeVar, cast
+from typing import Annotated, Any, TypedDict, cast
 
 from bench.axes import rows, targets
 from bench.axes.axis import Axis
@@ -24,25 +23,18 @@ from bench.model import (
     Verdict,
     XattrWay,
 )
-from bench.results.kinds import (
+from bench.results.kinds import Flag, Name, Number, Text, Values, Whole, Word, Wrong
+from bench.results.objects import (
     FURTHER,
     REQUIRED,
     Facts,
-    Flag,
     Key,
     ListOf,
     MapOf,
-    Name,
-    Number,
     Object,
     Opcodes,
-    Text,
-    Values,
-    Whole,
-    Word,
-    Wrong,
     keys,
-    parse_text,
+    line_of,
 )
 
 REVISIONS = (
@@ -62,15 +54,12 @@ AS_ASKED, THE_SERVERS_OWN = "as asked", "the server's own"
 PROFILE = re.compile(r"profiles/[^/]+")
 LONGEST = 1e15
 """Seconds or instructions per operation that nothing takes, nor their inverse."""
-NAMED = 20
-"""Sentences about lines that were left out, at most."""
 
 NAME, LABEL, TEXT, WHOLE, FLAG = Name(), Name(200), Text(), Whole(), Flag()
 COUNT = Whole(0, 10**9)
 NS = Number(-1e18, 1e18)
 HISTOGRAM = MapOf(Text(40, "upper bound ns"), WHOLE)
 CPUS = ListOf(Whole(0, 10**6))
-Line = TypeVar("Line")
 
 
 class Requests(TypedDict):
@@ -367,56 +356,9 @@ FURTHER[TrialLine] = {
 """Axes that are no more than a record in bench.axes."""
 
 
-class ClientTime(TypedDict):
-    """CPU seconds of the cost pass's client."""
-
-    user_s: Annotated[float, Key(Number(-1e9, 1e9), REQUIRED)]
-    system_s: Annotated[float, Key(Number(-1e9, 1e9), REQUIRED)]
-
-
-class ServerGrowth(TypedDict):
-    """What the cost pass added to a server."""
-
-    user_s: Annotated[float, Key(Number(-1e9, 1e9), REQUIRED)]
-    system_s: Annotated[float, Key(Number(-1e9, 1e9), REQUIRED)]
-    rss_kib: Annotated[int, Key(Whole(-(2**53)), REQUIRED)]
-    rss_kib_before: Annotated[int, Key(WHOLE, 0)]
-    fds: Annotated[int, Key(Whole(-(10**9), 10**9), REQUIRED)]
-
-
-class CostLine(TypedDict):
-    """One target of the cost sheet: a line of costs.jsonl."""
-
-    target: Annotated[str, Key(NAME, REQUIRED, "as in trials.jsonl")]
-    daemon: Annotated[str, Key(NAME, "", "as in trials.jsonl")]
-    kernel: Annotated[str, Key(NAME, "", "as in trials.jsonl")]
-    level: Annotated[str, Key(Word(Level), Level.NONE.value, "as in trials.jsonl")]
-    reason: Annotated[str, Key(TEXT, "", "why there are no figures; empty when there are")]
-    inodes: Annotated[int, Key(WHOLE, 0, "files stat'ed")]
-    client: Annotated[ClientTime | None, Key(Object(ClientTime), None, "CPU seconds of the client")]
-    wall_s: Annotated[float, Key(Number(), math.nan, "what the pass took")]
-    server: Annotated[
-        ServerGrowth | None, Key(Object(ServerGrowth), None, "growth of the server's, or null")
-    ]
-    backing_ids: Annotated[int | None, Key(WHOLE, None, "ids held at the end, or null")]
-    requests: Annotated[
-        dict[str, int] | None,
-        Key(Opcodes(WHOLE), None, "of the pass, by the server's counters, or null"),
-    ]
-    slabs: Annotated[
-        dict[str, int] | None,
-        Key(
-            MapOf(Name(), Whole(-(2**53))),
-            None,
-            "growth in bytes of every slab cache that changed (/proc/slabinfo), or null",
-        ),
-    ]
-    why: Annotated[str, Key(TEXT, "", "why `slabs` is null")]
-
-
 def trial(raw: object) -> TrialLine:
     """A trial as it was read of a line; raises Wrong where a key is not what it should be."""
-    found = cast(TrialLine, _read(TrialLine, raw, "no trial"))
+    found = cast(TrialLine, line_of(TrialLine, raw, "no trial"))
     kept = found["profile"]
     if kept and kept["file"] and not (kept["ops"] and PROFILE.fullmatch(kept["file"])):
         raise Wrong(f"profile.file: {ascii(kept['file'])[:40]} is none of this run's")
@@ -429,70 +371,9 @@ def checked(raw: Mapping[str, Any]) -> TrialLine:
     return cast(TrialLine, raw)
 
 
-def checked_cost(raw: Mapping[str, Any]) -> CostLine:
-    """The same of a target of the cost sheet."""
-    cost(raw)
-    return cast(CostLine, raw)
-
-
-def cost(raw: object) -> CostLine:
-    """A target of the cost sheet; raises Wrong."""
-    found = cast(CostLine, _read(CostLine, raw, "no line of a cost sheet"))
-    if found["inodes"] and found["client"] is None and not found["reason"]:
-        raise Wrong("client is missing")
-    return found
-
-
-def _read(table: Any, raw: object, what: str) -> dict[str, Any]:
-    if not isinstance(raw, Mapping):
-        raise Wrong(what)
-    return Object(table).read(raw, None)
-
-
 def times(line: TrialLine) -> list[float]:
     """The values of a trial that can be what a window took."""
     return [value for value in line["values"] if 1 / LONGEST < value < LONGEST]
-
-
-def trials(file: Path) -> tuple[list[TrialLine], list[str]]:
-    """The trials of a trials.jsonl, and a sentence about every line that is none."""
-    return _lines(file, trial)
-
-
-def costs(file: Path) -> tuple[list[CostLine], list[str]]:
-    """The same of a costs.jsonl."""
-    return _lines(file, cost)
-
-
-def _lines(file: Path, read: Callable[[object], Line]) -> tuple[list[Line], list[str]]:
-    try:
-        lines = file.read_bytes().split(b"\n")
-    except OSError as error:
-        return [], [f"{file.name}: {error.strerror}; nothing in it could be read"]
-    found: list[Line] = []
-    bad: dict[str, list[int]] = {}
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            found.append(read(parse_text(line)))
-        except Wrong as wrong:
-            # A run killed while it wrote leaves half a line; what stands before it is whole.
-            cut = number == len(lines) and str(wrong).startswith("not JSON")
-            bad.setdefault("cut short" if cut else str(wrong), []).append(number)
-    return found, list(_told(file.name, bad))
-
-
-def _told(name: str, bad: Mapping[str, Sequence[int]]) -> Iterator[str]:
-    """One sentence for all lines of one trouble, and no more than can be read."""
-    for why, numbers in list(bad.items())[:NAMED]:
-        first = ", ".join(str(number) for number in numbers[:3])
-        more = f" and {len(numbers) - 3} more" if len(numbers) > 3 else ""
-        which = f"line {first} is" if len(numbers) == 1 else f"lines {first}{more} are"
-        yield f"{name}: {which} left out: {why}"
-    if len(bad) > NAMED:
-        count = sum(len(numbers) for numbers in list(bad.values())[NAMED:])
-        yield f"{name}: {count} more lines are left out, for other reasons"
 
 
 SAMPLED = tuple(name for name, key in keys(TrialLine).items() if key.sampled)

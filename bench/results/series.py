@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.model import Clock, Outcome
-from bench.results.kinds import Facts, ListOf, Number, Text, Values, Whole, Word, Wrong, parse_text
+from bench.results.json_text import parse_text
+from bench.results.kinds import Number, Text, Values, Whole, Word, Wrong
+from bench.results.objects import Facts, ListOf
 from bench.results.record import TrialLine, times
 
 if TYPE_CHECKING:

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from bench.model import SCHEMA, UserError
-from bench.results import header, record, series
-from bench.results.record import CostLine, TrialLine
+from bench.results import header, jsonl, record, series
+from bench.results.cost_line import CostLine
+from bench.results.record import TrialLine
 
 RESULTS = Path("results")
 ITS_OWN = Path(__file__).resolve().parents[2] / "results"
@@ -83,16 +84,16 @@ class RunDirectory:
 
     def trials(self) -> list[TrialLine]:
         """The lines of trials.jsonl that are trials; ``problems`` names the others."""
-        return record.trials(self.trials_path)[0]
+        return jsonl.trials(self.trials_path)[0]
 
     def costs(self) -> list[CostLine]:
         """The same of costs.jsonl."""
-        return record.costs(self.costs_path)[0]
+        return jsonl.costs(self.costs_path)[0]
 
     def problems(self) -> list[str]:
         """A sentence about each line, and each part of run.json, that could not be read."""
-        sheet = record.costs(self.costs_path)[1] if self.costs_path.exists() else []
-        return [*header.read(self.path)[1], *record.trials(self.trials_path)[1], *sheet]
+        sheet = jsonl.costs(self.costs_path)[1] if self.costs_path.exists() else []
+        return [*header.read(self.path)[1], *jsonl.trials(self.trials_path)[1], *sheet]
 
     def add_pyperf_run(self, label: str, benchmark_json: str) -> None:
         """Add the one run of a worker's pyperf benchmark to the file of its series."""

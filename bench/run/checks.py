@@ -12,7 +12,7 @@ from bench.model import FOREVER_S
 from bench.mounts.mount import TrialError
 from bench.plan.schedule import Plan
 from bench.plan.series import Series
-from bench.results.record import CostLine
+from bench.results.cost_line import CostLine
 from bench.results.store import RunDirectory
 from bench.run import conformance, cost, side_mounts, watch
 from bench.run.bench import Bench

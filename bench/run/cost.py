@@ -21,8 +21,8 @@ from bench.model import FOREVER_S, Exit, UserError
 from bench.mounts.mount import Mount, TrialError, cpu_times, server_usage
 from bench.plan.series import Series
 from bench.requests import counters
+from bench.results.cost_line import CostLine, checked_cost
 from bench.results.kinds import Wrong
-from bench.results.record import CostLine, checked_cost
 from bench.run import side_mounts
 from bench.run.bench import Bench
 from bench.run.worker import by_name

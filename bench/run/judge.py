@@ -11,7 +11,7 @@ from bench import registry
 from bench.model import Bound, Cache, Daemon, DaemonOptions, Level, Opcode, Outcome, Workload
 from bench.mounts.mount import TrialError
 from bench.plan.schedule import options
-from bench.plan.series import Trial
+from bench.plan.series import Series, Trial
 from bench.requests import proof
 from bench.results.record import TrialLine
 from bench.run.bench import Bench
@@ -35,16 +35,8 @@ def judge(bench: Bench, trial: Trial, record: TrialLine, *, rings: bool = False)
         plain = {}  # of a server that is not known, or answers for longer than it was told
     bounds = {Opcode[name]: Bound(*limits) for name, limits in plain.items()}
     counts = _best_counts(requests)
-    claims = claims_by_level(daemon, options(series), series.cache)
-    if workload.introduces and series.cache is not Cache.WARM:
-        claims = {level: claimed - {Opcode.LOOKUP} for level, claimed in claims.items()}
-    if workload.fresh:
-        claims[Level.ATTACH_GETATTR] = claims.get(Level.ATTACH_GETATTR, frozenset()) - {
-            Opcode.GETATTR
-        }
+    claims = claims_of_workload(daemon, workload, series)
     of_files = workload.of_files if daemon.files_only else {}
-    if daemon.files_only:
-        claims = {level: claimed & about_files(workload) for level, claimed in claims.items()}
     verdict, reason, failed = proof.verdict(
         subject=workload.subject,
         claims=claims,
@@ -71,6 +63,22 @@ def judge(bench: Bench, trial: Trial, record: TrialLine, *, rings: bool = False)
         trouble = _not_cold(record, counts)
     if trouble:
         record |= {"outcome": Outcome.FAILED.value, "reason": trouble}
+
+
+def claims_of_workload(
+    daemon: Daemon, workload: Workload, series: Series
+) -> dict[Level, frozenset[Opcode]]:
+    """What a daemon claims by level, without what this workload has it ask for all the same."""
+    claims = claims_by_level(daemon, options(series), series.cache)
+    if workload.introduces and series.cache is not Cache.WARM:
+        claims = {level: claimed - {Opcode.LOOKUP} for level, claimed in claims.items()}
+    if workload.fresh:
+        claims[Level.ATTACH_GETATTR] = claims.get(Level.ATTACH_GETATTR, frozenset()) - {
+            Opcode.GETATTR
+        }
+    if daemon.files_only:
+        claims = {level: claimed & about_files(workload) for level, claimed in claims.items()}
+    return claims
 
 
 def about_files(workload: Workload) -> frozenset[Opcode]:

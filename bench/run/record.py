@@ -12,6 +12,28 @@ from bench.plan.series import Series, Trial
 from bench.results.record import AS_ASKED, THE_SERVERS_OWN, TrialLine
 from bench.run.bench import Bench
 
+NOTHING_YET = {
+    "outcome": Outcome.OK.value,
+    "reason": "",
+    "loops": 0,
+    "ops_per_loop": 0,
+    "empty_loop_ns": None,
+    "requests": None,
+    "expected": None,
+    "claimed": None,
+    "verdict": Verdict.BASELINE.value,
+    "verdict_reason": "",
+    "histogram": None,
+    "open_loop": None,
+    "attribution": None,
+    "profile": None,
+    "cache_how": "",
+    "server": None,
+    "noise": None,
+    "disturbed": "",
+}
+"""Keys of a record that a trial fills in as it goes on."""
+
 
 def skipped(bench: Bench, trial: Trial, reason: str) -> TrialLine:
     """The record of a trial that could not be tried."""
@@ -41,28 +63,11 @@ def header(bench: Bench, trial: Trial) -> TrialLine:
         "seed": trial.seed,
         "attempt": trial.attempt,
         "started": datetime.now(UTC).astimezone().isoformat(timespec="milliseconds"),
-        "outcome": Outcome.OK.value,
-        "reason": "",
+        **NOTHING_YET,
         "op": workload.op,
         "unit": workload.unit,
-        "loops": 0,
-        "ops_per_loop": 0,
         "values": [],
-        "empty_loop_ns": None,
-        "requests": None,
-        "expected": None,
-        "claimed": None,
-        "verdict": Verdict.BASELINE.value,
-        "verdict_reason": "",
-        "histogram": None,
-        "open_loop": None,
-        "attribution": None,
-        "profile": None,
-        "cache_how": "",
         "cpus": {"client": sorted(cpus.client), "daemon": sorted(cpus.daemon)},
-        "server": None,
-        "noise": None,
-        "disturbed": "",
         "phases": {},
     }
     return cast(TrialLine, made)

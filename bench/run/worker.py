@@ -1,6 +1,6 @@
 """One trial's work in a process of its own: prepare, warm, count, time with pyperf, report.
 
-Started by bench.runner with a job on stdin; nothing here imports more than the window needs.
+Started by bench.run.workers with a job on stdin; nothing here imports more than the window needs.
 The phases never overlap: requests are counted in a window of their own, so that armed
 tracepoints are not inside what is timed.
 """
@@ -77,10 +77,8 @@ def work(job: Job) -> dict[str, Any]:
             answer |= measure(job, workload, body)
         answer["empty_loop_ns"] = body.empty_loop_ns()
         answer["expected"] = bounds_as_json(workload.expect(job.context))
-        if job.context.histogram and workload.shape is Shape.REPEAT and job.measure:
-            answer["histogram"] = sampled_pass(body, answer["loops"])
-        if job.context.rate and workload.shape is Shape.REPEAT and job.measure:
-            answer["open_loop"] = paced_pass(body, answer["loops"], job.context.rate)
+        if workload.shape is Shape.REPEAT and job.measure:
+            answer |= latencies(job, body, answer["loops"])
         attributed = time.monotonic()
         if job.attribution:
             answer["attribution"] = attribution.attribute(
@@ -159,17 +157,7 @@ def measure(job: Job, workload: Workload, body: Body) -> dict[str, Any]:
         timed(loops)
     runner = pyperf.Runner(metadata=metadata(job))
     runner.parse_args(
-        [
-            "--worker",
-            "--pipe",
-            str(job.pipe),
-            "--loops",
-            str(loops),
-            "--values",
-            str(values),
-            "--warmups",
-            "0",
-        ]
+        f"--worker --pipe {job.pipe} --loops {loops} --values {values} --warmups 0".split()
     )
     runner.bench_time_func(job.label, time_func, inner_loops=body.ops_per_loop)
     per_window = loops * body.ops_per_loop
@@ -209,6 +197,16 @@ def check_window(body: Body, loops: int, window: Window) -> None:
         )
     if window.ns <= 0:
         raise RuntimeError("the clock did not advance during a window")
+
+
+def latencies(job: Job, body: Body, loops: int) -> dict[str, Any]:
+    """The latency of each operation, in the passes that were asked for."""
+    found: dict[str, Any] = {}
+    if job.context.histogram:
+        found["histogram"] = sampled_pass(body, loops)
+    if job.context.rate:
+        found["open_loop"] = paced_pass(body, loops, job.context.rate)
+    return found
 
 
 def sampled_pass(body: Body, loops: int) -> dict[str, int]:

@@ -16,7 +16,8 @@ from typing import Any
 import bench.selftest
 from bench.commands.selftest import add_options
 from bench.model import Exit, UserError
-from bench.results.kinds import Wrong, parse_text
+from bench.results.json_text import parse_text
+from bench.results.kinds import Wrong
 from bench.results.store import find_run, write_atomically
 from bench.selftest.check import Check, CheckRequest, CheckResult, Held
 from bench.stats.noise_floor import FILE, KEYS

@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from bench.axes import OPTIONS
 from bench.axes.rowkey import RowKey
 from bench.model import Clock, Outcome
-from bench.results import header, record
-from bench.results.record import DEFAULTS, LONGEST, SAMPLED, CostLine, TrialLine
+from bench.results import header, jsonl
+from bench.results.cost_line import CostLine
+from bench.results.record import DEFAULTS, LONGEST, SAMPLED, TrialLine
 from bench.results.store import in_command_order
 from bench.stats.noise_floor import Noise, load_noise_floor
 from bench.stats.twins import held_against_twins
@@ -58,7 +59,7 @@ def load(path: Path) -> Run:
     about, problems = header.read(path)
     about = in_command_order(about)
     name = str(about.get("run") or path.name)
-    lines, unread = record.trials(path / "trials.jsonl")
+    lines, unread = jsonl.trials(path / "trials.jsonl")
     problems += unread
     about["clock"] = _clock(about, lines)
     lines = _of_one_clock(lines, about["clock"], problems)
@@ -73,7 +74,7 @@ def load(path: Path) -> Run:
     if bad:
         problems.append(f"{bad} of {len(samples)} samples are not positive numbers: left out")
     sheet = path / "costs.jsonl"
-    costs, unread = record.costs(sheet) if sheet.exists() else ([], [])
+    costs, unread = jsonl.costs(sheet) if sheet.exists() else ([], [])
     noise, unknown = load_noise_floor(path.parent, about["clock"])
     said = (*problems, *unread, *unknown)
     return Run(path, about, trials, samples, said, tuple(costs), noise)

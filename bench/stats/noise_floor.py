@@ -9,18 +9,9 @@ from pathlib import Path
 from typing import Annotated, TypedDict
 
 from bench.model import Clock
-from bench.results.kinds import (
-    REQUIRED,
-    Key,
-    MapOf,
-    Name,
-    Number,
-    Object,
-    Whole,
-    Wrong,
-    parse_text,
-    part,
-)
+from bench.results.json_text import parse_text
+from bench.results.kinds import Name, Number, Whole, Wrong
+from bench.results.objects import REQUIRED, Key, MapOf, Object, part
 
 FILE = "selftest.json"
 """In the directory of a machine, beside its runs."""

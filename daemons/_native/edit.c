@@ -6,15 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "bytes.h"
 #include "fuse_abi.h"
-
-static uint32_t get32(const uint8_t *at)
-{
-	uint32_t value;
-
-	memcpy(&value, at, sizeof(value));
-	return value;
-}
 
 static void put32(uint8_t *at, uint32_t value)
 {
@@ -32,10 +25,10 @@ uint64_t shim_init_offer(const uint8_t *init_in, size_t len)
 
 	if (len < INIT_IN_FLAGS + 4)
 		return 0;
-	offer = get32(init_in + INIT_IN_FLAGS);
+	offer = get32(init_in, INIT_IN_FLAGS);
 	/* flags2 is garbage to us unless the kernel says that it is there. */
 	if ((offer & INIT_EXT) && len >= INIT_IN_FLAGS2 + 4)
-		offer |= (uint64_t)get32(init_in + INIT_IN_FLAGS2) << 32;
+		offer |= (uint64_t)get32(init_in, INIT_IN_FLAGS2) << 32;
 	return offer;
 }
 
@@ -45,9 +38,9 @@ static uint64_t init_reply_flags(const uint8_t *init_out, size_t len)
 
 	if (len < INIT_OUT_FLAGS + 4)
 		return 0;
-	flags = get32(init_out + INIT_OUT_FLAGS);
+	flags = get32(init_out, INIT_OUT_FLAGS);
 	if ((flags & INIT_EXT) && len >= INIT_OUT_FLAGS2 + 4)
-		flags |= (uint64_t)get32(init_out + INIT_OUT_FLAGS2) << 32;
+		flags |= (uint64_t)get32(init_out, INIT_OUT_FLAGS2) << 32;
 	return flags;
 }
 
@@ -75,7 +68,7 @@ uint64_t shim_edit_init(uint8_t *init_out, size_t len, uint64_t offer, int level
 
 void shim_edit_open(uint8_t *open_out, int32_t backing_id)
 {
-	uint32_t flags = get32(open_out + OPEN_FLAGS);
+	uint32_t flags = get32(open_out, OPEN_FLAGS);
 
 	/* Everything else, FOPEN_KEEP_CACHE above all, makes the client's open fail with EIO. */
 	flags &= OPEN_DIRECT_IO | OPEN_NOFLUSH | OPEN_PARALLEL_DIRECT_WRITES;
@@ -91,18 +84,18 @@ void shim_edit_attr(uint8_t *attr_out, int32_t backing_id)
 static void put_time(uint8_t *to, const uint8_t *attr, size_t seconds, size_t nanoseconds)
 {
 	memcpy(to, attr + seconds, 8);
-	put32(to + 8, get32(attr + nanoseconds));
+	put32(to + 8, get32(attr, nanoseconds));
 }
 
 static void put_statx(uint8_t *statx, const uint8_t *attr)
 {
-	uint32_t rdev = get32(attr + ATTR_RDEV);
+	uint32_t rdev = get32(attr, ATTR_RDEV);
 
 	put32(statx + FUSE_STATX_MASK, FUSE_STATX_BASIC);
-	put32(statx + FUSE_STATX_BLKSIZE, get32(attr + ATTR_BLKSIZE));
-	put32(statx + FUSE_STATX_NLINK, get32(attr + ATTR_NLINK));
-	put32(statx + FUSE_STATX_UID, get32(attr + ATTR_UID));
-	put32(statx + FUSE_STATX_GID, get32(attr + ATTR_GID));
+	put32(statx + FUSE_STATX_BLKSIZE, get32(attr, ATTR_BLKSIZE));
+	put32(statx + FUSE_STATX_NLINK, get32(attr, ATTR_NLINK));
+	put32(statx + FUSE_STATX_UID, get32(attr, ATTR_UID));
+	put32(statx + FUSE_STATX_GID, get32(attr, ATTR_GID));
 	memcpy(statx + FUSE_STATX_MODE, attr + ATTR_MODE,
 	       2); /* u32 there, u16 here: same low bytes */
 	memcpy(statx + FUSE_STATX_INO, attr + ATTR_INO, 8);

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,156 +14,17 @@
 
 #include "server_files.h"
 #include "server_handles.h"
+#include "server_inode_table.h"
 #include "server_log.h"
 #include "shim.h"
 #include "stat_fd.h"
 
-#define SHARDS_MAX        64u
-#define FDS_PER_SHARD_MIN 16u
-#define FIRST_BUCKETS     64u
-
-/* About 70 bytes with what malloc and the buckets add: a tree may have millions of these. */
-struct inode {
-	struct inode *next;
-	uint64_t nodeid;
-	uint64_t lookups;
-	struct held *held; /* NULL: to be reopened by its handle */
-	int16_t handle_type;
-	uint16_t handle_size;
-	unsigned char handle[];
-};
-
-struct shard {
-	pthread_mutex_t lock;
-	struct inode **buckets;
-	size_t bucket_count; /* a power of two */
-	struct held_set fds;
-	struct inode_figures figures;
-} __attribute__((aligned(64)));
-
-static struct shard shards[SHARDS_MAX];
-static unsigned int shard_count; /* a power of two */
 static size_t fds_per_shard;
 static bool by_handle;
 static dev_t device;
 static struct held root = {.fd = -1};
 /* Without handles: descriptors kept for good, and how many there may be. */
 static size_t kept, kept_limit;
-
-static uint64_t hash_of(uint64_t nodeid)
-{
-	return nodeid * UINT64_C(0x9e3779b97f4a7c15);
-}
-
-static struct shard *lock_shard(uint64_t nodeid)
-{
-	struct shard *shard = &shards[(hash_of(nodeid) >> 58) & (shard_count - 1)];
-
-	pthread_mutex_lock(&shard->lock);
-	return shard;
-}
-
-static void unlock_shard(struct shard *shard)
-{
-	pthread_mutex_unlock(&shard->lock);
-}
-
-static struct inode **bucket_of(const struct shard *shard, uint64_t nodeid)
-{
-	return &shard->buckets[(hash_of(nodeid) >> 20) & (shard->bucket_count - 1)];
-}
-
-/* Where the pointer to ``nodeid`` is, or the NULL at the end of its chain. */
-static struct inode **find(const struct shard *shard, uint64_t nodeid)
-{
-	struct inode **at = bucket_of(shard, nodeid);
-
-	while (*at && (*at)->nodeid != nodeid)
-		at = &(*at)->next;
-	return at;
-}
-
-/* Twice the buckets, so that chains stay short. Without memory they grow longer, that is all. */
-static void grow(struct shard *shard)
-{
-	struct shard wider = {.bucket_count = shard->bucket_count * 2};
-	struct inode *inode, *next;
-	struct inode **to;
-
-	wider.buckets = calloc(wider.bucket_count, sizeof(*wider.buckets));
-	if (!wider.buckets)
-		return;
-	for (size_t i = 0; i < shard->bucket_count; i++) {
-		for (inode = shard->buckets[i]; inode; inode = next) {
-			next = inode->next;
-			to = bucket_of(&wider, inode->nodeid);
-			inode->next = *to;
-			*to = inode;
-		}
-	}
-	free(shard->buckets);
-	shard->buckets = wider.buckets;
-	shard->bucket_count = wider.bucket_count;
-}
-
-static struct inode *new_inode(uint64_t nodeid, const struct handle *handle)
-{
-	struct inode *inode = malloc(sizeof(*inode) + handle->size);
-
-	if (!inode)
-		return NULL;
-	*inode = (struct inode){
-		.nodeid = nodeid,
-		.handle_type = (int16_t)handle->type,
-		.handle_size = (uint16_t)handle->size,
-	};
-	memcpy(inode->handle, handle->bytes, handle->size);
-	return inode;
-}
-
-static bool is_of(const struct inode *inode, const struct handle *handle)
-{
-	return inode->handle_size == handle->size && inode->handle_type == (int16_t)handle->type &&
-	       memcmp(inode->handle, handle->bytes, handle->size) == 0;
-}
-
-static uint64_t generation_of(const struct inode *inode)
-{
-	uint32_t hash = 2166136261u; /* FNV-1a */
-
-	for (size_t i = 0; i < inode->handle_size; i++)
-		hash = (hash ^ inode->handle[i]) * 16777619u;
-	return hash;
-}
-
-/* The entry of ``nodeid`` for the inode of ``handle``, made if need be; NULL without memory. */
-static struct inode *identify(struct shard *shard, uint64_t nodeid, const struct handle *handle,
-			      struct held **dropped)
-{
-	struct inode **at = find(shard, nodeid);
-	struct inode *inode = *at;
-
-	if (inode && is_of(inode, handle))
-		return inode;
-	inode = new_inode(nodeid, handle);
-	if (!inode)
-		return NULL;
-	if (*at) {
-		/* The number was reused. What was attached to it belongs to the file that is gone. */
-		inode->next = (*at)->next;
-		inode->lookups = (*at)->lookups;
-		if ((*at)->held)
-			*dropped = fds_remove(&shard->fds, (*at)->held);
-		free(*at);
-		shim_forgotten(&nodeid, 1);
-	} else {
-		shard->figures.inodes++;
-	}
-	*at = inode;
-	if (shard->figures.inodes > shard->bucket_count)
-		grow(shard);
-	return inode;
-}
 
 /* Without handles: whether one more descriptor may be kept for good. */
 static bool may_keep(void)
@@ -186,27 +46,27 @@ static bool may_keep(void)
 static int count(uint64_t nodeid, const struct handle *handle, struct held *held,
 		 uint64_t *generation)
 {
-	struct shard *shard = lock_shard(nodeid);
+	struct shard *shard = table_lock(nodeid);
 	struct held *evicted = NULL, *dropped = NULL;
 	struct inode *inode;
 	int error = 0;
 
-	if (!by_handle && !*find(shard, nodeid) && !may_keep()) {
+	if (!by_handle && !*table_find(shard, nodeid) && !may_keep()) {
 		error = EMFILE;
 		goto out;
 	}
-	inode = identify(shard, nodeid, handle, &dropped);
+	inode = table_identify(shard, nodeid, handle, &dropped);
 	if (!inode) {
 		error = ENOMEM;
 		goto out;
 	}
 	inode->lookups++;
 	shard->figures.lookups++;
-	*generation = generation_of(inode);
+	*generation = inode_generation(inode);
 	if (held && !inode->held)
 		evicted = fds_add(&shard->fds, held, &inode->held, fds_per_shard);
 out:
-	unlock_shard(shard);
+	table_unlock(shard);
 	held_put(evicted);
 	held_put(dropped);
 	held_put(held);
@@ -246,17 +106,17 @@ static int meet(int fd, struct stat *attr, uint64_t *generation)
  */
 static bool count_known(uint64_t nodeid, uint64_t before, uint64_t *generation)
 {
-	struct shard *shard = lock_shard(nodeid);
-	struct inode *inode = *find(shard, nodeid);
+	struct shard *shard = table_lock(nodeid);
+	struct inode *inode = *table_find(shard, nodeid);
 	bool known = inode && inode->held && inode->held->since <= before;
 
 	if (known) {
 		inode->lookups++;
 		shard->figures.lookups++;
 		fds_touch(&shard->fds, inode->held);
-		*generation = generation_of(inode);
+		*generation = inode_generation(inode);
 	}
-	unlock_shard(shard);
+	table_unlock(shard);
 	return known;
 }
 
@@ -312,7 +172,7 @@ int inode_lookup_listed(int dir_fd, const char *name, struct stat *attr, uint64_
 /* Takes ``lookups`` from an inode, and drops it when none is left. */
 static void uncount(struct shard *shard, uint64_t nodeid, uint64_t lookups, struct held **dropped)
 {
-	struct inode **at = find(shard, nodeid);
+	struct inode **at = table_find(shard, nodeid);
 	struct inode *inode = *at;
 
 	if (!inode || inode->lookups < lookups)
@@ -338,24 +198,24 @@ static void uncount(struct shard *shard, uint64_t nodeid, uint64_t lookups, stru
 
 void inode_forget(uint64_t nodeid, uint64_t lookups)
 {
-	struct shard *shard = lock_shard(nodeid);
+	struct shard *shard = table_lock(nodeid);
 	struct held *dropped = NULL;
 
 	shard->figures.forgets += lookups;
 	if (nodeid != ROOT_NODEID)
 		uncount(shard, nodeid, lookups, &dropped);
-	unlock_shard(shard);
+	table_unlock(shard);
 	held_put(dropped);
 }
 
 void inode_unlookup(uint64_t nodeid)
 {
-	struct shard *shard = lock_shard(nodeid);
+	struct shard *shard = table_lock(nodeid);
 	struct held *dropped = NULL;
 
 	shard->figures.lookups--;
 	uncount(shard, nodeid, 1, &dropped);
-	unlock_shard(shard);
+	table_unlock(shard);
 	held_put(dropped);
 }
 
@@ -389,12 +249,12 @@ stale:
 /* Keeps a reopened descriptor, unless another thread was quicker. Returns what to use. */
 static struct held *keep(uint64_t nodeid, const struct handle *handle, struct held *held)
 {
-	struct shard *shard = lock_shard(nodeid);
-	struct inode *inode = *find(shard, nodeid);
+	struct shard *shard = table_lock(nodeid);
+	struct inode *inode = *table_find(shard, nodeid);
 	struct held *spare = NULL;
 
 	shard->figures.reopened++;
-	if (inode && !is_of(inode, handle))
+	if (inode && !inode_is_of(inode, handle))
 		inode = NULL; /* the number was reused meanwhile: good for this request, not to be kept */
 	if (inode && inode->held) {
 		spare = held;
@@ -402,7 +262,7 @@ static struct held *keep(uint64_t nodeid, const struct handle *handle, struct he
 	} else if (inode) {
 		spare = fds_add(&shard->fds, held, &inode->held, fds_per_shard);
 	}
-	unlock_shard(shard);
+	table_unlock(shard);
 	held_put(spare);
 	return held;
 }
@@ -417,8 +277,8 @@ int inode_hold(uint64_t nodeid, struct held **held)
 	*held = &root;
 	if (nodeid == ROOT_NODEID)
 		return 0;
-	shard = lock_shard(nodeid);
-	inode = *find(shard, nodeid);
+	shard = table_lock(nodeid);
+	inode = *table_find(shard, nodeid);
 	*held = inode && inode->held ? held_get(inode->held) : NULL;
 	if (*held) {
 		fds_touch(&shard->fds, *held);
@@ -427,7 +287,7 @@ int inode_hold(uint64_t nodeid, struct held **held)
 		handle.size = inode->handle_size;
 		memcpy(handle.bytes, inode->handle, inode->handle_size);
 	}
-	unlock_shard(shard);
+	table_unlock(shard);
 	if (*held)
 		return 0;
 	if (handle.size == 0)
@@ -457,6 +317,7 @@ int inodes_root_fd(void)
 
 int inodes_start(const char *path, size_t limit)
 {
+	unsigned int shard_count;
 	struct stat attr;
 
 	root.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -467,33 +328,16 @@ int inodes_start(const char *path, size_t limit)
 	if (!by_handle)
 		server_log("no reopening by file handle here (%s): every inode keeps a descriptor",
 			   strerror(errno));
-	for (shard_count = SHARDS_MAX; shard_count > 1; shard_count /= 2)
-		if (limit / shard_count >= FDS_PER_SHARD_MIN)
-			break;
+	shard_count = table_start(limit);
+	if (shard_count == 0)
+		return ENOMEM;
 	kept_limit = limit;
 	/* Without handles may_keep() decides, and nothing is ever evicted. */
 	fds_per_shard = by_handle ? limit / shard_count : SIZE_MAX;
-	for (unsigned int i = 0; i < shard_count; i++) {
-		pthread_mutex_init(&shards[i].lock, NULL);
-		shards[i].bucket_count = FIRST_BUCKETS;
-		shards[i].buckets = calloc(FIRST_BUCKETS, sizeof(struct inode *));
-		if (!shards[i].buckets)
-			return ENOMEM;
-	}
 	return 0;
 }
 
 struct inode_figures inodes_figures(void)
 {
-	struct inode_figures sum = {0};
-
-	for (unsigned int i = 0; i < shard_count; i++) {
-		pthread_mutex_lock(&shards[i].lock);
-		sum.inodes += shards[i].figures.inodes;
-		sum.lookups += shards[i].figures.lookups;
-		sum.forgets += shards[i].figures.forgets;
-		sum.reopened += shards[i].figures.reopened;
-		pthread_mutex_unlock(&shards[i].lock);
-	}
-	return sum;
+	return table_figures();
 }

@@ -219,16 +219,13 @@ static int parse_switch(int which)
 	}
 }
 
-/* One option. Returns an exit code, or -1 to go on. */
-static int parse_option(int which)
+/* An option whose value is one of a few words. */
+static int parse_word(int which)
 {
-	size_t number = 0;
 	int chosen = 0;
-	int status = -1;
+	int status;
 
 	switch (which) {
-	case OPT_NAME:
-		return parse_name(optarg);
 	case OPT_LEVEL:
 		status = parse_choice("level", levels,
 				      "none, rw, attach-getattr, attach-lookup or lookup", &chosen);
@@ -239,6 +236,29 @@ static int parse_option(int which)
 		status = parse_choice("attach", attachable, "files or all", &chosen);
 		options.attach = (enum attach_what)chosen;
 		return status;
+	case OPT_READDIR_MODE:
+		status = parse_choice("readdir-mode", modes, "readdir, readdirplus or auto",
+				      &chosen);
+		options.readdir_mode = (enum readdir_mode)chosen;
+		return status;
+	case OPT_XATTR:
+		status = parse_choice("xattr", xattr_ways, "answer, enosys or off", &chosen);
+		options.xattr = (enum xattr_way)chosen;
+		return status;
+	default:
+		return parse_switch(which);
+	}
+}
+
+/* One option. Returns an exit code, or -1 to go on. */
+static int parse_option(int which)
+{
+	size_t number = 0;
+	int status;
+
+	switch (which) {
+	case OPT_NAME:
+		return parse_name(optarg);
 	case OPT_ATTR_TIMEOUT:
 		return parse_seconds("attr-timeout", optarg, &options.attr_timeout);
 	case OPT_ENTRY_TIMEOUT:
@@ -251,21 +271,12 @@ static int parse_option(int which)
 	case OPT_FD_CACHE:
 		return parse_number("fd-cache", optarg, FDS_MIN, options.open_files - 1,
 				    &options.fd_cache);
-	case OPT_READDIR_MODE:
-		status = parse_choice("readdir-mode", modes, "readdir, readdirplus or auto",
-				      &chosen);
-		options.readdir_mode = (enum readdir_mode)chosen;
-		return status;
-	case OPT_XATTR:
-		status = parse_choice("xattr", xattr_ways, "answer, enosys or off", &chosen);
-		options.xattr = (enum xattr_way)chosen;
-		return status;
 	case OPT_THREADS:
 		status = parse_number("threads", optarg, 1, THREADS_MAX, &number);
 		options.threads = (unsigned int)number;
 		return status;
 	default:
-		return parse_switch(which);
+		return parse_word(which);
 	}
 }
 

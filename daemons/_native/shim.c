@@ -5,23 +5,23 @@
 #include "shim.h"
 
 #include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <fuse_lowlevel.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "backing.h"
+#include "bytes.h"
 #include "clock.h"
 #include "counters.h"
 #include "delay.h"
 #include "edit.h"
-#include "pending.h"
 #include "fuse_abi.h"
+#include "pending.h"
+#include "reply_ids.h"
+#include "shim_state.h"
 
 /* The longest reply that is edited: header, long entry, open. */
 #define REPLY_MAX (OUT_HEADER_SIZE + LONG_ENTRY_SIZE + OPEN_OUT_SIZE)
@@ -29,42 +29,20 @@
 #define SMALL_REPLY (OUT_HEADER_SIZE + LONG_ENTRY_SIZE)
 #define BIT(opcode) (UINT64_C(1) << (opcode))
 
-static struct shim_options options;
-static int session_fd = -1;
+struct shim_state shim = {.session_fd = -1, .level = LEVEL_NONE};
 static __thread int clone_fd = -1; /* see shim_use_clone() */
 static uint64_t init_offer;
-/*
- * What INIT brought: LEVEL_NONE until then, and for good if the kernel does not play along. Plain
- * variables, because the kernel sends nothing else before INIT is answered.
- */
-static int level_in_force = LEVEL_NONE;
 /* Replies to these opcodes are edited; unless requests are timed, only these are remembered. */
 static uint64_t edited_opcodes = BIT(OP_INIT);
 /* Requests that get no reply. */
 static const uint64_t unanswered =
 	BIT(OP_FORGET) | BIT(OP_INTERRUPT) | BIT(OP_NOTIFY_REPLY) | BIT(OP_BATCH_FORGET);
 
-static uint32_t get32(const void *buffer, size_t offset)
-{
-	uint32_t value;
-
-	memcpy(&value, (const char *)buffer + offset, sizeof(value));
-	return value;
-}
-
-static uint64_t get64(const void *buffer, size_t offset)
-{
-	uint64_t value;
-
-	memcpy(&value, (const char *)buffer + offset, sizeof(value));
-	return value;
-}
-
 /* Requests */
 
 static uint64_t opcodes_edited_at(int level)
 {
-	const uint64_t listing = options.readdir ? BIT(OP_OPENDIR) : 0;
+	const uint64_t listing = shim.options.readdir ? BIT(OP_OPENDIR) : 0;
 	const uint64_t opening = BIT(OP_OPEN) | BIT(OP_CREATE) | BIT(OP_TMPFILE);
 
 	switch (level) {
@@ -142,133 +120,29 @@ static ssize_t hook_read(int fd, void *buffer, size_t size, void *userdata)
 
 /* Replies */
 
-/* For backing_id(): a descriptor of our own for what the server's file handle ``fh`` is open on. */
-static int open_of_handle(uint64_t nodeid, int fh, int *owned)
-{
-	char path[32];
-	int fd;
-
-	(void)nodeid;
-	/*
-	 * Not the handle itself: the id keeps the registered open file, and one that is open for
-	 * writing would make execve() of the file fail with ETXTBSY until the inode is forgotten.
-	 */
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fh);
-	fd = open(path, O_PATH | O_CLOEXEC);
-	*owned = 1;
-	return fd;
-}
-
-/* For backing_id(): the descriptor the server has for an inode. */
-static int open_of_inode(uint64_t nodeid, int unused, int *owned)
-{
-	int fd = options.fd_of ? options.fd_of(nodeid) : -1;
-
-	(void)unused;
-	*owned = options.fd_of_owned;
-	if (fd < 0)
-		errno = ENOENT;
-	return fd;
-}
-
-static bool attaches(uint32_t mode)
-{
-	return !options.files_only || S_ISREG(mode);
-}
-
-/* A directory that is not attached is registered for being listed, if at all. */
-static uint64_t mask_of(uint32_t mode, uint32_t opcode)
-{
-	uint64_t mask = shim_ops_mask(level_in_force, options.readdir, mode, opcode);
-
-	return attaches(mode) ? mask : mask & OPS_BIT(OP_READDIR);
-}
-
-static int32_t id_of_inode(uint64_t nodeid, uint32_t mode, uint32_t opcode)
-{
-	if (!attaches(mode))
-		return 0;
-	return backing_id(session_fd, nodeid, mask_of(mode, opcode), open_of_inode, 0);
-}
-
-static int32_t id_of_handle(uint64_t nodeid, const uint8_t *open_out, uint32_t mode,
-			    uint32_t opcode)
-{
-	const uint64_t mask = mask_of(mode, opcode);
-
-	if (!options.fh_is_fd)
-		return backing_id(session_fd, nodeid, mask, open_of_inode, 0);
-	return backing_id(session_fd, nodeid, mask, open_of_handle, (int)get64(open_out, OPEN_FH));
-}
-
 static void edit_init(uint8_t *body, size_t len)
 {
-	uint64_t flags = shim_edit_init(body, len, init_offer, options.level);
-	int level = options.level;
+	uint64_t flags = shim_edit_init(body, len, init_offer, shim.options.level);
+	int level = shim.options.level;
 
 	counters_set(FIELD_init_negotiated, flags);
 	if (!(flags & INIT_PASSTHROUGH))
 		level = LEVEL_NONE;
 	else if (level >= LEVEL_ATTACH_GETATTR && !(flags & INIT_PASSTHROUGH_INO))
 		level = LEVEL_RW; /* the one lower level that is sure to be there */
-	level_in_force = level;
+	shim.level = level;
 	counters_set(FIELD_level_in_force, (uint64_t)level);
 	edited_opcodes = opcodes_edited_at(level);
-	if (level != options.level)
+	if (level != shim.options.level)
 		fprintf(stderr, "shim: the kernel offers 0x%llx: level %d asked for, %d in force\n",
-			(unsigned long long)init_offer, options.level, level);
-}
-
-/* The ids a reply needs: one for the inode it is about, one for the file it opens; 0 is none. */
-struct ids {
-	int32_t inode;
-	int32_t open;
-};
-
-static struct ids ids_for(struct pending request, const uint8_t *body)
-{
-	const uint32_t opcode = request.opcode;
-	const uint64_t entry_nodeid = get64(body, ENTRY_NODEID);
-	struct ids ids = {0, 0};
-
-	switch (opcode) {
-	case OP_OPEN:
-		ids.open = id_of_handle(request.nodeid, body, S_IFREG, opcode);
-		break;
-	case OP_OPENDIR:
-		ids.open = id_of_handle(request.nodeid, body, S_IFDIR, opcode);
-		break;
-	case OP_GETATTR:
-		/* Root is never looked up: where lookups attach, it alone is attached here. */
-		if (level_in_force >= LEVEL_ATTACH_LOOKUP && request.nodeid != ROOT_ID)
-			break;
-		/*
-		 * Every GETATTR that arrives, not the first only: one that arrives from an inode we hold an
-		 * id for comes from a new kernel inode of the same number, which is not attached yet.
-		 */
-		ids.inode =
-			id_of_inode(request.nodeid, get32(body, ATTR_OUT_ATTR + ATTR_MODE), opcode);
-		break;
-	case OP_CREATE:
-	case OP_TMPFILE:
-		if (level_in_force >= LEVEL_ATTACH_LOOKUP)
-			ids.inode = id_of_handle(entry_nodeid, body + ENTRY_SIZE, S_IFREG, opcode);
-		ids.open = id_of_handle(entry_nodeid, body + ENTRY_SIZE, S_IFREG, OP_OPEN);
-		break;
-	default:
-		if (entry_nodeid != 0) /* a cached negative entry has no inode */
-			ids.inode = id_of_inode(entry_nodeid, get32(body, ENTRY_ATTR + ATTR_MODE),
-						opcode);
-		break;
-	}
-	return ids;
+			(unsigned long long)init_offer, shim.options.level, level);
 }
 
 /* Edits a reply of REPLY_MAX bytes room in place. Returns its new length. */
 static size_t edit_reply(struct pending request, uint8_t *reply, size_t len)
 {
 	uint8_t *body = reply + OUT_HEADER_SIZE;
-	struct ids ids;
+	struct reply_ids ids;
 
 	if (request.opcode == OP_INIT) {
 		edit_init(body, len - OUT_HEADER_SIZE);
@@ -276,9 +150,9 @@ static size_t edit_reply(struct pending request, uint8_t *reply, size_t len)
 	}
 	if (len - OUT_HEADER_SIZE != shim_reply_size(request.opcode))
 		return len;
-	ids = ids_for(request, body);
+	ids = reply_ids(request, body);
 	counters_add(FIELD_replies_edited, ids.inode != 0 || ids.open != 0);
-	return shim_edit_reply(reply, len, level_in_force, request.opcode, ids.inode, ids.open);
+	return shim_edit_reply(reply, len, shim.level, request.opcode, ids.inode, ids.open);
 }
 
 /* To be called last before a reply is written: within the write the client is woken. */
@@ -351,15 +225,15 @@ static ssize_t hook_writev(int fd, struct iovec *iov, int count, void *userdata)
 
 int shim_configure(const struct shim_options *wanted)
 {
-	options = *wanted;
-	options.counters = NULL; /* the caller's string, not ours to keep */
+	shim.options = *wanted;
+	shim.options.counters = NULL; /* the caller's string, not ours to keep */
 	if (wanted->counters) {
 		int status = counters_map(wanted->counters);
 
 		if (status != 0)
 			return status;
 	}
-	counters_set(FIELD_level, (uint64_t)options.level);
+	counters_set(FIELD_level, (uint64_t)shim.options.level);
 	return 0;
 }
 
@@ -375,8 +249,8 @@ void shim_use_clone(int fd)
 
 void shim_forgotten(const uint64_t *nodeids, size_t count)
 {
-	if (level_in_force != LEVEL_NONE)
-		backing_forget(session_fd, nodeids, count);
+	if (shim.level != LEVEL_NONE)
+		backing_forget(shim.session_fd, nodeids, count);
 }
 
 __attribute__((visibility("default"))) int fuse_session_mount(struct fuse_session *session,
@@ -396,8 +270,8 @@ __attribute__((visibility("default"))) int fuse_session_mount(struct fuse_sessio
 	status = mount_really(session, mountpoint);
 	if (status != 0)
 		return status;
-	session_fd = fuse_session_fd(session);
-	status = fuse_session_custom_io(session, &hooks, session_fd);
+	shim.session_fd = fuse_session_fd(session);
+	status = fuse_session_custom_io(session, &hooks, shim.session_fd);
 	if (status != 0) {
 		fprintf(stderr, "shim: fuse_session_custom_io: %s\n", strerror(-status));
 		fuse_session_unmount(session);

@@ -22,7 +22,7 @@ from bench.plan.grid import targets
 from bench.plan.settings import Settings
 from bench.report import about
 from bench.report.rows import rows
-from bench.report.rows import targets as targets_of
+from bench.report.targets import targets as targets_of
 from bench.run import cleanup
 from bench.stats.frame import load
 

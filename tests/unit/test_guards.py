@@ -14,7 +14,8 @@ from fakes import make_run
 
 from bench.axes.rowkey import RowKey
 from bench.model import Cache, Timeouts
-from bench.report.rows import Line, rows
+from bench.report.row import Line
+from bench.report.rows import rows
 from bench.stats import guards
 from bench.stats.estimates import paired_ratio, trial_medians
 from bench.stats.frame import load
@@ -109,7 +110,7 @@ def test_a_target_in_the_kernel_may_answer_by_itself() -> None:
 
 
 def test_on_the_instruction_clock_a_range_is_enough() -> None:
-    """Two boots at 0.94 of native have no p: beyond their range, which covers an A/A pair, the guard fires."""
+    """Two boots at 0.94 of native have no p: beyond the range, an A/A pair in it, the guard fires."""
     two = replace(paired_ratio(*pairs(0.94)), p=math.nan, low=0.939, high=0.941)
     assert guards.faster_than_floor({("row", "mine"): two}, "native")["row", "mine"][0].implausible
     assert not guards.faster_than_floor({("row", "mine"): replace(two, high=1.0)}, "native")

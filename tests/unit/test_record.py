@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from fakes import make_run
 
-from bench.results import record
+from bench.results import jsonl, record
+from bench.results.cost_line import CostLine
 from bench.results.header import HEADER
-from bench.results.kinds import Wrong, keys, parse
+from bench.results.json_text import parse
+from bench.results.kinds import Wrong
 from bench.results.markdown import markdown
+from bench.results.objects import keys
 from bench.results.store import RunDirectory
 from bench.stats.frame import SAMPLE_COLUMNS, load
 
@@ -87,7 +90,7 @@ def test_many_bad_lines_are_told_in_a_few_sentences(tmp_path: Path) -> None:
     assert problem == "trials.jsonl: lines 4, 5, 6 and 997 more are left out: no trial"
     file = path / "trials.jsonl"
     file.write_bytes(b"".join(b'{"round": "%d"}\n' % number for number in range(100)))
-    assert len(load(path).problems) == record.NAMED + 1
+    assert len(load(path).problems) == jsonl.NAMED + 1
 
 
 def without_nulls(value: Any) -> Any:
@@ -100,7 +103,7 @@ def without_nulls(value: Any) -> Any:
 @pytest.mark.parametrize("file", PUBLISHED, ids=lambda file: file.parent.name)
 def test_every_published_trial_is_read_whole(file: Path) -> None:
     """No key that a run has written is unknown, and none is refused."""
-    lines, problems = record.trials(file)
+    lines, problems = jsonl.trials(file)
     assert not problems
     raw = [parse(line) for line in file.read_bytes().splitlines()]
     known = set(keys(record.TrialLine))
@@ -118,7 +121,7 @@ def test_there_are_published_runs() -> None:
     assert len(PUBLISHED) >= 6
 
 
-@pytest.mark.parametrize("table", [record.TrialLine, record.CostLine])
+@pytest.mark.parametrize("table", [record.TrialLine, CostLine])
 def test_the_readme_has_every_key(table: Any) -> None:
     """``bench.results.markdown.markdown`` makes its tables."""
     assert markdown(table) in README

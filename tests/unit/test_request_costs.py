@@ -20,7 +20,7 @@ from additive import (
     write,
 )
 
-from bench.report.rows import Row
+from bench.report.row import Row
 from bench.report.rows import rows as report_rows
 from bench.report.studies.request_costs import Costs, Name, RequestCost
 from bench.stats.frame import load

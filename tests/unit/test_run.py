@@ -14,6 +14,7 @@ import pytest
 from fake_bench import Machine
 
 from bench import measure
+from bench.commands.main import main
 from bench.model import Exit, UserError
 from bench.plan.settings import Settings
 from bench.results import store
@@ -156,6 +157,21 @@ def test_a_finished_run_says_so_and_ends_as_it_did(machine: Machine) -> None:
     assert again.exit is Exit.PROOF_FAILED
     assert len(machine.order) == asked
     assert (result.run.path / "run.json").read_bytes() == before
+
+
+def test_the_command_draws_the_report_of_a_finished_run(
+    machine: Machine, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """``bench run --resume`` says that nothing is left, prints the table, and exits 0."""
+    run = machine.run().run
+    asked = len(machine.order)
+    assert not (run.path / "report").exists()
+    assert main(["run", "--resume", str(run.path)]) == Exit.MEASURED
+    out, err = capfd.readouterr()
+    assert "run is finished: nothing is left to do" in err
+    assert "getattr-storm/fd" in out and "getattr-storm/at" in out
+    assert (run.path / "report" / "index.html").stat().st_size
+    assert len(machine.order) == asked
 
 
 def test_a_series_file_that_is_empty_is_made_anew(machine: Machine) -> None:

@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Python face of the op driver: Driver lays operations out, run() measures a window of them.
- *
- * The window opens when the last thread passes the start barrier and closes when the last one has
- * done its share; inside it there is no Python, no allocation and no system call but the op's own
- * (and one clock reading per op when a histogram is asked for).
- */
+/* The type Driver: operations laid out, and what can be seen of them; its windows are in
+ * driver_windows.c. */
 #define _GNU_SOURCE
 #include "driver.h"
 
-#include "histogram.h"
-#include "layout.h"
+#include "driver_object.h"
 #include "pyvalues.h"
 #include "random.h"
 #include "specs.h"
-#include "window.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,26 +19,6 @@
 /* What glibc's readdir asks for at a time. */
 #define LIST_BUFFER 32768
 #define MAX_THREADS 1024
-#define EMPTY_OPS   1000000
-#define MAX_RATE    1e8
-
-static PyTypeObject *result_type;
-
-typedef struct {
-	PyObject_HEAD
-	const struct op_spec *op;
-	PyObject *root;
-	struct layout layout;
-	struct lane *lanes;
-	/* Name of the extended attribute asked for, as bytes, or NULL. */
-	PyObject *text;
-	int threads;
-	unsigned share;
-	bool once;
-	bool busy;
-	/* Ops handed out so far: op number k of all goes to thread k mod threads. */
-	uint64_t served;
-} Driver;
 
 static int find_order(const char *name, bool *random)
 {
@@ -68,7 +42,7 @@ static size_t directory_fds(const struct layout *layout, enum items items)
 	return bound;
 }
 
-static int make_lanes(Driver *self, int flags, size_t buffer_bytes, uint64_t seed)
+static int make_lanes(struct driver *self, int flags, size_t buffer_bytes, uint64_t seed)
 {
 	struct lanes_plan plan = {
 		.visits = self->layout.visits,
@@ -96,7 +70,7 @@ static int make_lanes(Driver *self, int flags, size_t buffer_bytes, uint64_t see
 }
 
 /* What an op is told beyond its items must be what it takes. */
-static int check_told(const Driver *self, Py_ssize_t buffer)
+static int check_told(const struct driver *self, Py_ssize_t buffer)
 {
 	if (self->threads < 1 || self->threads > MAX_THREADS || buffer < BLOCK ||
 	    buffer > (1 << 24)) {
@@ -121,7 +95,7 @@ static int Driver_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
 	static char *keywords[] = {"op",   "root",     "items",  "threads", "sync", "order", "seed",
 				   "once", "expected", "buffer", "share",   "text", NULL};
-	Driver *self = (Driver *)object;
+	struct driver *self = (struct driver *)object;
 	const char *op, *sync = "as-stat", *order = "sequential";
 	unsigned long long seed = 0;
 	int once = 0, flags;
@@ -161,13 +135,13 @@ static PyObject *Driver_new(PyTypeObject *type, PyObject *args, PyObject *kwargs
 {
 	(void)args;
 	(void)kwargs;
-	Driver *self = (Driver *)type->tp_alloc(type, 0);
+	struct driver *self = (struct driver *)type->tp_alloc(type, 0);
 	if (self)
 		self->layout.root_fd = -1;
 	return (PyObject *)self;
 }
 
-static void release(Driver *self)
+static void release(struct driver *self)
 {
 	lanes_free(self->lanes, self->threads);
 	self->lanes = NULL;
@@ -179,28 +153,18 @@ static void release(Driver *self)
 
 static void Driver_dealloc(PyObject *object)
 {
-	Driver *self = (Driver *)object;
+	struct driver *self = (struct driver *)object;
 	release(self);
 	Py_XDECREF(self->root);
 	Py_XDECREF(self->text);
 	Py_TYPE(object)->tp_free(object);
 }
 
-static int check_open(const Driver *self)
-{
-	if (!self->lanes || self->busy) {
-		PyErr_SetString(PyExc_RuntimeError,
-				self->busy ? "driver is running" : "driver is closed");
-		return -1;
-	}
-	return 0;
-}
-
 static PyObject *Driver_close(PyObject *object, PyObject *unused)
 {
-	Driver *self = (Driver *)object;
+	struct driver *self = (struct driver *)object;
 	(void)unused;
-	if (self->busy && check_open(self))
+	if (self->busy && driver_check_open(self))
 		return NULL;
 	release(self);
 	Py_RETURN_NONE;
@@ -209,165 +173,11 @@ static PyObject *Driver_close(PyObject *object, PyObject *unused)
 static PyObject *Driver_enter(PyObject *object, PyObject *unused)
 {
 	(void)unused;
-	return check_open((Driver *)object) ? NULL : Py_NewRef(object);
-}
-
-/* Path of what failed: root, directory, name and entry, as far as there are such. */
-static PyObject *failed_path(const Driver *self, const struct failure *failure)
-{
-	const struct visit *visit = failure->visit;
-	PyObject *path = PyBytes_FromFormat("%s/", PyBytes_AS_STRING(self->root));
-	if (self->layout.dirs)
-		PyBytes_ConcatAndDel(
-			&path, PyBytes_FromFormat(
-				       "%s/", PyBytes_AS_STRING(PyList_GET_ITEM(
-						      self->layout.dirs, (Py_ssize_t)visit->aux))));
-	PyBytes_ConcatAndDel(&path, PyBytes_FromString(visit->name));
-	if (failure->entry[0])
-		PyBytes_ConcatAndDel(&path, PyBytes_FromFormat("/%s", failure->entry));
-	return path;
-}
-
-static void raise_failure(const Driver *self, const struct failure *failure)
-{
-	PyObject *path = failed_path(self, failure);
-	if (path)
-		raise_os(failure->error, failure->what, PyBytes_AS_STRING(path));
-	Py_XDECREF(path);
-}
-
-/* Runs a window without the GIL; -1 with an exception. */
-static int open_window(Driver *self, struct window *window, uint64_t served, uint64_t ops)
-{
-	struct released released;
-
-	if (window_prepare(window, served, ops)) {
-		PyErr_NoMemory();
-		return -1;
-	}
-	self->busy = true;
-	released.state = PyEval_SaveThread();
-	int error = window_run(window, released_check, &released);
-	PyEval_RestoreThread(released.state);
-	self->busy = false;
-	if (PyErr_Occurred())
-		return -1;
-	if (error) {
-		raise_os(error, "threads could not be made", PyBytes_AS_STRING(self->root));
-		return -1;
-	}
-	int failed = atomic_load(&window->failed);
-	if (failed >= 0)
-		raise_failure(self, &window->lanes[failed].failure);
-	return failed >= 0 ? -1 : 0;
-}
-
-/* The threads' counts, added up. */
-static PyObject *merged_histogram(const struct window *window)
-{
-	uint64_t *sum = calloc(HISTOGRAM_BUCKETS, sizeof *sum);
-	if (!sum)
-		return PyErr_NoMemory();
-	for (int i = 0; i < window->threads; i++)
-		for (unsigned bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++)
-			sum[bucket] += window->lanes[i].histogram[bucket];
-	PyObject *dict = counts_dict(sum);
-	free(sum);
-	return dict;
-}
-
-static PyObject *make_result(const struct window *window)
-{
-	PyObject *items[] = {
-		PyLong_FromUnsignedLongLong(window->ops),
-		PyLong_FromUnsignedLongLong(window->ns),
-		window->histogram ? merged_histogram(window) : Py_NewRef(Py_None),
-		PyLong_FromUnsignedLongLong(window->entries),
-		PyLong_FromUnsignedLongLong(window->stats),
-	};
-	return make_record(result_type, 5, items);
-}
-
-static int check_ops(const Driver *self, unsigned long long ops)
-{
-	if (!ops || ops > INT64_MAX) {
-		PyErr_SetString(PyExc_ValueError, "ops: wanted at least 1");
-		return -1;
-	}
-	if (self->once && ops > self->layout.size - self->served) {
-		PyErr_Format(PyExc_ValueError,
-			     "ops: wanted %llu, but only %llu of %zu are left to visit", ops,
-			     (unsigned long long)(self->layout.size - self->served),
-			     self->layout.size);
-		return -1;
-	}
-	return 0;
-}
-
-static PyObject *Driver_run(PyObject *object, PyObject *args, PyObject *kwargs)
-{
-	static char *keywords[] = {"ops", "histogram", "rate", NULL};
-	Driver *self = (Driver *)object;
-	unsigned long long ops;
-	int histogram = 0;
-	double rate = 0;
-
-	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "K|$pd:run", keywords, &ops, &histogram,
-					 &rate) ||
-	    check_open(self) || check_ops(self, ops))
-		return NULL;
-	if (!(rate >= 0 && rate <= MAX_RATE))
-		return PyErr_Format(PyExc_ValueError,
-				    "rate: wanted 0 to %.0e operations per second", MAX_RATE);
-	struct window window = {.lanes = self->lanes,
-				.threads = self->threads,
-				.loops = self->op->loops,
-				.histogram = histogram || rate > 0,
-				.rate = rate};
-	uint64_t served = self->served;
-	self->served += ops;
-	return open_window(self, &window, served, ops) ? NULL : make_result(&window);
-}
-
-static PyObject *Driver_empty_loop_ns(PyObject *object, PyObject *args, PyObject *kwargs)
-{
-	static char *keywords[] = {"ops", "histogram", NULL};
-	Driver *self = (Driver *)object;
-	unsigned long long ops = EMPTY_OPS;
-	int histogram = 0;
-	PyObject *result = NULL;
-
-	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "|K$p:empty_loop_ns", keywords, &ops,
-					 &histogram) ||
-	    check_open(self))
-		return NULL;
-	struct window window = {.lanes = self->lanes,
-				.threads = self->threads,
-				.loops = &loops_empty,
-				.histogram = histogram != 0};
-	/* Only where each lane is, and how often it has come round, must stay as it was. */
-	struct {
-		const struct visit *at;
-		uint64_t passes;
-	} *cursors = calloc((size_t)self->threads, sizeof *cursors);
-	if (!cursors)
-		return PyErr_NoMemory();
-	for (int i = 0; i < self->threads; i++) {
-		cursors[i].at = self->lanes[i].at;
-		cursors[i].passes = self->lanes[i].passes;
-	}
-	if (!open_window(self, &window, 0, ops ? ops : 1))
-		result = PyFloat_FromDouble((double)window.ns * self->threads / (double)window.ops);
-	for (int i = 0; i < self->threads; i++) {
-		self->lanes[i].at = cursors[i].at;
-		self->lanes[i].passes = cursors[i].passes;
-	}
-	free(cursors);
-	return result;
+	return driver_check_open((struct driver *)object) ? NULL : Py_NewRef(object);
 }
 
 /* The path of a visit below the root. */
-static PyObject *visit_path(const Driver *self, const struct visit *visit)
+static PyObject *visit_path(const struct driver *self, const struct visit *visit)
 {
 	if (!self->layout.dirs)
 		return PyUnicode_DecodeFSDefault(visit->name);
@@ -382,9 +192,9 @@ static PyObject *visit_path(const Driver *self, const struct visit *visit)
 
 static PyObject *Driver_visits(PyObject *object, PyObject *unused)
 {
-	Driver *self = (Driver *)object;
+	struct driver *self = (struct driver *)object;
 	(void)unused;
-	if (check_open(self))
+	if (driver_check_open(self))
 		return NULL;
 	PyObject *list = PyList_New((Py_ssize_t)self->layout.size);
 	for (size_t i = 0; list && i < self->layout.size; i++) {
@@ -401,9 +211,9 @@ static PyObject *Driver_visits(PyObject *object, PyObject *unused)
 
 static PyObject *Driver_cursors(PyObject *object, PyObject *unused)
 {
-	Driver *self = (Driver *)object;
+	struct driver *self = (struct driver *)object;
 	(void)unused;
-	if (check_open(self))
+	if (driver_check_open(self))
 		return NULL;
 	PyObject *list = PyList_New(self->threads);
 	for (int i = 0; list && i < self->threads; i++) {
@@ -418,9 +228,9 @@ static PyObject *Driver_cursors(PyObject *object, PyObject *unused)
 
 static PyObject *Driver_passes(PyObject *object, PyObject *unused)
 {
-	Driver *self = (Driver *)object;
+	struct driver *self = (struct driver *)object;
 	(void)unused;
-	if (check_open(self))
+	if (driver_check_open(self))
 		return NULL;
 	PyObject *list = PyList_New(self->threads);
 	for (int i = 0; list && i < self->threads; i++) {
@@ -436,18 +246,18 @@ static PyObject *Driver_passes(PyObject *object, PyObject *unused)
 static PyObject *get_op(PyObject *object, void *unused)
 {
 	(void)unused;
-	return PyUnicode_FromString(((Driver *)object)->op->name);
+	return PyUnicode_FromString(((struct driver *)object)->op->name);
 }
 
 static PyObject *get_size(PyObject *object, void *unused)
 {
 	(void)unused;
-	return PyLong_FromSize_t(((Driver *)object)->layout.size);
+	return PyLong_FromSize_t(((struct driver *)object)->layout.size);
 }
 
 static PyObject *get_left(PyObject *object, void *unused)
 {
-	Driver *self = (Driver *)object;
+	struct driver *self = (struct driver *)object;
 	(void)unused;
 	if (!self->once)
 		Py_RETURN_NONE;
@@ -462,15 +272,16 @@ static PyGetSetDef Driver_getset[] = {
 };
 
 static PyMemberDef Driver_members[] = {
-	{"threads", T_INT, offsetof(Driver, threads), READONLY, "Number of threads."},
-	{"once", T_BOOL, offsetof(Driver, once), READONLY, "Whether nothing is visited twice."},
+	{"threads", T_INT, offsetof(struct driver, threads), READONLY, "Number of threads."},
+	{"once", T_BOOL, offsetof(struct driver, once), READONLY,
+	 "Whether nothing is visited twice."},
 	{0},
 };
 
 static PyMethodDef Driver_methods[] = {
-	{"run", METHOD(Driver_run), METH_VARARGS | METH_KEYWORDS,
+	{"run", METHOD(driver_run), METH_VARARGS | METH_KEYWORDS,
 	 "run(ops, *, histogram=False, rate=0) -> Result: one window, from where the last one ended."},
-	{"empty_loop_ns", METHOD(Driver_empty_loop_ns), METH_VARARGS | METH_KEYWORDS,
+	{"empty_loop_ns", METHOD(driver_empty_loop_ns), METH_VARARGS | METH_KEYWORDS,
 	 "empty_loop_ns(ops=1000000, *, histogram=False) -> float: ns per op of the loop alone."},
 	{"visits", Driver_visits, METH_NOARGS,
 	 "Paths below the root in visiting order; (path, block) for pread."},
@@ -484,7 +295,7 @@ static PyMethodDef Driver_methods[] = {
 
 static PyTypeObject Driver_type = {
 	PyVarObject_HEAD_INIT(NULL, 0).tp_name = "workloads._native.opdriver.Driver",
-	.tp_basicsize = sizeof(Driver),
+	.tp_basicsize = sizeof(struct driver),
 	.tp_flags = Py_TPFLAGS_DEFAULT,
 	.tp_doc = "Operations on a target, laid out; see opdriver.pyi.",
 	.tp_new = Driver_new,
@@ -495,23 +306,11 @@ static PyTypeObject Driver_type = {
 	.tp_getset = Driver_getset,
 };
 
-static PyStructSequence_Field result_fields[] = {
-	{"ops", "operations done"},
-	{"ns", "from barrier release to last finish"},
-	{"histogram", "upper bound of a bucket in ns to its count, or None"},
-	{"entries", "directory entries counted, by ops that list"},
-	{"stats", "entries of listings that were stat'ed"},
-	{0},
-};
-
-static PyStructSequence_Desc result_desc = {"workloads._native.opdriver.Result",
-					    "What one window did.", result_fields, 3};
-
 int driver_add_to(PyObject *module)
 {
-	result_type = PyStructSequence_NewType(&result_desc);
-	if (!result_type || PyType_Ready(&Driver_type) ||
+	PyTypeObject *result = driver_result_type();
+	if (!result || PyType_Ready(&Driver_type) ||
 	    PyModule_AddObjectRef(module, "Driver", (PyObject *)&Driver_type))
 		return -1;
-	return PyModule_AddObjectRef(module, "Result", (PyObject *)result_type);
+	return PyModule_AddObjectRef(module, "Result", (PyObject *)result);
 }

@@ -13,7 +13,7 @@ from bench.report.attribution import BOTH, CLIENT, QUEUE, SERVER, SHARES, Parts
 from bench.report.charts.charts import LINE_IN, WIDTH_IN, title
 from bench.report.charts.figures import INK, Sheet, legend_grid
 from bench.report.charts.panels import AXIS_IN, beside, lines_panel, tick
-from bench.report.rows import Row
+from bench.report.row import Row
 
 LOOKS = {
     CLIENT: ("#56b4e9", ""),

@@ -22,10 +22,11 @@ from bench.report.charts.attribution_chart import attribution_chart
 from bench.report.charts.charts import Chart, charts
 from bench.report.charts.figures import Sheet
 from bench.report.charts.overview import overviews
-from bench.report.rows import Row, baselines
+from bench.report.row import Row
 from bench.report.studies.breakeven import WORKLOAD, studies
 from bench.report.studies.projection import projections
 from bench.report.studies.scaling import scalings
+from bench.report.targets import baselines
 from bench.stats.frame import Run
 
 OVERVIEW = "overview"

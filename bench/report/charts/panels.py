@@ -13,7 +13,7 @@ from matplotlib.transforms import ScaledTranslation, Transform
 
 from bench.report import units
 from bench.report.charts.figures import COLOURS, INK, MARKERS, Sheet
-from bench.report.rows import Line
+from bench.report.row import Line
 from bench.stats.estimates import Estimate
 
 AXIS_IN = 0.44

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from bench.axes.rowkey import RowKey
 from bench.model import Clock, Exit, UserError
 from bench.report import about, units, words
-from bench.report.rows import Line, Row, baselines, rows, targets
+from bench.report.row import Line, Row
+from bench.report.rows import rows
+from bench.report.targets import baselines, targets
 from bench.report.text import tables
 from bench.stats.frame import Run
 

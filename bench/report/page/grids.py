@@ -6,10 +6,11 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 
 from bench.report import costs, units, words
-from bench.report.rows import Line, Row, TargetInRow, baselines, targets
+from bench.report.row import Line, Row
 from bench.report.studies.breakeven import Study
 from bench.report.studies.predictions import Prediction, Projections
 from bench.report.studies.projection_text import costs_of, groups, heading
+from bench.report.targets import TargetInRow, baselines, targets
 from bench.report.text import cells
 from bench.report.text.cells import Cell, Grid
 from bench.stats.frame import Run
@@ -47,9 +48,7 @@ def _own(line: Line) -> Cell:
 
 
 def _ratio(name: str) -> Callable[[Line], Cell]:
-    return lambda line: Cell(
-        words.ratio_text(line.ratios[name], name), cells.ratio_value(line, name)
-    )
+    return lambda line: Cell(words.ratio_cell(line, name), cells.ratio_value(line, name))
 
 
 def breakeven(study: Study) -> Grid:

@@ -17,13 +17,14 @@ from bench.report.charts.draw import BREAKEVEN, OVERVIEW, PROJECTION, SCALING
 from bench.report.charts.inline import SharedShapes, share
 from bench.report.page import grids
 from bench.report.page.wanted import Want, wanting
-from bench.report.rows import Row, baselines, targets
+from bench.report.row import Row
 from bench.report.studies.answer import answer
 from bench.report.studies.breakeven import studies
 from bench.report.studies.projection import projections
 from bench.report.studies.projection_text import method, missing
 from bench.report.studies.scaling import scalings
 from bench.report.summary import sentences
+from bench.report.targets import baselines, targets
 from bench.report.text import cells, profiles, scaling_tables
 from bench.report.text.cells import Grid
 from bench.report.text.sections import meetings
@@ -205,7 +206,7 @@ def _section(row: Row, against: Sequence[str], charts: Charts) -> Section:
         row=row,
         grid=Grid(row.name, heads, lines),
         charts=charts.take(f"{row.slug}/"),
-        other_ratios=words.other_ratios(row),
+        other_ratios=words.other_ratios(row, against),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from bench.model import Cache, Level
-from bench.report.rows import Line, Row
+from bench.report.row import Line, Row
 from bench.report.studies.predictions import (
     ALL,
     ATTACHES,

@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bench.report.rows import Row
+from bench.report.row import Row
 from bench.report.studies.request_costs import RequestCost
 from bench.stats.estimates import Estimate
 

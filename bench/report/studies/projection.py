@@ -30,7 +30,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.model import Level, ReaddirMode
-from bench.report.rows import Line, Row
+from bench.report.row import Line, Row
 from bench.report.studies.breakeven import preferred
 from bench.report.studies.cases import Case, case_of
 from bench.report.studies.predictions import (

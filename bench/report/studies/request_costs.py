@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from bench.axes.rows import CACHE, ENTRIES, THREADS, TIMEOUTS
 from bench.model import Cache
-from bench.report.rows import Line, Row
+from bench.report.row import Line, Row
 
 RELATIVES = ("overlayfs", "bind")
 """What crosses a mount in the kernel, the nearest relative of a passthrough first."""

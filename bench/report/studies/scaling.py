@@ -9,7 +9,8 @@ from bench.axes import rows
 from bench.axes.axis import RowAxis
 from bench.axes.rowkey import RowKey
 from bench.report import units
-from bench.report.rows import Line, Row, TargetInRow
+from bench.report.row import Line, Row
+from bench.report.targets import TargetInRow
 from bench.stats.estimates import Estimate, paired_ratio, trial_medians
 from bench.stats.frame import Run
 

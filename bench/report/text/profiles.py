@@ -10,7 +10,8 @@ from bench.profile import difference, flame, select, store
 from bench.profile.store import Profile
 from bench.profile.subsystems import Subsystem
 from bench.profile.text import named_first
-from bench.report.rows import Row, baselines
+from bench.report.row import Row
+from bench.report.targets import baselines
 from bench.report.text.cells import Cell, Grid
 from bench.stats.frame import Run, records
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from bench.model import Outcome
 from bench.report import about
-from bench.report.rows import Row
+from bench.report.row import Row
 from bench.stats.frame import SAMPLE_COLUMNS, Run
 
 OWN = ("window", "seconds", "ns")

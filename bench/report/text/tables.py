@@ -12,12 +12,13 @@ import pandas as pd
 
 from bench.report import costs, units, words
 from bench.report.attribution import BOTH, CLIENT, QUEUE, SERVER, Parts, parts_of
-from bench.report.rows import Line, Row, baselines
+from bench.report.row import Line, Row
 from bench.report.studies.breakeven import Study, studies
 from bench.report.studies.crossing import crossings
 from bench.report.studies.predictions import MARKS, Prediction, Projections
 from bench.report.studies.projection import projections
 from bench.report.studies.scaling import scalings
+from bench.report.targets import baselines
 from bench.report.text import scaling_tables
 from bench.report.text.cells import ratio_value, requests_value
 from bench.stats.estimates import Estimate
@@ -91,7 +92,7 @@ def estimate(name: str, given: Estimate) -> Record:
 def _ratios(line: Line, against: Sequence[str]) -> Record:
     """Each ratio with its interval, and what it shows."""
     found: dict[str, object] = {}
-    for base in against:
+    for base in dict.fromkeys((*against, *line.ratios)):
         own = ratio_value(line, base)
         ratio = line.ratios.get(base, Estimate(own, math.nan, math.nan, line.time.n))
         judged = line.judgements.get(base)

@@ -1,0 +1,37 @@
+"""Bytes of a file turned into a JSON value, and every text in it fit for a terminal."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from bench.machine import plain
+from bench.results.kinds import Wrong
+
+
+def parse(data: bytes) -> Any:
+    """JSON as a value; raises Wrong for what is none, or is nested as no program would."""
+    try:
+        return json.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise Wrong(f"not UTF-8 (byte {error.start + 1})") from None
+    except RecursionError:
+        raise Wrong("nested too deeply") from None
+    except json.JSONDecodeError as error:
+        raise Wrong(f"not JSON ({error})") from None
+    except ValueError:
+        raise Wrong("a number of too many digits") from None
+
+
+def parse_text(data: bytes) -> Any:
+    """JSON as a value with every text in it fit for a terminal: others have written it; raises Wrong."""
+    whole = parse(data)
+    return whole if data.isascii() and b"\\" not in data else fit(whole)
+
+
+def fit(whole: Any) -> Any:
+    """A value with every text in it fit for a terminal; raises Wrong."""
+    try:
+        return plain.value(whole)
+    except RecursionError:
+        raise Wrong("nested too deeply") from None
