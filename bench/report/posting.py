@@ -154,11 +154,11 @@ def _cell(line: Line, base: str) -> Cell:
     judged: Judgement | None = line.judgements.get(base)
     total = line.requests.total if line.requests else None
     engaged = line.verdict == Verdict.ENGAGED
-    finding = _finding(line.ratios[base], judged)
+    finding = finding_of(line.ratios[base], judged)
     return Cell(line.time, total, line.ratios[base], finding, engaged, line.control)
 
 
-def _finding(ratio: Estimate, judged: Judgement | None) -> Finding | None:
+def finding_of(ratio: Estimate, judged: Judgement | None) -> Finding | None:
     """What may be said of a ratio; where nothing was passed through it still can take more."""
     if judged is None or judged.finding is not Finding.NOT_ENGAGED:
         return judged.finding if judged else None
