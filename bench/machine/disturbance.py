@@ -53,13 +53,13 @@ class Reading:
     """``some`` stall of memory since boot; empty without PSI."""
     mhz: float | None
     all_busy_s: float = 0.0
-    """Of all CPUs."""
+    """CPU time spent on all CPUs, by anybody."""
     runner_s: float = 0.0
     """CPU time of the runner itself, which has a CPU of its own where there are two."""
     disks_kib: int = 0
     """What all disks read and wrote since boot."""
     our_disks_kib: int = 0
-    """What of it worker, server and runner caused."""
+    """Moved for worker, server and runner."""
 
 
 def take(cpus: Collection[int], daemon: int | None) -> Reading:

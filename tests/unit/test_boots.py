@@ -206,7 +206,7 @@ def test_the_noise_of_the_other_clock_is_kept(tmp_path: Path) -> None:
 
 def test_an_a_a_run_in_guests() -> None:
     """Every row that is no program, four targets under two names: more than a hundred pairs."""
-    asked = argparse.Namespace(quick=False, rounds=None, backing=None, kernel="lab")
+    asked = argparse.Namespace(quick=False, rounds=None, backing=None, kernel="lab", power=False)
     made = selftest.settings(asked)
     assert made.clock is Clock.INSTRUCTIONS and made.kernels == ("lab",) and made.twins
     assert made.trials == 4 and len(made.workloads) * len(made.daemons) > same_boots.PAIRS
