@@ -6,6 +6,8 @@
     python report.py RUN --mail          a block for a posting, on the terminal
     python report.py RUN --mail --layout 0-day
     python report.py RUN RUN...          the rows that runs share, over one another
+    python report.py FLEET               the machines of a fleet run, and all of them together
+    python report.py FLEET --mail        three lines of them for a posting
 
 Needs neither FUSE nor privilege: a run can be drawn again on any machine. Exit codes: 0 drawn,
 2 no such run or not readable, 3 drawn, but nothing was measured in it, 130 interrupted.
@@ -23,7 +25,7 @@ from pathlib import Path
 from bench.machine import plain, streams
 from bench.model import Exit, UserError
 from bench.report import attribution, units
-from bench.report.overlay import overlay
+from bench.report.overlay import over, overlay
 from bench.report.row import Row
 from bench.report.rows import rows
 from bench.report.studies.scaling import scalings
@@ -37,7 +39,8 @@ from bench.report.text import (
     tables,
     text,
 )
-from bench.results.store import find_run
+from bench.results import fleet
+from bench.results.store import RESULTS, find_run
 from bench.stats.frame import Run, load
 
 FORMATS = ("text", "md", "csv", "svg", "png", "html")
@@ -54,7 +57,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _done(asked: argparse.Namespace) -> int:
     try:
-        if len(asked.run) > 1:
+        if len(asked.run) > 1 or (asked.run and fleet_of(asked.run[0])):
             return overlaid(asked)
         path = find_run(asked.run[0] if asked.run else None)
         return drawn(asked, path) if asked.mail is None else posted(asked, path)
@@ -94,24 +97,48 @@ def read(path: Path) -> tuple[Run, list[Row]]:
     return run, rows(run)
 
 
+def fleet_of(name: str) -> Path | None:
+    """The directory of a fleet run of this name, None where it is none."""
+    return next((path for path in (Path(name), RESULTS / name) if fleet.is_fleet(path)), None)
+
+
 def overlaid(asked: argparse.Namespace) -> int:
-    """overlay.txt, .csv, .svg, .png and .html of several runs."""
-    if asked.mail is not None:
+    """overlay.txt, .csv, .svg, .png and .html of several runs, or of the machines of a fleet run."""
+    place = fleet_of(asked.run[0]) if len(asked.run) == 1 else None
+    if asked.mail is not None and place is None:
         raise UserError("--mail is of one run: name one, or leave --mail out", Exit.USAGE)
-    made = overlay.overlay([load(find_run(name)) for name in asked.run])
-    output = directory(asked.output or Path("report-overlay"))
-    if "text" in asked.format:
-        write(output / "overlay.txt", overlay.table(made))
-    if "csv" in asked.format:
+    names = [str(path) for path in fleet.runs(place)] if place else list(asked.run)
+    if not names:
+        raise UserError(
+            f"{place}: no machine of this fleet run has measured anything", Exit.NOTHING
+        )
+    if len(names) == 1:
+        path = find_run(names[0])
+        return drawn(asked, path) if asked.mail is None else posted(asked, path)
+    made = overlay.overlay([load(find_run(name)) for name in names], fleet=place is not None)
+    if asked.mail is not None:
+        print("\n".join(over.mail(made, asked.mail)))
+        return Exit.MEASURED
+    output = directory(asked.output or (place / "report" if place else Path("report-overlay")))
+    write_overlay(made, output, asked.format)
+    print(over.text(made) if asked.print else output, end="" if asked.print else "\n")
+    return Exit.MEASURED
+
+
+def write_overlay(made: overlay.Overlay, output: Path, formats: Sequence[str]) -> None:
+    """Tables, chart and page of several runs."""
+    if "text" in formats:
+        write(output / "overlay.txt", over.text(made))
+    if "csv" in formats:
         write(output / "overlay.csv", overlay.sheet(made))
-    if CHARTS & set(asked.format):
+        if over.claims(made):
+            write(output / "machines.csv", over.sheet(made))
+    if CHARTS & set(formats):
         from bench.report.overlay import chart
 
-        drawn = chart.chart(made).save(output / "overlay", asked.format)
-        if "html" in asked.format:
+        drawn = chart.chart(made).save(output / "overlay", formats)
+        if "html" in formats:
             write(output / "overlay.html", chart.page(made, drawn))
-    print(overlay.table(made) if asked.print else output, end="" if asked.print else "\n")
-    return Exit.MEASURED
 
 
 def text_table(run_dir: Path) -> str:
