@@ -4,7 +4,9 @@
     python report.py RUN --print         this run, and its table on the terminal
     python report.py RUN --format text   only table.txt, in a second
     python report.py RUN --mail          a block for a posting, on the terminal
+    python report.py RUN --mail --all    the same with every row
     python report.py RUN --mail --layout 0-day
+    python report.py BASE PATCHED --mail one kernel against the other
     python report.py RUN RUN...          the rows that runs share, over one another
     python report.py FLEET               the machines of a fleet run, and all of them together
     python report.py FLEET --mail        three lines of them for a posting
@@ -22,6 +24,10 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from bench.comparison import mail as pair_mail
+from bench.comparison import unlike
+from bench.comparison.compare import compare
+from bench.comparison.sides import refuse_empty, side
 from bench.machine import plain, streams
 from bench.model import Exit, UserError
 from bench.report import attribution, units
@@ -30,6 +36,7 @@ from bench.report.row import Row
 from bench.report.rows import rows
 from bench.report.studies.scaling import scalings
 from bench.report.text import (
+    long_mail,
     mail,
     markdown,
     open_loop,
@@ -46,7 +53,7 @@ from bench.stats.frame import Run, load
 FORMATS = ("text", "md", "csv", "svg", "png", "html")
 CHARTS = {"svg", "png", "html"}
 """Formats with charts in them."""
-LAYOUTS = {"table": mail.block, "0-day": mail.zero_day}
+LAYOUTS = ("table", "0-day")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,8 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _done(asked: argparse.Namespace) -> int:
     try:
-        if len(asked.run) > 1 or (asked.run and fleet_of(asked.run[0])):
-            return overlaid(asked)
+        if asked.all and asked.mail is None:
+            raise UserError("--all is of --mail")
+        if len(asked.run) > 1:
+            return overlaid(asked) if asked.mail is None else pair_posted(asked)
+        if asked.run and (place := fleet_of(asked.run[0])):
+            return of_fleet(asked, place)
         path = find_run(asked.run[0] if asked.run else None)
         return drawn(asked, path) if asked.mail is None else posted(asked, path)
     except UserError as error:
@@ -86,8 +97,31 @@ def drawn(asked: argparse.Namespace, path: Path) -> int:
 def posted(asked: argparse.Namespace, path: Path) -> int:
     """A block for a posting."""
     run, measured = read(path)
-    print(LAYOUTS[asked.layout](run, measured, asked.mail), end="")
+    if asked.layout == "0-day":
+        print(long_mail.zero_day(run, measured, asked.mail), end="")
+    elif asked.all:
+        print(long_mail.block(run, measured, asked.mail), end="")
+    else:
+        print(short_mail(run, measured, asked.mail), end="")
     return exit_code(run)
+
+
+def short_mail(run: Run, measured: Sequence[Row], wanted: Sequence[str] = ()) -> str:
+    """The mail of a run; of one with several kernels, the last of them against the first."""
+    if pair_mail.several_kernels(run):
+        return pair_mail.of_run(run, "".join(wanted[:1]))
+    return mail.block(run, measured, wanted)
+
+
+def pair_posted(asked: argparse.Namespace) -> int:
+    """A block for a posting of two runs, patched against base."""
+    if len(asked.run) != 2 or asked.all or asked.layout != "table":
+        raise UserError("--mail of several runs is of two: report.py BASE PATCHED --mail")
+    base, patched = (side(name) for name in asked.run)
+    refuse_empty([base, patched])
+    made = compare(base, patched, 1.0, frozenset(unlike.WORDS) - {unlike.CLOCK})
+    print(pair_mail.of_sides(made, "".join(asked.mail[:1])), end="")
+    return Exit.MEASURED
 
 
 def read(path: Path) -> tuple[Run, list[Row]]:
@@ -103,42 +137,42 @@ def fleet_of(name: str) -> Path | None:
 
 
 def overlaid(asked: argparse.Namespace) -> int:
-    """overlay.txt, .csv, .svg, .png and .html of several runs, or of the machines of a fleet run."""
-    place = fleet_of(asked.run[0]) if len(asked.run) == 1 else None
-    if asked.mail is not None and place is None:
-        raise UserError("--mail is of one run: name one, or leave --mail out", Exit.USAGE)
-    names = [str(path) for path in fleet.runs(place)] if place else list(asked.run)
-    if not names:
-        raise UserError(
-            f"{place}: no machine of this fleet run has measured anything", Exit.NOTHING
-        )
-    if len(names) == 1:
-        path = find_run(names[0])
-        return drawn(asked, path) if asked.mail is None else posted(asked, path)
-    made = overlay.overlay([load(find_run(name)) for name in names], fleet=place is not None)
+    """overlay.txt, .csv, .svg, .png and .html of several runs."""
+    made = overlay.overlay([load(find_run(name)) for name in asked.run])
+    return write_overlay(made, asked, Path("report-overlay"))
+
+
+def of_fleet(asked: argparse.Namespace, place: Path) -> int:
+    """The machines of a fleet run over one another, or three lines of them for a posting."""
+    paths = fleet.runs(place)
+    if not paths:
+        raise UserError(f"{place}: no machine of it has measured anything", Exit.NOTHING)
+    if len(paths) == 1:
+        return drawn(asked, paths[0]) if asked.mail is None else posted(asked, paths[0])
+    made = overlay.overlay([load(path) for path in paths], fleet=True)
     if asked.mail is not None:
         print("\n".join(over.mail(made, asked.mail)))
         return Exit.MEASURED
-    output = directory(asked.output or (place / "report" if place else Path("report-overlay")))
-    write_overlay(made, output, asked.format)
-    print(over.text(made) if asked.print else output, end="" if asked.print else "\n")
-    return Exit.MEASURED
+    return write_overlay(made, asked, place / "report")
 
 
-def write_overlay(made: overlay.Overlay, output: Path, formats: Sequence[str]) -> None:
+def write_overlay(made: overlay.Overlay, asked: argparse.Namespace, usual: Path) -> int:
     """Tables, chart and page of several runs."""
-    if "text" in formats:
+    output = directory(asked.output or usual)
+    if "text" in asked.format:
         write(output / "overlay.txt", over.text(made))
-    if "csv" in formats:
+    if "csv" in asked.format:
         write(output / "overlay.csv", overlay.sheet(made))
         if over.claims(made):
             write(output / "machines.csv", over.sheet(made))
-    if CHARTS & set(formats):
+    if CHARTS & set(asked.format):
         from bench.report.overlay import chart
 
-        drawn = chart.chart(made).save(output / "overlay", formats)
-        if "html" in formats:
+        drawn = chart.chart(made).save(output / "overlay", asked.format)
+        if "html" in asked.format:
             write(output / "overlay.html", chart.page(made, drawn))
+    print(over.text(made) if asked.print else output, end="" if asked.print else "\n")
+    return Exit.MEASURED
 
 
 def text_table(run_dir: Path) -> str:
@@ -152,6 +186,8 @@ def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Seque
     for name, (file, writer) in writers.items():
         if name in formats:
             write(output / file, writer.table(run, measured))
+    if "text" in formats and (posting := mail_of(run, measured)):
+        write(output / "mail.txt", posting)
     if "text" in formats and (said := attribution.lines(run, measured)):
         write(output / "attribution.txt", "\n".join(said))
     if "text" in formats and (said := scaling_tables.lines(scalings(run, measured))):
@@ -164,6 +200,14 @@ def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Seque
         write_lines(output / "samples.csv", samples.lines(run, measured))
         for name, content in tables.tables(run, measured).items():
             write(output / name, content)
+
+
+def mail_of(run: Run, measured: Sequence[Row]) -> str:
+    """mail.txt; empty where a run has nothing to post."""
+    try:
+        return short_mail(run, measured)
+    except UserError:
+        return ""
 
 
 def artists(path: Path, formats: Sequence[str]) -> AbstractContextManager[Executor | None]:
@@ -286,12 +330,14 @@ def _mail_arguments(parser: argparse.ArgumentParser) -> None:
         "--mail",
         nargs="*",
         metavar="TARGET",
-        help="print a posting-ready block of 72 columns for these targets (default: all that pass "
-        "something through), and draw nothing",
+        help="print a posting of at most 45 lines of 72 columns for these targets (default: all that "
+        "pass something through; of two kernels, or of BASE and PATCHED, one against the other), and "
+        "draw nothing",
     )
+    parser.add_argument("--all", action="store_true", help="with --mail: every row, however long")
     parser.add_argument(
         "--layout",
-        choices=list(LAYOUTS),
+        choices=LAYOUTS,
         default="table",
         help="of --mail: our table, or the 0-day robot's rows (default: table)",
     )

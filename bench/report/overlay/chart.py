@@ -61,7 +61,7 @@ def _together(axes: Axes, made: Overlay, slots: Sequence[SharedRow | str]) -> li
     for place, slot in enumerate(slots):
         over = None if isinstance(slot, str) else found.get((slot.row.name, slot.target))
         if over:
-            y, mean = place + 0.42, over.mean
+            y, mean = place + 0.38, over.mean
             if math.isfinite(over.low):
                 axes.plot([over.low, over.high], [y, y], "-", color="black", linewidth=0.8)
             xs, ys = (mean.low, mean.value, mean.high, mean.value), (y, y - 0.07, y, y + 0.07)
@@ -88,7 +88,7 @@ def _target(axes: Axes, place: int, one: SharedRow, baseline: str) -> None:
         if ratio is None or not ratio.known:
             continue
         look = style(number)
-        y = place + (number - (len(one.lines) - 1) / 2) * 0.8 / max(len(one.lines), 2)
+        y = place - 0.1 + (number - (len(one.lines) - 1) / 2) * 0.7 / max(len(one.lines), 2)
         if ratio.has_interval:
             axes.plot([ratio.low, ratio.high], [y, y], "-", color=look.colour, linewidth=2.2)
         axes.plot([ratio.value], [y], **look.point, linestyle="none", markersize=5)

@@ -10,10 +10,12 @@ from bench.report import units
 from bench.report.overlay.overlay import NAME, Overlay, SharedRow, Source, table, wrap
 from bench.report.row import Line
 from bench.report.text import tables
+from bench.stats.estimates import Estimate
 from bench.stats.machines import OverMachines, over_machines
 from bench.stats.verdicts import Finding
 
 DECIDED = (Finding.FASTER, Finding.SLOWER)
+LEAST_P = 1e-4
 REFUSED = (Finding.IMPLAUSIBLE, Finding.NOT_ENGAGED, Finding.TOO_FEW)
 """What of a machine's run is in no mean."""
 
@@ -66,23 +68,23 @@ def _claim(made: Overlay, one: SharedRow) -> Claim | None:
     )
     if over is None:
         return None
-    finding = shown(over)
+    finding = shown(over.mean)
     both = [(source, found is finding) for (source, _), found in zip(measured, own, strict=True)]
     holds = tuple(source for source, same in both if same)
     return Claim(one, over, finding, holds, tuple(s for s, same in both if not same), made.noun)
 
 
-def _own(line: Line, baseline: str) -> Finding | None:
-    """What a machine's run shows by itself."""
+def _own(line: Line, baseline: str) -> Finding:
+    """What a machine's run shows by itself; of the floor, which is never judged, what its interval does."""
     judged = line.judgements.get(baseline)
-    return judged.finding if judged else None
+    return judged.finding if judged else shown(line.ratios[baseline])
 
 
-def shown(over: OverMachines) -> Finding:
-    """What the mean's interval leaves out."""
-    if over.mean.high < 1:
+def shown(ratio: Estimate) -> Finding:
+    """On which side of 1 an interval lies."""
+    if ratio.high < 1:
         return Finding.FASTER
-    return Finding.SLOWER if over.mean.low > 1 else Finding.NOISY
+    return Finding.SLOWER if ratio.low > 1 else Finding.NOISY
 
 
 def listed(sources: Sequence[Source]) -> str:
@@ -122,7 +124,12 @@ def figures(over: OverMachines) -> str:
     """``0.312 [0.28,0.35] tau 8 % p 0.001``."""
     mean = over.mean
     digits = (units.ratio(mean.value), units.ratio(mean.low), units.ratio(mean.high))
-    return f"{digits[0]} [{digits[1]},{digits[2]}] tau {100 * over.tau:.1f} % p {over.p:.2g}"
+    return f"{digits[0]} [{digits[1]},{digits[2]}] tau {100 * over.tau:.1f} % p {shown_p(over.p)}"
+
+
+def shown_p(p: float) -> str:
+    """Two digits, and no more than anybody believes."""
+    return f"{p:.2g}" if p >= LEAST_P else f"<{LEAST_P:g}"
 
 
 def sheet(made: Overlay) -> str:

@@ -48,9 +48,7 @@ def _own(line: Line) -> Cell:
 
 
 def _ratio(name: str) -> Callable[[Line], Cell]:
-    return lambda line: Cell(
-        words.ratio_text(line.ratios[name], name), cells.ratio_value(line, name)
-    )
+    return lambda line: Cell(words.ratio_cell(line, name), cells.ratio_value(line, name))
 
 
 def breakeven(study: Study) -> Grid:

@@ -201,7 +201,7 @@ def _section(row: Row, against: Sequence[str], charts: Charts) -> Section:
         row=row,
         grid=Grid(row.name, heads, lines),
         charts=charts.take(f"{row.slug}/"),
-        other_ratios=words.other_ratios(row),
+        other_ratios=words.other_ratios(row, against),
     )
 
 
