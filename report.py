@@ -44,6 +44,7 @@ from bench.report.text import (
     samples,
     scaling_tables,
     tables,
+    terminal,
     text,
 )
 from bench.results import fleet
@@ -90,7 +91,7 @@ def drawn(asked: argparse.Namespace, path: Path) -> int:
         charts = draw_charts(run, measured, output, asked.format, drawing)
         write_tables(run, measured, output, asked.format)
         write_page(run, measured, output, asked.format, charts())
-    say(run, measured, output, asked.print)
+    say(run, measured, output, asked)
     return exit_code(run)
 
 
@@ -250,12 +251,16 @@ def write_page(
     write(output / "index.html", page(run, measured, charts))
 
 
-def say(run: Run, measured: Sequence[Row], output: Path, table: bool) -> None:
-    """What was read badly, the table if it was asked for, and where everything is."""
+def say(run: Run, measured: Sequence[Row], output: Path, asked: argparse.Namespace) -> None:
+    """What was read badly, the table or the summary if it was asked for, else where everything is."""
     for problem in run.problems:
         print(f"report.py: {run.path}: {problem}", file=sys.stderr)
-    if table:
+    if asked.print:
         print(text.table(run, measured), end="")
+    if asked.summary:
+        print(terminal.summary(run, measured, output), end="")
+    elif asked.print:
+        return
     else:
         print(output)
 
@@ -313,6 +318,9 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="default: RUN/report, of several runs report-overlay",
     )
     parser.add_argument("--print", action="store_true", help="print the table when all is written")
+    parser.add_argument(
+        "--summary", action="store_true", help="print what was found, in 30 lines, and the files"
+    )
     _mail_arguments(parser)
     parser.add_argument(
         "--format",

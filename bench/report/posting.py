@@ -13,7 +13,6 @@ from bench.report.row import Line, Row
 from bench.report.targets import TargetInRow, baseline_of, baselines, targets
 from bench.stats.estimates import Estimate
 from bench.stats.frame import Run
-from bench.stats.judging import INSTRUCTIONS_FLOOR
 from bench.stats.verdicts import Finding, Judgement
 
 MOST = 3
@@ -155,15 +154,15 @@ def _cell(line: Line, base: str) -> Cell:
     judged: Judgement | None = line.judgements.get(base)
     total = line.requests.total if line.requests else None
     engaged = line.verdict == Verdict.ENGAGED
-    finding = _finding(line.ratios[base], judged)
+    finding = finding_of(line.ratios[base], judged)
     return Cell(line.time, total, line.ratios[base], finding, engaged, line.control)
 
 
-def _finding(ratio: Estimate, judged: Judgement | None) -> Finding | None:
+def finding_of(ratio: Estimate, judged: Judgement | None) -> Finding | None:
     """What may be said of a ratio; where nothing was passed through it still can take more."""
     if judged is None or judged.finding is not Finding.NOT_ENGAGED:
         return judged.finding if judged else None
-    dearer = ratio.has_interval and ratio.low > 1 + INSTRUCTIONS_FLOOR
+    dearer = ratio.has_interval and ratio.low > 1
     return Finding.SLOWER if dearer else Finding.NOT_ENGAGED
 
 
