@@ -79,7 +79,7 @@ def slower(ratio: Estimate, factor: float) -> Estimate:
 
 
 def share(found: list[Finding]) -> float:
-    """Of the rows, those called slower."""
+    """The rows called slower, of all."""
     return sum(one is Finding.SLOWER for one in found) / len(found)
 
 
