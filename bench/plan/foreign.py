@@ -9,6 +9,7 @@ command takes it, no counters of its own. ``NAME:attach-lookup:files`` attaches 
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
@@ -89,7 +90,7 @@ def parse(text: str) -> Daemon:
 
 def attaches_files(words: Sequence[str]) -> bool:
     """Whether a command is one of our servers' that is told to attach regular files alone."""
-    told = zip(words, words[1:], strict=False)
+    told = itertools.pairwise(words)
     return "--attach=files" in words or ("--attach", FILES) in told
 
 
