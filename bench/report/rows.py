@@ -149,7 +149,9 @@ def _row(
     series = {target.name: medians.get((key.slug, target.name), {}) for target in known}
     own = {target.name: [r for r in records if r["target"] == target.name] for target in known}
     lines = [
-        _line(target, number, own[target.name], series, against, _asides(target, known, against))
+        _line(
+            target, number, own[target.name], series, against, _other_ratios(target, known, against)
+        )
         for number, target in enumerate(known)
         if whole or own[target.name]
     ]
@@ -164,7 +166,7 @@ def _row(
     )
 
 
-def _asides(
+def _other_ratios(
     target: TargetInRow, known: Sequence[TargetInRow], against: Sequence[str]
 ) -> dict[str, str]:
     """What else a target is divided by, and what is said of that: {label: name of the other}."""

@@ -14,7 +14,7 @@ from bench.run import headers
 from bench.run.bench import Bench
 from bench.run.checks import check_targets, sheet
 from bench.run.phases import Phases
-from bench.run.trials import RunResult, Work, outcomes, until_precise
+from bench.run.trials import RunResult, TrialLoop, outcomes, until_precise
 
 if TYPE_CHECKING:
     from bench.run.view import View
@@ -39,19 +39,19 @@ def go(
     Then what was disturbed, once more, and more rounds until the precision asked for is reached.
     """
     bench.logs = run.path / "logs"
-    work = Work(run, bench, view, clock, counts=outcomes(run))
+    loop = TrialLoop(run, bench, view, clock, counts=outcomes(run))
     interrupted = False
     try:
         with clock("conformance"):
-            work.broken = check_targets(planned, bench, view)
-        run.update_header(refused=work.broken)
+            loop.broken = check_targets(planned, bench, view)
+        run.update_header(refused=loop.broken)
         if bench.settings.cost:
             with clock("cost"):
-                sheet(run, planned, bench, view, work.broken)
-        work.all(not_done(planned.trials, run))
-        work.again(planned.trials)
+                sheet(run, planned, bench, view, loop.broken)
+        loop.run_all(not_done(planned.trials, run))
+        loop.repeat_disturbed(planned.trials)
         if bench.settings.precision is not None:
-            until_precise(bench.settings, run, view, partial(work.another, gives))
+            until_precise(bench.settings, run, view, partial(loop.extra_round, gives))
     except KeyboardInterrupt:
         interrupted = True
         view.warn(f"interrupted; finish it with: python -m bench run --resume {run.path}")
@@ -64,4 +64,4 @@ def go(
             f"python -m bench run --resume {run.path}",
             Exit.PROOF_FAILED,
         ) from None
-    return RunResult(run, work.counts, interrupted)
+    return RunResult(run, loop.counts, interrupted)

@@ -105,7 +105,7 @@ SEVERAL = {
     "modes": ["readdirplus", "auto"], "server_threads": ["0", "2"], "clone_fd": ["both"],
     "delays": ["GETATTR=5us"], "xattrs": ["answer", "off"], "orders": ["after"],
 }  # fmt: skip
-"""Of axes whose values are not simply all the words of an enumeration."""
+"""Values of axes that are not simply all the words of an enumeration."""
 
 
 def texts(axis: Any) -> list[str]:

@@ -93,7 +93,7 @@ def _sentence(
 
 
 def _other_order(measured: Sequence[Study], main: Study) -> Study | None:
-    """The same setting with entries stat'ed in the other order."""
+    """A study at the same setting, with entries stat'ed in the other order."""
     return next(
         (study for study in measured if study is not main and study.key.family == main.key.family),
         None,
