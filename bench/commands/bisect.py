@@ -116,7 +116,7 @@ def build(job: StepJob) -> str:
 
 def measure(job: StepJob, image: str, run: Path) -> Figures:
     """Boot the good kernel and this one, twice each, in turn."""
-    from bench.guests import host
+    from bench.measure import start
     from bench.regression import bisect, diff
     from bench.run.view import View
 
@@ -130,7 +130,7 @@ def measure(job: StepJob, image: str, run: Path) -> Figures:
         threshold=job.threshold,
         profile=True,
     )
-    result = host.start(diff.settings_of(wish), run, [*bisect.command(), bisect.JOB], View())
+    result = start(diff.settings_of(wish), run, [*bisect.command(), bisect.JOB], View())
     if result.interrupted:
         raise KeyboardInterrupt
     return diff.summarize(result.run.trials())

@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.ci import told
 from bench.commands.parser import percent
 from bench.commands.readers import command_parser
 from bench.results.store import RESULTS
@@ -27,6 +28,7 @@ COMPARE_EXAMPLES = f"""examples:
   python -m bench compare RUN@base RUN@patched
   python -m bench compare RUN:plain-c RUN:passthrough-c
   python -m bench compare before after --allow-different suite --json
+  python -m bench compare before after --ktap --junit compare.xml     (docs/ci.md)
 
 {SPECS}
 exit codes:
@@ -71,6 +73,7 @@ def _add_compare(commands: argparse._SubParsersAction[Parser]) -> None:
     shape = command.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="as one JSON list, a table an object")
     shape.add_argument("--markdown", action="store_true", help="as Markdown")
+    told.add_options(shape, command)
 
 
 def _add_history(commands: argparse._SubParsersAction[Parser]) -> None:

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bench.ci import told
 from bench.commands.parser import percent, positive
 from bench.model import Exit, UserError
 
@@ -27,6 +28,8 @@ EXAMPLES = """examples:
   python -m bench kernel diff base=lab,fuse.iops=mainline lab --threshold 2
       instructions and requests per op side by side; exit 1 on a regression over 2 %
   python -m bench kernel diff old/bzImage new/bzImage --daemon passthrough-c --only --json
+  python -m bench kernel diff old/bzImage new/bzImage --ktap --junit diff.xml
+      as test results for CI (docs/ci.md)
 """
 DRAW_EVERY_S = 0.5
 
@@ -84,7 +87,9 @@ def add_diff(below: argparse._SubParsersAction[Parser]) -> None:
         help="name the functions that account for each change (see: bench profile)",
     )
     diff.add_argument("--output", type=Path, metavar="DIR", help="run directory")
-    diff.add_argument("--json", action="store_true", help="as one JSON object")
+    shape = diff.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="as one JSON object")
+    told.add_options(shape, diff)
     diff.set_defaults(command=command_diff)
 
 
@@ -191,4 +196,5 @@ def command_diff(arguments: argparse.Namespace, argv: list[str]) -> int:
         arguments.output,
         ["python", "-m", "bench", *argv],
         as_json=arguments.json,
+        tests=told.wanted(arguments),
     )

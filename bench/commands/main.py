@@ -9,7 +9,7 @@ import signal
 import sys
 from typing import NoReturn
 
-from bench.commands import bisect, compare, completion, kernel, selftest, verify
+from bench.commands import bisect, compare, completion, kernel, selftest, verify, worker
 from bench.commands.clean import add_clean
 from bench.commands.list import add_list
 from bench.commands.parser import Parser
@@ -83,5 +83,6 @@ def parser() -> Parser:
     compare.add(commands)
     verify.add(commands)
     bisect.add(commands)
+    worker.add(commands)
     completion.add(commands)
     return top

@@ -5,13 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from bench.commands import run_options, strangers
+from bench.commands import run_fleet, run_options, strangers
 from bench.commands.readers import report
 from bench.commands.run_settings import refuse, settings_from
-from bench.model import Exit, Outcome
+from bench.model import Clock, Exit, Outcome
 from bench.results.store import RESULTS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from bench.commands.parser import Parser
     from bench.results.store import RunDirectory
     from bench.run.trials import RunResult
@@ -40,6 +42,8 @@ RUN_EXAMPLES = """examples:
       on ext4 on a virtio disk, the guest's caches dropped before every mount
   python -m bench run --daemon passthrough-c --tune --precision 2% --max-time 1800
   python -m bench run --resume results/local/20260101-120000
+  python -m bench run --matrix iops --kernel lab --scheduler tcp://10.0.0.1:8786
+      boots by other machines (see: worker)
 """
 CODES = """exit codes:
   0 measured   1 bug   2 usage   3 nothing could be measured here (reasons printed)
@@ -69,6 +73,10 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     from bench.run.view import View
 
     view = View(quiet=arguments.quiet, as_json=arguments.json)
+    if arguments.scheduler and not arguments.resume:
+        settings = settings_from(arguments)
+        if settings.clock != Clock.INSTRUCTIONS:
+            return run_fleet.on_every_machine(settings, arguments, argv, view)
     result = resumed(arguments, view) if arguments.resume else started(arguments, argv, view)
     tell_not_measured(result.run, view)
     code: int = result.exit
@@ -81,22 +89,31 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
 
 def started(arguments: argparse.Namespace, argv: list[str], view: View) -> RunResult:
     """A new run, measured."""
-    from bench.machine import own
+    refuse_bad_output(arguments.output)
+    settings, command = settings_from(arguments), ["python", "-m", "bench", *argv]
+    if arguments.scheduler:
+        return run_fleet.started(settings, arguments, command, view)
     from bench.measure import start
-    from bench.results.store import refuse_output
 
-    if arguments.output is not None:
-        refuse_output(arguments.output)
-        if arguments.output.is_dir():
-            own.refuse_open(arguments.output, f"--output {arguments.output}")
     return start(
-        settings_from(arguments),
+        settings,
         arguments.output,
-        ["python", "-m", "bench", *argv],
+        command,
         view,
         jobs=arguments.jobs,
         conform=arguments.conform,
     )
+
+
+def refuse_bad_output(output: Path | None) -> None:
+    """Raises UserError for what cannot become a run's folder."""
+    from bench.machine import own
+    from bench.results.store import refuse_output
+
+    if output is not None:
+        refuse_output(output)
+        if output.is_dir():
+            own.refuse_open(output, f"--output {output}")
 
 
 def resumed(arguments: argparse.Namespace, view: View) -> RunResult:
@@ -109,6 +126,8 @@ def resumed(arguments: argparse.Namespace, view: View) -> RunResult:
     left = RunDirectory.open(find_run(arguments.resume, RESULTS))
     settings = Settings.from_json(left.header()["settings"])
     strangers.ask(settings, str(left.path), allowed=arguments.allow_commands)
+    if arguments.scheduler:
+        return run_fleet.resumed(left, arguments, view)
     return resume(left, view, jobs=arguments.jobs)
 
 
@@ -138,5 +157,6 @@ def drawn(run: RunDirectory, view: View, *, as_json: bool) -> int:
 def refuse_with_resume(arguments: argparse.Namespace) -> None:
     """A resumed run keeps its settings; raises UserError for options that would change them."""
     free = {"command", "resume", "no_report", "json", "quiet", "jobs", "allow_commands"}
+    free |= {"scheduler", "tls_ca", "tls_cert", "tls_key"}
     others = [name for name in vars(arguments) if name not in free]
     refuse(arguments, others, "--resume keeps the run's own settings")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.axes import OPTIONS
 from bench.axes.axis import Axis
-from bench.commands import strangers
+from bench.commands import run_fleet, strangers
 from bench.commands.parser import positive, seconds, share
 from bench.kernels import disk
 from bench.model import Clock, Placement, UserError
@@ -105,6 +105,7 @@ def _guests(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="compare servers with their backing in the guest though it is known how they answer there",
     )
+    run_fleet.add_options(group)
     group.add_argument("--memory", type=positive, metavar="MIB", help="of a guest (default: 2048)")
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from bench.ci import told
 from bench.commands import compare as compare_words
 from bench.commands import verify as verify_words
 from bench.commands.parser import Parser
-from bench.comparison import history, shapes, unlike, verify
+from bench.comparison import as_tests, history, shapes, unlike, verify
 from bench.comparison.compare import compare
 from bench.comparison.sides import refuse_empty, side
 from bench.model import Exit, UserError
@@ -50,7 +51,12 @@ def command_compare(arguments: argparse.Namespace) -> int:
     base, *others = sides
     allowed = allowed_by(arguments)
     made = [compare(base, patched, arguments.threshold, allowed) for patched in others]
-    if arguments.json:
+    tests = told.wanted(arguments)
+    if tests.wanted:
+        tests.tell([as_tests.table(one) for one in made])
+    if tests.ktap:
+        pass
+    elif arguments.json:
         print(json.dumps([shapes.as_json(one) for one in made], indent=1))
     elif arguments.markdown:
         print("\n".join(shapes.markdown(one) for one in made), end="")

@@ -64,10 +64,10 @@ def sentences(made: Comparison) -> Iterator[str]:
     if Finding.IMPLAUSIBLE in found:
         yield "implausible rows are in neither the mean nor the gate: look at them"
     if made.mean.known and len(found) > 1:
-        yield f"geometric mean of the ratios: {_ratio(made.mean)} {_interval(made.mean)}".rstrip()
+        yield f"geometric mean of the ratios: {ratio(made.mean)} {interval(made.mean)}".rstrip()
     worst = sorted(made.regressions, key=lambda row: -row.ratio.value)
     if worst:
-        names = "; ".join(f"{row.key.said} ({_ratio(row.ratio)})" for row in worst)
+        names = "; ".join(f"{row.key.said} ({ratio(row.ratio)})" for row in worst)
         yield f"regression beyond {made.threshold:g} %: {names}"
     elif made.judged:
         yield f"no regression beyond {made.threshold:g} % was shown"
@@ -91,8 +91,8 @@ def markdown(made: Comparison) -> str:
     for row in made.rows:
         cells = (
             row.key.name, row.key.target, units.duration(row.base.value),
-            units.duration(row.patched.value), _ratio(row.ratio), _interval(row.ratio),
-            row.judgement.finding.value.replace("~", "\\~"), _why(row),
+            units.duration(row.patched.value), ratio(row.ratio), interval(row.ratio),
+            row.judgement.finding.value.replace("~", "\\~"), why(row),
         )  # fmt: skip
         lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     said = [one.text for one in made.allowed]
@@ -130,7 +130,7 @@ def _row_json(row: Compared) -> dict[str, Any]:
         "patched": _numbers(row.patched),
         "ratio": _numbers(row.ratio),
         "verdict": judged.finding.value,
-        "why": _why(row),
+        "why": why(row),
         "p_holm": _number(judged.p_holm),
         "more_trials": judged.more_trials,
         "regression": row.regressed,
@@ -170,23 +170,24 @@ def _row(row: Compared) -> Iterator[Line]:
     verdict = row.judgement.finding.value
     if row.judgement.finding is Finding.SAME:
         verdict += f" <{percent(row.judgement.excluded)}"
-    line = (
-        f"  {name:{TARGET}} {numbers} {_ratio(row.ratio):>6} {_interval(row.ratio):<15} {verdict}"
-    )
+    line = f"  {name:{TARGET}} {numbers} {ratio(row.ratio):>6} {interval(row.ratio):<15} {verdict}"
     yield line, style
     if row.judgement.decided or row.judgement.finding in (Finding.TOO_FEW, Finding.IMPLAUSIBLE):
-        yield from ((line, style) for line, _ in wrapped(f"    {_why(row)}", 4))
+        yield from ((line, style) for line, _ in wrapped(f"    {why(row)}", 4))
 
 
-def _why(row: Compared) -> str:
+def why(row: Compared) -> str:
+    """What the verdict rests on, and what went wrong."""
     return "; ".join(part for part in (row.judgement.reason, row.trouble) if part)
 
 
-def _ratio(estimate: Estimate) -> str:
+def ratio(estimate: Estimate) -> str:
+    """A ratio with as many digits as it deserves."""
     return units.ratio(estimate.value)
 
 
-def _interval(estimate: Estimate) -> str:
+def interval(estimate: Estimate) -> str:
+    """The interval of an estimate in brackets; empty without one."""
     if not estimate.has_interval:
         return ""
     return f"[{units.ratio(estimate.low, estimate.value)},{units.ratio(estimate.high, estimate.value)}]"

@@ -12,7 +12,7 @@ import os
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from bench.guests.listener import Hung, Listener, tidy
 from bench.guests.pool import Pool, width
 from bench.guests.progress import BootProgress
 from bench.guests.protocol import JOB, Purpose
-from bench.guests.session import PASSED_ON, Boot, GuestRun
+from bench.guests.session import PASSED_ON, Boot, Elsewhere, Guest, GuestRun
 from bench.kernels import disk, vm
 from bench.kernels.console import EXITED, last_line
 from bench.machine import suite, tune
@@ -56,30 +56,45 @@ def start(
     *,
     jobs: int | None = None,
     conform: bool = False,
+    elsewhere: Elsewhere | None = None,
 ) -> RunResult:
     """Make a new run in guests; raises UserError when nothing can be measured.
 
     ``jobs`` boots at a time, None: as many as make sense. ``conform``: compare every target with its
-    backing though that is known.
+    backing though that is known. ``elsewhere``: who boots, where it is not this machine.
     """
     guests = find(settings)
-    pool_width = width(settings, jobs)
+    pool = pool_of(settings, jobs, elsewhere)
     settings = shards.with_number(profiling(settings, view))
     header = headers.make_header(settings, argv, {"targets": [], "kernels": []}, ())
     run = GuestRun(settings, RunDirectory.create(output, header), view, guests, conform=conform)
+    run.elsewhere = elsewhere
     with tune.applied(KNOBS if settings.tune else ()) as tuned:
         run.directory.update_header(tuned=tuned)
-        return rounds(run, pool_width)
+        return rounds(run, pool)
 
 
 def resume(
-    directory: RunDirectory, settings: Settings, view: View, *, jobs: int | None = None
+    directory: RunDirectory,
+    settings: Settings,
+    view: View,
+    *,
+    jobs: int | None = None,
+    elsewhere: Elsewhere | None = None,
 ) -> RunResult:
     """Finish a run in guests: what has no line in trials.jsonl yet."""
     run = GuestRun(profiling(settings, view), directory, view, find(settings))
+    run.elsewhere = elsewhere
     run.counts.update(trials.outcomes(directory))
     run.greeted = {entry["label"] for entry in directory.about().get("kernels", [])}
-    return rounds(run, width(settings, jobs))
+    return rounds(run, pool_of(settings, jobs, elsewhere))
+
+
+def pool_of(settings: Settings, jobs: int | None, elsewhere: Elsewhere | None) -> Pool:
+    """Threads for the boots of a run: pinned to CPUs, or as many as other machines offer."""
+    if elsewhere:
+        return Pool(jobs or elsewhere.boots_at_a_time, pinned=False)
+    return Pool(width(settings, jobs))
 
 
 def profiling(settings: Settings, view: View) -> Settings:
@@ -90,14 +105,13 @@ def profiling(settings: Settings, view: View) -> Settings:
     return settings
 
 
-def rounds(run: GuestRun, jobs: int) -> RunResult:
-    """Every round on every kernel, boot by boot, ``jobs`` boots at a time."""
+def rounds(run: GuestRun, pool: Pool) -> RunResult:
+    """Every round on every kernel, boot by boot, as many at a time as the pool has threads."""
     interrupted = False
     for guest in run.guests:
         run.view.say(
             f"kernel {guest.label}: {guest.image.path.name}, {guest.accelerator} ({guest.why})"
         )
-    pool = Pool(jobs, run.stop)
     try:
         run_boots(run, pool, list(checks(run)))
         wanted = [boot for number in range(run.settings.trials) for boot in round_of(run, number)]
@@ -157,7 +171,7 @@ def run_boots(run: GuestRun, pool: Pool, boots: list[Boot]) -> bool:
         with run.lock:
             progress.ended()
 
-    pool.run(boots, one)
+    pool.run(boots, one, run.stop)
     return True
 
 
@@ -194,36 +208,53 @@ def once(run: GuestRun, boot: Boot, share: Path, listener: Listener, cpus: tuple
 
     Raises UserError when the run's directory cannot be written.
     """
-    instructions = run.settings.clock is Clock.INSTRUCTIONS
     guest = boot.guest
     profiled = run.settings.profile and boot.work is Purpose.MEASURE
     with run.lock:
         run.view.status(f"booting kernel {guest.label}: {boot.name}")
-        what = json.dumps(job(run, boot))
+        what = job(run, boot)
     try:
-        (share / BLOCKS).mkdir(parents=True, exist_ok=True)
-        (share / JOB).write_text(what)
-        with disk.image(run.settings.backing_fs, share) as disks:
-            result = vm.boot(
-                guest.image,
-                command(share),
-                share=share,
-                timeout_s=GUEST_TIMEOUT_S,
-                memory_mb=run.settings.memory_mb,
-                cpus=1 if instructions else 2,
-                clock=vm.INSTRUCTIONS if instructions else vm.WALL,
-                kernel_args=(*(ALIKE if instructions else ()), *guest.parameters),
-                disks=disks,
-                accelerator=guest.accelerator,
-                plugin=plugin.option((share / BLOCKS).resolve()) if profiled else "",
-                tick=listener.watch,
-                host_cpus=cpus,
-            )
+        share.mkdir(parents=True, exist_ok=True)
+        (share / JOB).write_text(json.dumps(what))
+        if run.elsewhere:
+            return run.elsewhere.boot(guest, what, share, listener.attend)
+        return ending(
+            guest_boot(guest, run.settings, share, listener.watch, cpus, profiled=profiled)
+        )
     except Hung as hung:
         return str(hung)
     except OSError as error:
         raise listener.cannot_write(error.strerror or str(error)) from None
-    return ending(result)
+
+
+def guest_boot(
+    guest: Guest,
+    settings: Settings,
+    share: Path,
+    tick: Callable[[], None],
+    cpus: tuple[int, ...],
+    *,
+    profiled: bool = False,
+) -> vm.GuestResult:
+    """Boot a guest that does the job in ``share``."""
+    instructions = settings.clock is Clock.INSTRUCTIONS
+    (share / BLOCKS).mkdir(parents=True, exist_ok=True)
+    with disk.image(settings.backing_fs, share) as disks:
+        return vm.boot(
+            guest.image,
+            command(share),
+            share=share,
+            timeout_s=GUEST_TIMEOUT_S,
+            memory_mb=settings.memory_mb,
+            cpus=1 if instructions else 2,
+            clock=vm.INSTRUCTIONS if instructions else vm.WALL,
+            kernel_args=(*(ALIKE if instructions else ()), *guest.parameters),
+            disks=disks,
+            accelerator=guest.accelerator,
+            plugin=plugin.option((share / BLOCKS).resolve()) if profiled else "",
+            tick=tick,
+            host_cpus=cpus,
+        )
 
 
 def job(run: GuestRun, boot: Boot) -> dict[str, Any]:

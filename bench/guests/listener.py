@@ -58,15 +58,16 @@ class Listener:
         self.since = time.monotonic()
         self.profiles = resolve.BootSymbols(share)
 
-    def watch(self) -> None:
-        """Listen; raises Hung when the trial under way takes too long, UserError on a full disk.
-
-        Raises Stopped when no boot shall go on.
-        """
+    def attend(self) -> None:
+        """Listen; raises UserError on a full disk, Stopped when no boot shall go on."""
         if self.run.stop.is_set():
             raise Stopped
         self.listen()
         self.refuse_full()
+
+    def watch(self) -> None:
+        """Attend; raises Hung when the trial under way takes too long."""
+        self.attend()
         if self.begun is not None and time.monotonic() - self.since > TRIAL_TIMEOUT_S:
             raise Hung(f"guest hung: no end of the trial after {TRIAL_TIMEOUT_S:.0f} s")
 

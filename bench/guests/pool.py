@@ -29,29 +29,37 @@ def width(settings: Settings, asked: int | None) -> int:
                 f"--jobs {asked}: guests on the wall clock run alone: use --clock instructions"
             )
         return 1
-    return asked or max(1, min(len(usable_cpus()), _memory_mb() // (settings.memory_mb + SPARE_MB)))
+    return asked or max(1, min(len(usable_cpus()), memory_mb() // (settings.memory_mb + SPARE_MB)))
 
 
-def _memory_mb() -> int:
+def memory_mb() -> int:
+    """Memory of this machine that nobody uses."""
     return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
 
 
 class Pool:
     """Runs boots, ``jobs`` at a time; what goes wrong in one ends all, each in order."""
 
-    def __init__(self, jobs: int, stop: threading.Event) -> None:
-        self._stop = stop
+    def __init__(self, jobs: int, *, pinned: bool = True) -> None:
+        self._stop = threading.Event()
         self._cpus: queue.SimpleQueue[tuple[int, ...]] = queue.SimpleQueue()
         usable = sorted(usable_cpus())
         for number in range(jobs):
-            self._cpus.put((usable[number % len(usable)],) if jobs > 1 else ())
+            self._cpus.put((usable[number % len(usable)],) if pinned and jobs > 1 else ())
         self.jobs = jobs
 
-    def run(self, boots: Sequence[Boot], do: Callable[[Boot, tuple[int, ...]], None]) -> None:
+    def run(
+        self,
+        boots: Sequence[Boot],
+        do: Callable[[Boot, tuple[int, ...]], None],
+        stop: threading.Event,
+    ) -> None:
         """Do every boot; raises what the first that failed raised, or KeyboardInterrupt.
 
-        One at a time they run in this thread, in the order given.
+        One at a time they run in this thread, in the order given. ``stop`` is set when no boot shall
+        go on.
         """
+        self._stop = stop
         if self.jobs == 1:
             for boot in boots:
                 do(boot, ())

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
 
 from bench.guests.protocol import Purpose
 from bench.kernels import images, vm
@@ -54,6 +57,22 @@ class Boot:
         return [self.guest.label, self.round, self.shard]
 
 
+class Elsewhere(Protocol):
+    """Other machines that do boots of the instruction clock (bench.fleet)."""
+
+    @property
+    def boots_at_a_time(self) -> int:
+        """How many make sense."""
+
+    def boot(
+        self, guest: Guest, job: Mapping[str, Any], share: Path, attend: Callable[[], None]
+    ) -> str:
+        """One boot, its events and logs written to ``share`` as they come; how it ended, in a line.
+
+        ``attend`` is called meanwhile, and what it raises ends the boot.
+        """
+
+
 @dataclass
 class GuestRun:
     """A run under way: where it is written, what is known of its targets."""
@@ -73,6 +92,8 @@ class GuestRun:
     """Held while a boot's events are taken in: boots run side by side."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when no boot shall go on."""
+    elsewhere: Elsewhere | None = None
+    """Who boots, where it is not this machine."""
     conform: bool = False
     """Whether targets are compared though it is known how they answer."""
 

@@ -10,15 +10,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.guests import host
+from bench.ci.results import CaseOutcome, ComparisonCases, RowCases, TargetCase
+from bench.ci.told import PLAIN, Wanted
 from bench.guests.kernels import parse
+from bench.measure import start
 from bench.model import Clock, Exit, Outcome
 from bench.plan.settings import Settings, guest
 from bench.profile.difference import Difference
 from bench.profile.text import accounted_for
 from bench.regression import where
 from bench.results.record import TrialLine, times
-from bench.run import headers
 from bench.run.view import View
 
 SLOWER = 1
@@ -112,17 +113,29 @@ def settings_of(wish: Wish) -> Settings:
     )
 
 
-def run(wish: Wish, output: Path | None, argv: list[str], *, as_json: bool = False) -> int:
+def run(
+    wish: Wish,
+    output: Path | None,
+    argv: list[str],
+    *,
+    as_json: bool = False,
+    tests: Wanted = PLAIN,
+) -> int:
     """Measure both kernels and print the comparison; SLOWER when a row regressed."""
     settings = settings_of(wish)
-    result = host.start(settings, output or headers.default_output(), argv, View())
+    result = start(settings, output, argv, View())
     if result.exit in (Exit.INTERRUPTED, Exit.NOTHING):
         return result.exit
     base, patched = (parse(text)[0] for text in settings.kernels)
     records = list(result.run.trials())
     rows = compare(summarize(records), base, patched, wish.threshold)
     functions = where.differences(result.run.path, records, base, patched)
-    if as_json:
+    if tests.wanted:
+        notes = (f"run: {result.run.path}", *lost(records))
+        tests.tell([as_tests(rows, base, patched, functions, notes)])
+    if tests.ktap:
+        pass
+    elif as_json:
         print(json.dumps(as_object(rows, base, patched, result.run.path, functions), indent=1))
     else:
         lines = table(rows, base, patched, functions)
@@ -238,6 +251,47 @@ def as_object(
             for row in rows
         ],
     }
+
+
+def as_tests(
+    rows: Sequence[KernelComparison],
+    base: str,
+    patched: str,
+    functions: Mapping[tuple[str, str], Difference],
+    notes: tuple[str, ...] = (),
+) -> ComparisonCases:
+    """The comparison as tests, those of one row side by side."""
+    cases: dict[str, list[TargetCase]] = {}
+    for one in rows:
+        cases.setdefault(one.row, []).append(_case(one, functions.get((one.row, one.target))))
+    made = tuple(RowCases(name, tuple(own)) for name, own in cases.items())
+    return ComparisonCases(f"kernel diff {base} {patched}", made, notes)
+
+
+def _case(one: KernelComparison, found: Difference | None) -> TargetCase:
+    if one.old is None or one.new is None or one.change is None:
+        return TargetCase(one.target, CaseOutcome.ERROR, "no round with a trial that is ok on both")
+    answer = CaseOutcome.FAILED if one.regressed else CaseOutcome.PASSED
+    why = f"{one.change:+.2f} % instructions, threshold {one.threshold:g} %"
+    numbers = [
+        f"instructions per op {one.old.instructions:.1f} -> {one.new.instructions:.1f} "
+        f"({one.change:+.2f} %)",
+        f"requests per op {_requests(one.old)} -> {_requests(one.new)}",
+    ]
+    if one.old.level != one.new.level:
+        numbers.append(f"levels: {one.old.level} and {one.new.level}")
+    if found and one.notable:
+        numbers.append(accounted_for(found))
+    return TargetCase(one.target, answer, why if one.regressed else "", tuple(numbers))
+
+
+def lost(records: Iterable[TrialLine]) -> list[str]:
+    """A line for each trial that is not ok, with its reason."""
+    return [
+        f"{record['series']}, round {record['round']}: {record['outcome']}: {record['reason']}"
+        for record in records
+        if record["outcome"] != Outcome.OK
+    ]
 
 
 def _functions(found: Difference | None) -> list[dict[str, Any]] | None:

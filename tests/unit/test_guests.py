@@ -309,7 +309,7 @@ def test_boots_run_side_by_side(tmp_path: Path) -> None:
         meeting.wait()
         seen.append(boot.round)
 
-    Pool(3, threading.Event()).run(boots(tmp_path, 6), do)
+    Pool(3).run(boots(tmp_path, 6), do, threading.Event())
     assert sorted(seen) == [0, 1, 2, 3, 4, 5]
 
 
@@ -320,7 +320,7 @@ def test_one_boot_at_a_time_keeps_the_order(tmp_path: Path) -> None:
     def do(boot: Boot, cpus: tuple[int, ...]) -> None:
         seen.append((boot.round, cpus, threading.current_thread().name))
 
-    Pool(1, threading.Event()).run(boots(tmp_path, 3), do)
+    Pool(1).run(boots(tmp_path, 3), do, threading.Event())
     assert seen == [(number, (), threading.current_thread().name) for number in range(3)]
 
 
@@ -337,7 +337,7 @@ def test_a_boot_that_fails_ends_the_others(tmp_path: Path) -> None:
         raise Stopped
 
     with pytest.raises(UserError, match="no FUSE"):
-        Pool(2, stop).run(boots(tmp_path, 8), do)
+        Pool(2).run(boots(tmp_path, 8), do, stop)
     assert len(ended) <= 1
 
 

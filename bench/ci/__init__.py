@@ -1,0 +1,1 @@
+"""Comparisons as test results for CI: KTAP and JUnit."""
