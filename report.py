@@ -4,7 +4,9 @@
     python report.py RUN --print         this run, and its table on the terminal
     python report.py RUN --format text   only table.txt, in a second
     python report.py RUN --mail          a block for a posting, on the terminal
+    python report.py RUN --mail --all    the same with every row
     python report.py RUN --mail --layout 0-day
+    python report.py BASE PATCHED --mail one kernel against the other
     python report.py RUN RUN...          the rows that runs share, over one another
 
 Needs neither FUSE nor privilege: a run can be drawn again on any machine. Exit codes: 0 drawn,
@@ -20,6 +22,10 @@ from concurrent.futures import Executor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
+from bench.comparison import mail as pair_mail
+from bench.comparison import unlike
+from bench.comparison.compare import compare
+from bench.comparison.sides import refuse_empty, side
 from bench.machine import plain, streams
 from bench.model import Exit, UserError
 from bench.report import attribution, units
@@ -28,6 +34,7 @@ from bench.report.row import Row
 from bench.report.rows import rows
 from bench.report.studies.scaling import scalings
 from bench.report.text import (
+    long_mail,
     mail,
     markdown,
     open_loop,
@@ -35,6 +42,7 @@ from bench.report.text import (
     samples,
     scaling_tables,
     tables,
+    terminal,
     text,
 )
 from bench.results.store import find_run
@@ -43,7 +51,7 @@ from bench.stats.frame import Run, load
 FORMATS = ("text", "md", "csv", "svg", "png", "html")
 CHARTS = {"svg", "png", "html"}
 """Formats with charts in them."""
-LAYOUTS = {"table": mail.block, "0-day": mail.zero_day}
+LAYOUTS = ("table", "0-day")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -54,8 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _done(asked: argparse.Namespace) -> int:
     try:
+        if asked.all and asked.mail is None:
+            raise UserError("--all is of --mail")
         if len(asked.run) > 1:
-            return overlaid(asked)
+            return overlaid(asked) if asked.mail is None else pair_posted(asked)
         path = find_run(asked.run[0] if asked.run else None)
         return drawn(asked, path) if asked.mail is None else posted(asked, path)
     except UserError as error:
@@ -76,15 +86,38 @@ def drawn(asked: argparse.Namespace, path: Path) -> int:
         charts = draw_charts(run, measured, output, asked.format, drawing)
         write_tables(run, measured, output, asked.format)
         write_page(run, measured, output, asked.format, charts())
-    say(run, measured, output, asked.print)
+    say(run, measured, output, asked)
     return exit_code(run)
 
 
 def posted(asked: argparse.Namespace, path: Path) -> int:
     """A block for a posting."""
     run, measured = read(path)
-    print(LAYOUTS[asked.layout](run, measured, asked.mail), end="")
+    if asked.layout == "0-day":
+        print(long_mail.zero_day(run, measured, asked.mail), end="")
+    elif asked.all:
+        print(long_mail.block(run, measured, asked.mail), end="")
+    else:
+        print(short_mail(run, measured, asked.mail), end="")
     return exit_code(run)
+
+
+def short_mail(run: Run, measured: Sequence[Row], wanted: Sequence[str] = ()) -> str:
+    """The mail of a run; of one with several kernels, the last of them against the first."""
+    if pair_mail.several_kernels(run):
+        return pair_mail.of_run(run, "".join(wanted[:1]))
+    return mail.block(run, measured, wanted)
+
+
+def pair_posted(asked: argparse.Namespace) -> int:
+    """A block for a posting of two runs, patched against base."""
+    if len(asked.run) != 2 or asked.all or asked.layout != "table":
+        raise UserError("--mail of several runs is of two: report.py BASE PATCHED --mail")
+    base, patched = (side(name) for name in asked.run)
+    refuse_empty([base, patched])
+    made = compare(base, patched, 1.0, frozenset(unlike.WORDS) - {unlike.CLOCK})
+    print(pair_mail.of_sides(made, "".join(asked.mail[:1])), end="")
+    return Exit.MEASURED
 
 
 def read(path: Path) -> tuple[Run, list[Row]]:
@@ -96,8 +129,6 @@ def read(path: Path) -> tuple[Run, list[Row]]:
 
 def overlaid(asked: argparse.Namespace) -> int:
     """overlay.txt, .csv, .svg, .png and .html of several runs."""
-    if asked.mail is not None:
-        raise UserError("--mail is of one run: name one, or leave --mail out", Exit.USAGE)
     made = overlay.overlay([load(find_run(name)) for name in asked.run])
     output = directory(asked.output or Path("report-overlay"))
     if "text" in asked.format:
@@ -125,6 +156,8 @@ def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Seque
     for name, (file, writer) in writers.items():
         if name in formats:
             write(output / file, writer.table(run, measured))
+    if "text" in formats and (posting := mail_of(run, measured)):
+        write(output / "mail.txt", posting)
     if "text" in formats and (said := attribution.lines(run, measured)):
         write(output / "attribution.txt", "\n".join(said))
     if "text" in formats and (said := scaling_tables.lines(scalings(run, measured))):
@@ -137,6 +170,14 @@ def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Seque
         write_lines(output / "samples.csv", samples.lines(run, measured))
         for name, content in tables.tables(run, measured).items():
             write(output / name, content)
+
+
+def mail_of(run: Run, measured: Sequence[Row]) -> str:
+    """mail.txt; empty where a run has nothing to post."""
+    try:
+        return short_mail(run, measured)
+    except UserError:
+        return ""
 
 
 def artists(path: Path, formats: Sequence[str]) -> AbstractContextManager[Executor | None]:
@@ -179,12 +220,16 @@ def write_page(
     write(output / "index.html", page(run, measured, charts))
 
 
-def say(run: Run, measured: Sequence[Row], output: Path, table: bool) -> None:
-    """What was read badly, the table if it was asked for, and where everything is."""
+def say(run: Run, measured: Sequence[Row], output: Path, asked: argparse.Namespace) -> None:
+    """What was read badly, the table or the summary if it was asked for, else where everything is."""
     for problem in run.problems:
         print(f"report.py: {run.path}: {problem}", file=sys.stderr)
-    if table:
+    if asked.print:
         print(text.table(run, measured), end="")
+    if asked.summary:
+        print(terminal.summary(run, measured, output), end="")
+    elif asked.print:
+        return
     else:
         print(output)
 
@@ -242,6 +287,9 @@ def arguments(argv: Sequence[str] | None) -> argparse.Namespace:
         help="default: RUN/report, of several runs report-overlay",
     )
     parser.add_argument("--print", action="store_true", help="print the table when all is written")
+    parser.add_argument(
+        "--summary", action="store_true", help="print what was found, in 30 lines, and the files"
+    )
     _mail_arguments(parser)
     parser.add_argument(
         "--format",
@@ -259,12 +307,14 @@ def _mail_arguments(parser: argparse.ArgumentParser) -> None:
         "--mail",
         nargs="*",
         metavar="TARGET",
-        help="print a posting-ready block of 72 columns for these targets (default: all that pass "
-        "something through), and draw nothing",
+        help="print a posting of at most 45 lines of 72 columns for these targets (default: all that "
+        "pass something through; of two kernels, or of BASE and PATCHED, one against the other), and "
+        "draw nothing",
     )
+    parser.add_argument("--all", action="store_true", help="with --mail: every row, however long")
     parser.add_argument(
         "--layout",
-        choices=list(LAYOUTS),
+        choices=LAYOUTS,
         default="table",
         help="of --mail: our table, or the 0-day robot's rows (default: table)",
     )

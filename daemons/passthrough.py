@@ -23,5 +23,5 @@ DAEMON = Daemon(
     has_counters=True,
     python=True,
     modes_why="pyfuse3 registers only READDIRPLUS",
-    companions=("native", "overlayfs", "plain-c", "plain"),
+    companions=("native", "overlayfs", "plain-c", "passthrough-c", "plain"),
 )

@@ -28,6 +28,7 @@ COMPARE_EXAMPLES = f"""examples:
   python -m bench compare RUN@base RUN@patched
   python -m bench compare RUN:plain-c RUN:passthrough-c
   python -m bench compare before after --allow-different suite --json
+  python -m bench compare BASE PATCHED --mail
   python -m bench compare before after --ktap --junit compare.xml     (docs/ci.md)
 
 {SPECS}
@@ -73,6 +74,9 @@ def _add_compare(commands: argparse._SubParsersAction[Parser]) -> None:
     shape = command.add_mutually_exclusive_group()
     shape.add_argument("--json", action="store_true", help="as one JSON list, a table an object")
     shape.add_argument("--markdown", action="store_true", help="as Markdown")
+    shape.add_argument(
+        "--mail", action="store_true", help="a posting of at most 45 lines: patched against base"
+    )
     told.add_options(shape, command)
 
 

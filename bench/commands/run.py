@@ -81,7 +81,7 @@ def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     tell_not_measured(result.run, view)
     code: int = result.exit
     if result.counts.get(Outcome.OK) and not arguments.no_report:
-        code = code or drawn(result.run, view, as_json=arguments.json)
+        code = code or drawn(result.run, view, as_json=arguments.json, table=arguments.table)
     if not arguments.quiet:
         view.say(f"run: {result.run.path}")
     return code
@@ -140,11 +140,12 @@ def tell_not_measured(run: RunDirectory, view: View) -> None:
         view.warn(f"{name}: {'nothing' if name in nothing else 'not all'} was measured: {reason}")
 
 
-def drawn(run: RunDirectory, view: View, *, as_json: bool) -> int:
-    """Draw the report; returns an exit code, with a warning where it was not drawn."""
+def drawn(run: RunDirectory, view: View, *, as_json: bool, table: bool) -> int:
+    """Draw the report and say what was found; returns an exit code, with a warning where it was not drawn."""
     from bench.mounts.mount import describe_exit
 
-    reported = report(run.path, "--print", quiet_stdout=as_json)
+    shown = ("--print", "--summary") if table else ("--summary",)
+    reported = report(run.path, *shown, quiet_stdout=as_json)
     if not reported:
         return Exit.MEASURED
     view.warn(
@@ -156,7 +157,7 @@ def drawn(run: RunDirectory, view: View, *, as_json: bool) -> int:
 
 def refuse_with_resume(arguments: argparse.Namespace) -> None:
     """A resumed run keeps its settings; raises UserError for options that would change them."""
-    free = {"command", "resume", "no_report", "json", "quiet", "jobs", "allow_commands"}
+    free = {"command", "resume", "no_report", "json", "quiet", "jobs", "allow_commands", "table"}
     free |= {"scheduler", "tls_ca", "tls_cert", "tls_key"}
     others = [name for name in vars(arguments) if name not in free]
     refuse(arguments, others, "--resume keeps the run's own settings")

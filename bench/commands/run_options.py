@@ -244,6 +244,9 @@ def _results(group: argparse._ArgumentGroup) -> None:
     strangers.add(group)
     group.add_argument("--no-report", action="store_true", help="leave report.py to be run later")
     group.add_argument(
+        "--table", action="store_true", help="print the whole table, then the summary"
+    )
+    group.add_argument(
         "--json", action="store_true", help="every trial's record on stdout, one JSON object a line"
     )
     group.add_argument("--quiet", action="store_true", help="no progress, no news")

@@ -15,7 +15,7 @@ from bench.ci import told
 from bench.commands import compare as compare_words
 from bench.commands import verify as verify_words
 from bench.commands.parser import Parser
-from bench.comparison import as_tests, history, shapes, unlike, verify
+from bench.comparison import as_tests, history, mail, shapes, unlike, verify
 from bench.comparison.compare import compare
 from bench.comparison.sides import refuse_empty, side
 from bench.model import Exit, UserError
@@ -58,6 +58,8 @@ def command_compare(arguments: argparse.Namespace) -> int:
         pass
     elif arguments.json:
         print(json.dumps([shapes.as_json(one) for one in made], indent=1))
+    elif arguments.mail:
+        print("\n".join(mail.of_sides(one) for one in made), end="")
     elif arguments.markdown:
         print("\n".join(shapes.markdown(one) for one in made), end="")
     else:

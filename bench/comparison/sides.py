@@ -23,6 +23,7 @@ from bench.comparison import header
 from bench.model import Clock, Exit, Outcome, UserError
 from bench.profile import select
 from bench.report import units
+from bench.report.rows import requests_per_op
 from bench.results import series as series_file
 from bench.results.kinds import Wrong
 from bench.results.record import DEFAULTS, LONGEST
@@ -82,6 +83,8 @@ class SideRow:
     """Why it has no number, or fewer rounds than it might; empty when nothing went wrong."""
     flags: tuple[Flag, ...] = ()
     """What the guards saw in its samples."""
+    requests: float | None = None
+    """FUSE requests per operation; None where they were not counted."""
     profile: Mapping[str, Any] | None = None
     """What the record of the first profiled trial says of its profile (bench.profile.store)."""
 
@@ -216,6 +219,7 @@ def _row(trials: pd.DataFrame, medians: Medians, flags: tuple[Flag, ...] = ()) -
         verdicts=frozenset(str(verdict) for verdict in trials["verdict"] if verdict),
         trouble="; ".join(_troubles(trials, medians)),
         flags=flags,
+        requests=requests_per_op(list(records(trials))),
         profile=next((one["profile"] for one in select.profiled(records(trials))), None),
     )
 

@@ -135,7 +135,7 @@ class Fleet:
         }
 
     def refuse_nobody(self) -> dict[str, Mapping[str, Any]]:
-        """The workers that are alike, once there is one; says who is not, and raises UserError after AT_FIRST_S."""
+        """The workers that are alike, once there is one; names the others; UserError after AT_FIRST_S."""
         deadline = time.monotonic() + AT_FIRST_S
         while not (found := self.alike()):
             if time.monotonic() > deadline:

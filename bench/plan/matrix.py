@@ -94,6 +94,12 @@ def _workload(value: Any) -> str:
     return str(value)
 
 
+def _row(value: Any) -> str:
+    """A row's name, as tables have it: ``readdir (warm, timeouts 0)``."""
+    registry.rows([readers.text(value).partition(" (")[0]])
+    return str(value)
+
+
 def _tree(value: Any) -> str:
     tree.parse_tree(readers.text(value))
     return str(value)
@@ -133,6 +139,7 @@ SETTINGS: Mapping[str, Reader] = {
     "values": _count,
     "placement": lambda value: Placement(readers.one_of(Placement)(value)),
     "kernels": _several(readers.text),
+    "headline": _several(_row),
     "clock": lambda value: Clock(readers.one_of(Clock)(value)),
 }
 """Keys above the parts, beside the axes."""

@@ -80,6 +80,8 @@ class Settings:
     """File system of a guest's backing; any but tmpfs lies on a virtio disk (bench.kernels.disk)."""
     matrix: str = ""
     """Name of the matrix that the parts are of."""
+    headline: tuple[str, ...] = ()
+    """Rows by name, those that stand for the run in a mail, the first of them first."""
     parts: tuple[Mapping[str, Any], ...] = ()
     """Each a set of axes in the place of these; the run is the union of all. None: these alone."""
     twins: bool = False

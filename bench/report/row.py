@@ -44,12 +44,14 @@ class Line:
     ratios: Mapping[str, Estimate]
     """By baseline, that of the target's own kernel; a baseline has none to itself."""
     other_ratios: Mapping[str, Estimate]
-    """Ratios that are no headline, by what they say of themselves: ``plain (both Python)``."""
+    """Ratios that are no headline, by what they say of themselves: ``plain-c@base``."""
     requests: RequestsPerOp | None
     verdict: str
     verdict_reason: str
     trouble: tuple[str, ...]
     """Trials that failed or were skipped, counted, with the reason."""
+    baseline: str
+    """What it is divided by first: its own server without passthrough (bench.report.targets)."""
     latency: tuple[tuple[float, ...], ...]
     """The percentiles of SHARES in ns, for each trial that recorded a histogram."""
     judgements: Mapping[str, Judgement] = field(default_factory=dict)
@@ -58,6 +60,16 @@ class Line:
     """What the guards saw in the series: outliers, drift, and what makes it implausible."""
     control: bool = False
     """Whether nothing in it may differ from its baseline (bench.report.controls)."""
+
+    @property
+    def ratio(self) -> Estimate | None:
+        """To its baseline; None of a baseline."""
+        return self.ratios.get(self.baseline)
+
+    @property
+    def judgement(self) -> Judgement | None:
+        """What that ratio shows."""
+        return self.judgements.get(self.baseline)
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,15 @@ from bench.model import Outcome, Verdict
 from bench.report import units
 from bench.report.controls import controls
 from bench.report.row import Line, RequestsPerOp, Row
-from bench.report.targets import TWIN, TargetInRow, baselines, beside, is_twin, targets
+from bench.report.targets import (
+    TargetInRow,
+    baseline_of,
+    baselines,
+    beside,
+    first_kernels,
+    same_server,
+    targets,
+)
 from bench.stats.estimates import (
     Estimate,
     centre,
@@ -88,7 +96,7 @@ def _table(
     """The rows as what is judged together."""
     lines = [(row.slug, line) for row in made for line in row.lines]
     known, against = targets(run), baselines(run)
-    twins = [(one.name, other.base) for one in known for other in known if is_twin(one, other)]
+    twins = [(one.name, other.base) for one in known for other in known if same_server(one, other)]
     return Table(
         ratios={
             (key, line.target.name, name): ratio
@@ -149,9 +157,7 @@ def _row(
     series = {target.name: medians.get((key.slug, target.name), {}) for target in known}
     own = {target.name: [r for r in records if r["target"] == target.name] for target in known}
     lines = [
-        _line(
-            target, number, own[target.name], series, against, _other_ratios(target, known, against)
-        )
+        _line(target, number, own[target.name], series, against, known)
         for number, target in enumerate(known)
         if whole or own[target.name]
     ]
@@ -166,21 +172,6 @@ def _row(
     )
 
 
-def _other_ratios(
-    target: TargetInRow, known: Sequence[TargetInRow], against: Sequence[str]
-) -> dict[str, str]:
-    """What else a target is divided by, and what is said of that: {label: name of the other}."""
-    found = {}
-    plain = beside(TWIN, target)
-    twin = target.python and target.daemon != TWIN and TWIN not in against
-    if twin and plain in [other.name for other in known]:
-        found[f"{plain} (both Python)"] = plain
-    first = next((other for other in known if other.base == target.base), target)
-    if first is not target:
-        found[first.name] = first.name
-    return found
-
-
 def interval(estimate: Estimate) -> Estimate:
     """An estimate as tables show it: for instructions its range over the boots, which agree closely."""
     return over_boots(estimate) if units.quantity() is units.INSTRUCTIONS else estimate
@@ -192,9 +183,12 @@ def _line(
     records: Sequence[Record],
     series: Mapping[str, Mapping[int, float]],
     against: Sequence[str],
-    other_ratios: Mapping[str, str],
+    known: Sequence[TargetInRow],
 ) -> Line:
     own = series[target.name]
+    baseline = baseline_of(target, known, against)
+    # A passthrough in Python is not held against a server in C, nor the other way round.
+    names = dict.fromkeys((*against[:-1], baseline) if target.twin else (*against, baseline))
     good = [record for record in records if record["outcome"] == Outcome.OK]
     verdict = _verdict(good or records)
     return Line(
@@ -203,13 +197,14 @@ def _line(
         time=interval(centre(list(own.values()))),
         ratios={
             name: interval(paired_ratio(own, series.get(beside(name, target), {})))
-            for name in against
-            if name != target.base
+            for name in names
+            if name not in ("", target.base)
         },
         other_ratios={
             label: interval(paired_ratio(own, series[other]))
-            for label, other in other_ratios.items()
+            for label, other in first_kernels(target, known).items()
         },
+        baseline=baseline,
         requests=_requests(good, verdict) if target.fuse else None,
         verdict=verdict,
         verdict_reason=_first(
@@ -248,6 +243,15 @@ def _requests(good: Sequence[Record], verdict: str) -> RequestsPerOp:
     disagree = any(entry.get("agree") is False for entry in counted)
     note = "kernel's and server's counts disagree" if disagree else ""
     return RequestsPerOp(per_op, bounds, _outside(per_op, bounds, verdict), note)
+
+
+def requests_per_op(trials: Sequence[Record]) -> float | None:
+    """All requests per operation of a series; None where none were counted."""
+    good = [one for one in trials if one["outcome"] == Outcome.OK]
+    if not any(isinstance(one["requests"], dict) for one in good):
+        return None
+    found = _requests(good, "")
+    return None if found.note and not found.per_op else found.total
 
 
 def _outside(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from bench.model import Verdict
 from bench.report import units, words
 from bench.report.row import Line, Row
-from bench.report.targets import TargetInRow, baselines, targets
+from bench.report.targets import TargetInRow, baseline_of, baselines, targets
 from bench.stats.frame import Run
 from bench.stats.verdicts import Finding
 
@@ -16,8 +16,14 @@ from bench.stats.verdicts import Finding
 def sentences(run: Run, rows: Sequence[Row]) -> list[str]:
     """One sentence for each target that is not a baseline; none where nothing can be compared."""
     against = baselines(run)
-    compared = [target for target in targets(run) if target.base not in against]
-    return [_sentence(target, against[-1], rows) for target in compared if against and rows]
+    known = targets(run)
+    compared = [target for target in known if target.base not in against] if against else []
+    pairs = [(target, baseline_of(target, known, against)) for target in compared]
+    return [
+        _sentence(target, baseline, rows)
+        for target, baseline in pairs
+        if baseline and rows and baseline != target.base
+    ]
 
 
 def _sentence(target: TargetInRow, baseline: str, rows: Sequence[Row]) -> str:

@@ -1,8 +1,8 @@
-"""The targets of a run, and which of them the others are divided by."""
+"""The targets of a run, and what each is divided by: the same server without passthrough."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,8 @@ class TargetInRow:
     reason: str
     """Why the level in force is lower than the one asked for."""
     python: bool = False
+    twin: str = ""
+    """The daemon that is the same server without passthrough; empty where there is none."""
 
     @property
     def base(self) -> str:
@@ -45,12 +47,12 @@ def targets(run: Run) -> tuple[TargetInRow, ...]:
 
     One that was refused before it was measured has no place in a table (bench.report.about says why).
     """
-    listed = [target_of(entry) for entry in run.about.get("targets") or () if "name" in entry]
+    listed = [_target(entry) for entry in run.about.get("targets") or () if "name" in entry]
     names = {target.name for target in listed}
     tried = {str(name) for name in run.trials["target"].unique()}
     refused = set(run.about.get("refused") or ()) - tried
     kept = [target for target in listed if target.name not in refused]
-    return (*kept, *(target_of({"name": name}) for name in sorted(tried - names)))
+    return (*kept, *(_target({"name": name}) for name in sorted(tried - names)))
 
 
 def baselines(run: Run) -> tuple[str, ...]:
@@ -67,13 +69,7 @@ def baselines(run: Run) -> tuple[str, ...]:
     return (*native[:1], *(one.base for one in plain[:1]))
 
 
-def is_twin(one: TargetInRow, other: TargetInRow) -> bool:
-    """Whether the other is the same server with passthrough off."""
-    return one.daemon != other.daemon == one.daemon.replace("passthrough", "plain")
-
-
-def target_of(entry: Mapping[str, Any]) -> TargetInRow:
-    """A target as an entry of run.json describes it, or as a name alone does."""
+def _target(entry: Mapping[str, Any]) -> TargetInRow:
     name = str(entry["name"])
     kind = entry.get("kind", "native" if name == "native" else "fuse")
     level = str(entry.get("level") or "")
@@ -86,10 +82,43 @@ def target_of(entry: Mapping[str, Any]) -> TargetInRow:
         level=level,
         reason=str(entry.get("level_reason") or ""),
         # Runs of older versions do not say it.
+        twin=_twin(entry),
         python=bool(entry.get("python", str(entry.get("daemon") or name) in PYTHON)),
     )
+
+
+def _twin(entry: Mapping[str, Any]) -> str:
+    """As run.json says; runs of older versions do not, but our servers are called alike."""
+    daemon = str(entry.get("daemon") or entry["name"])
+    if entry.get("twin"):
+        return str(entry["twin"])
+    return daemon.replace("passthrough", "plain") if "passthrough" in daemon else ""
+
+
+def baseline_of(target: TargetInRow, known: Sequence[TargetInRow], against: Sequence[str]) -> str:
+    """What a target is divided by first, without its kernel: its own server without passthrough.
+
+    A server that is another's twin is divided by nothing but the floor, and one that has no twin in
+    the run by the headline's baseline. Empty where there is none.
+    """
+    here = {other.base for other in known if other.kernel == target.kernel}
+    if target.twin in here:
+        return target.twin
+    twins = {other.twin for other in known if other.kernel == target.kernel}
+    return target.base if target.base in twins else against[-1] if against else ""
 
 
 def beside(base: str, target: TargetInRow) -> str:
     """The target of that name on the same kernel."""
     return f"{base}@{target.kernel}" if target.kernel else base
+
+
+def same_server(one: TargetInRow, other: TargetInRow) -> bool:
+    """Whether the other is the same server with passthrough off."""
+    return bool(one.twin) and one.daemon != other.daemon == one.twin
+
+
+def first_kernels(target: TargetInRow, known: Sequence[TargetInRow]) -> dict[str, str]:
+    """What else a target is divided by, itself on the run's first kernel: {label: name}."""
+    first = next((other for other in known if other.base == target.base), target)
+    return {} if first is target else {first.name: first.name}

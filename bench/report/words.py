@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from bench.model import Verdict
 from bench.report import units
 from bench.report.row import Line, Row
@@ -45,10 +47,10 @@ def ratio_text(ratio: Estimate, baseline: str) -> str:
 
 
 def ratio_cell(line: Line, baseline: str) -> str:
-    """A ratio to a baseline; a baseline to itself is 1 by definition."""
+    """A ratio to a baseline; 1 of a baseline to itself, nothing of what has one of its own."""
     if line.target.base == baseline:
         return "1"
-    return ratio_text(line.ratios[baseline], baseline)
+    return ratio_text(line.ratios[baseline], baseline) if baseline in line.ratios else ""
 
 
 def against(baseline: str) -> str:
@@ -56,13 +58,25 @@ def against(baseline: str) -> str:
     return f"{baseline} (Python)" if baseline == TWIN else baseline
 
 
-def other_ratios(row: Row) -> list[str]:
-    """``passthrough / plain (both Python): 0.99 [0.98,1.01]``: ratios that are no headline."""
-    return [
+def other_ratios(row: Row, against: Sequence[str]) -> list[str]:
+    """``passthrough / plain (both Python): 0.99 [0.98,1.01]``: ratios that no column has."""
+    own = [
+        f"{pair_name(line)}: {ratio_text(line.ratios[line.baseline], line.baseline)}"
+        for line in row.lines
+        if line.baseline in line.ratios and line.baseline not in against
+    ]
+    kernels = [
         f"{line.target.name} / {label}: {ratio_text(ratio, label)}"
         for line in row.lines
         for label, ratio in line.other_ratios.items()
     ]
+    return own + kernels
+
+
+def pair_name(line: Line) -> str:
+    """``passthrough / plain (both Python)``: a target and what it is divided by."""
+    both = " (both Python)" if line.target.python and line.baseline == TWIN else ""
+    return f"{line.target.name} / {line.baseline}{both}"
 
 
 def requests_text(line: Line) -> str:
@@ -95,9 +109,9 @@ def shown(finding: Finding) -> str:
     return {Finding.FASTER: what.below, Finding.SLOWER: what.above}.get(finding, finding.value)
 
 
-def finding_text(line: Line, baseline: str) -> str:
-    """What the ratio to a baseline shows, with how much: ``faster: by 12% at least``; or nothing."""
-    judged = line.judgements.get(baseline)
+def finding_text(line: Line) -> str:
+    """What the ratio to its baseline shows, with how much: ``faster: by 12% at least``; or nothing."""
+    judged = line.judgement
     if judged is None or judged.finding is Finding.NOT_ENGAGED:  # the proof's verdict says it
         return ""
     return f"{shown(judged.finding)}: {judged.reason}" if judged.reason else shown(judged.finding)

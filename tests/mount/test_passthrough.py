@@ -168,4 +168,6 @@ def test_claims() -> None:
     for baseline in (plain.DAEMON, plain_c.DAEMON):
         assert baseline.claims(DaemonOptions(level=Level.RW), Cache.WARM) == set()
     assert native.DAEMON.argv is None
-    assert passthrough.DAEMON.companions == ("native", "overlayfs", "plain-c", "plain")
+    assert passthrough.DAEMON.companions == (
+        "native", "overlayfs", "plain-c", "passthrough-c", "plain",
+    )  # fmt: skip

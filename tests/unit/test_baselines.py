@@ -43,14 +43,15 @@ def test_the_headline_is_against_the_server_in_c(
 
 
 def test_the_twin_is_told_aside_and_labelled(tmp_path: Path) -> None:
-    """passthrough / plain says what the kernel saves on a server in Python: never the headline."""
+    """A server in Python is divided by itself without passthrough, and by no server in C."""
     path = make_run(tmp_path, targets=FOUR, rows=1, effect=0.5, troubles=False)
     found = lines(rows(load(path))[0])
-    assert set(found["passthrough"].ratios) == {"native", "plain-c"}
-    assert found["passthrough"].other_ratios["plain (both Python)"].value == pytest.approx(
-        0.5, rel=0.05
-    )
-    assert not found["plain"].other_ratios and not found["plain-c"].other_ratios
+    assert set(found["passthrough"].ratios) == {"native", "plain"}
+    assert found["passthrough"].ratio is not None
+    assert found["passthrough"].ratio.value == pytest.approx(0.5, rel=0.05)
+    assert found["passthrough"].judgement is not None
+    assert set(found["plain"].ratios) == {"native", "plain-c"}
+    assert found["plain"].ratio is None
     assert report.main([str(path), "--format", "text", "md", "html"]) == Exit.MEASURED
     for name in ("table.txt", "table.md", "index.html"):
         said = (path / "report" / name).read_text()
@@ -59,10 +60,10 @@ def test_the_twin_is_told_aside_and_labelled(tmp_path: Path) -> None:
 
 
 def test_the_summary_speaks_of_the_headline(tmp_path: Path) -> None:
-    """Each compared target against plain-c."""
+    """Each passthrough against its own server, and of two servers without nothing."""
     run = load(make_run(tmp_path, targets=FOUR, rows=2))
     said = sentences(run, rows(run))
-    assert [text.partition(",")[0] for text in said] == ["plain / plain-c", "passthrough / plain-c"]
+    assert [text.partition(",")[0] for text in said] == ["passthrough / plain (Python)"]
 
 
 def test_a_baseline_in_python_says_so(tmp_path: Path) -> None:

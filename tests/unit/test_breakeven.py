@@ -12,7 +12,7 @@ from bench.model import Clock
 from bench.report import units
 from bench.report.charts.draw import draw
 from bench.report.rows import rows
-from bench.report.studies.answer import answer
+from bench.report.studies.answer import COMMAND, OPPONENTS, answer, hints, wins
 from bench.report.studies.breakeven import studies
 from bench.report.studies.crossing import crossing, crossings
 from bench.report.text.sections import sections
@@ -83,45 +83,79 @@ def test_every_size_is_a_study_in_order(tmp_path: Path) -> None:
     assert [study.key.entries for study in found] == [10, 100, 1000]
 
 
-def test_the_answer_has_numbers_intervals_and_setting(tmp_path: Path) -> None:
-    """One sentence; with LOOKUP passthrough beside it."""
-    cells = [*PLAIN_CURVE, *curve(LISTING, 8, 42, engaged=True), *curve(LOOKUP, 4, 6, engaged=True)]
+def said_of(path: Path) -> str:
+    """The answer of a run as one line."""
+    run = load(path)
+    return " ".join(" ".join(answer(run, rows(run))).split())
+
+
+def test_the_answer_is_a_table_of_levels_and_opponents(tmp_path: Path) -> None:
+    """Each level for itself: the highest does not speak for all."""
+    low = Target("passthrough-c:attach-getattr", level="attach-getattr")
+    auto = Target("plain-c:auto", mode="auto")
+    cells = [*PLAIN_CURVE, *curve(auto, 18, 8), *curve(low, 8, 42, engaged=True)]
+    cells += [*curve(LISTING, 10, 42, engaged=True), *curve(LOOKUP, 4, 6, engaged=True)]
     run = load(write(tmp_path, cells))
-    [said] = answer(run, rows(run))
-    for words in (
-        "Cold-fuse, timeouts forever, 1000 entries",
-        "only while fewer than 30.0 % [30.0 %, 30.0 %] of the listed entries",
-        "LOOKUP passthrough on top (passthrough-c:lookup) it costs less at every fraction",
-        "at 0 %",
-    ):
-        assert words in said
+    made = wins(run)
+    assert [one.way.level.value for one in made] == ["attach-getattr", "attach-lookup", "lookup"]
+    told = [[one.against[mode].share for mode in OPPONENTS] for one in made]
+    assert told == [["<30 %", "<29 %"], ["<25 %", "<24 %"], ["always", "always"]]
+    text = answer(run, rows(run))
+    assert "find, du: stat'ed after (cold-fuse, timeouts forever, 1000 entries)" in text
+    assert max(map(len, text)) <= 72
+    line = next(one for one in text if one.lstrip().startswith("attach-getattr"))
+    assert line.split() == [
+        "attach-getattr",
+        "<30",
+        "%",
+        "0.400,",
+        "2.27",
+        "<29",
+        "%",
+        "0.444,",
+        "1.92",
+    ]
 
 
 def test_both_orders_are_answered_and_ls_comes_first(tmp_path: Path) -> None:
     """Each order is a study of its own: what adaptive READDIRPLUS does differs between them."""
     plain, through = curve(PLAIN, 20, 2, order="alternate-"), curve(LISTING, 8, 22, engaged=True)
     as_ls = curve(LISTING, 8, 42, engaged=True, order="alternate-")
-    run = load(write(tmp_path, [*PLAIN_CURVE, *through, *plain, *as_ls]))
-    assert {study.order.value for study in studies(run)} == {"alternate", "after"}
-    assert len({study.key.slug for study in studies(run)}) == 2
-    [said] = answer(run, rows(run))
-    first, second = said.index("as ls does"), said.index("as find does")
-    assert first < said.index("fewer than 30.0 %") < second < said.index("fewer than 60.0 %")
-    assert "measured at 10 % and 50 %" in said and "measured at 50 % and 100 %" in said
+    path = write(tmp_path, [*PLAIN_CURVE, *through, *plain, *as_ls])
+    assert {study.order.value for study in studies(load(path))} == {"alternate", "after"}
+    assert len({study.key.slug for study in studies(load(path))}) == 2
+    said = said_of(path)
+    first, second = said.index("ls -l: stat'ed as listed"), said.index("find, du: stat'ed after")
+    assert first < said.index("<30 %") < second < said.index("<60 %")
+
+
+def test_what_was_not_measured_is_named_with_the_command(tmp_path: Path) -> None:
+    """An order, or the adaptive mode."""
+    said = said_of(write(tmp_path, [*PLAIN_CURVE, *curve(LISTING, 8, 42, engaged=True)]))
+    assert f"Not measured in this run: ls -l and adaptive; {COMMAND}" in said
+
+
+def test_a_perfect_hint_takes_the_better_of_both_modes(tmp_path: Path) -> None:
+    """At each share of its own, by the cost of adaptive."""
+    modes = [Target(f"plain-c:{mode}", mode=mode) for mode in ("readdir", "auto")]
+    cells = [*PLAIN_CURVE, *curve(modes[0], 10, 40), *curve(modes[1], 16, 16)]
+    [hint] = hints(load(write(tmp_path, cells)))
+    assert hint.savings[0.0] == ("READDIR", pytest.approx(10 / 16))
+    assert hint.savings[1.0] == ("READDIRPLUS", pytest.approx(22 / 32))
+    assert "R 0.625" in said_of(tmp_path / "additive")
 
 
 def test_without_passthrough_the_question_stays_open(tmp_path: Path) -> None:
-    """On a stock kernel it says so, and nothing else."""
-    run = load(write(tmp_path, [*PLAIN_CURVE, *curve(UNPATCHED, 20, 2)]))
-    [said] = answer(run, rows(run))
-    assert "nothing beyond rw is passed through, so it is not answered here" in said
+    """On a stock kernel it says so, and which command answers it."""
+    said = said_of(write(tmp_path, [*PLAIN_CURVE, *curve(UNPATCHED, 20, 2)]))
+    assert "this kernel passes nothing beyond reads and writes through" in said
+    assert f"{COMMAND} answers it" in said
 
 
-def test_a_run_of_plain_servers_names_what_is_missing(tmp_path: Path) -> None:
+def test_a_run_of_plain_servers_says_what_is_missing(tmp_path: Path) -> None:
     """Nobody asked for passthrough."""
-    run = load(write(tmp_path, [*PLAIN_CURVE, *curve(NATIVE, 1, 1)]))
-    [said] = answer(run, rows(run))
-    assert "add --daemon passthrough-c" in said
+    said = said_of(write(tmp_path, [*PLAIN_CURVE, *curve(NATIVE, 1, 1)]))
+    assert "no target of this run passes anything through" in said
 
 
 def test_a_run_without_the_workload_says_nothing(tmp_path: Path) -> None:

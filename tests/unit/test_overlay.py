@@ -131,8 +131,3 @@ def test_no_baseline_in_common_is_refused(
     one = make_run(tmp_path / "one", rows=1, targets=("native",))
     other = make_run(tmp_path / "other", rows=1, targets=("plain", "passthrough"))
     assert "no baseline in common" in refused(capsys, str(one), str(other))
-
-
-def test_a_mail_is_of_one_run(two: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
-    """A posting of several would mix their methods."""
-    assert "--mail is of one run" in refused(capsys, *map(str, two), "--mail")

@@ -219,7 +219,7 @@ def test_print_shows_the_table_that_was_written(
     path = make_run(tmp_path, rows=2)
     assert report.main([str(path), "--print", "--format", "text"]) == Exit.MEASURED
     assert capsys.readouterr().out == (path / "report" / "table.txt").read_text()
-    assert [file.name for file in (path / "report").iterdir()] == ["table.txt"]
+    assert {file.name for file in (path / "report").iterdir()} == {"table.txt", "mail.txt"}
 
 
 def test_a_directory_that_cannot_be_made_is_a_user_error(tmp_path: Path) -> None:

@@ -91,7 +91,7 @@ def ratio_chart(row: Row, baselines: Sequence[str], footer: Sequence[str]) -> Sh
     panels = max(len(baselines), 1)
     sheet = Sheet(title(row, f"ratio of {units.quantity().noun}"), footer, WIDTH_IN, each * panels)
     for number, baseline in enumerate(baselines):
-        lines = [line for line in row.lines if line.target.base != baseline]
+        lines = [line for line in row.lines if baseline in line.ratios]
         axes = lines_panel(sheet, lines, top=each * number, height=each)
         ratios = [line.ratios[baseline] for line in lines]
         said = scale(axes, [1.0, *(point for r in ratios for point in extent(r))])

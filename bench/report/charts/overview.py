@@ -24,14 +24,14 @@ MOST_IN = 13.0
 
 def overviews(rows: Sequence[Row], baseline: str, footer: Sequence[str]) -> list[Sheet]:
     """All rows from top to bottom, on as many sheets as it takes to be printed; at least one."""
-    total = MARKER_IN * sum(_height(row, baseline) for row in rows)
+    total = MARKER_IN * sum(_height(row) for row in rows)
     count = max(math.ceil(total / MOST_IN), 1)
     parts: list[list[Row]] = [[] for _ in range(count)]
     used = 0.0
     for row in rows:
         parts[min(int(used / total * count), count - 1)].append(row)
-        used += MARKER_IN * _height(row, baseline)
-    title = f"{units.quantity().noun} per operation, as a ratio to {words.against(baseline)}"
+        used += MARKER_IN * _height(row)
+    title = f"{units.quantity().noun} per operation, as a ratio to {_of(rows, baseline)}"
     return [
         _sheet(
             f"{title}, {number} of {count}" if count > 1 else title, part, rows, baseline, footer
@@ -44,10 +44,10 @@ def _sheet(
     title: str, rows: Sequence[Row], every: Sequence[Row], baseline: str, footer: Sequence[str]
 ) -> Sheet:
     """A marker with its interval for each target but the baseline; axis and legend are of every row."""
-    known = {line.number: line for row in every for line in _shown(row, baseline)}
+    known = {line.number: line for row in every for line in _shown(row)}
     shown = [line for _, line in sorted(known.items())]
-    _, legend = legend_grid([line.target.name for line in shown], WIDTH_IN)
-    ends = list(itertools.accumulate((_height(row, baseline) for row in rows), initial=0))
+    _, legend = legend_grid([_named(line, baseline) for line in shown], WIDTH_IN)
+    ends = list(itertools.accumulate((_height(row) for row in rows), initial=0))
     body = MARKER_IN * max(ends[-1], 2) + legend + AXIS_IN
     sheet = Sheet(title, footer, WIDTH_IN, body)
     labels = [_label(row) for row in rows]
@@ -55,28 +55,46 @@ def _sheet(
     axes = sheet.panel(left=0.25 + 0.071 * longest, top=legend, right=1.0, bottom=AXIS_IN)
     axes.set_ylim(max(ends[-1], 2), 0)
     axes.set_yticks([(top + end) / 2 for top, end in itertools.pairwise(ends)], labels)
-    ratio_axis(axes, _ratios(every, baseline), baseline)
+    ratio_axis(axes, _ratios(every), baseline)
     for place, (row, top) in enumerate(zip(rows, ends, strict=False)):
         if place % 2:
             axes.axhspan(top, ends[place + 1], color=GRID, alpha=0.35, linewidth=0)
-        _row(axes, top, row, baseline)
+        _row(axes, top, row)
     beside(axes, -1.0, f"/ {baseline}", size=7.0)
-    sheet.legend([_key(line) for line in shown])
+    sheet.legend([_key(line, baseline) for line in shown])
     return sheet
 
 
-def _height(row: Row, baseline: str) -> int:
+def _height(row: Row) -> int:
     """Height of a row, in markers."""
-    return len(_shown(row, baseline)) + 1
+    return len(_shown(row)) + 1
 
 
-def _shown(row: Row, baseline: str) -> list[Line]:
-    """The lines that have a ratio to the baseline."""
-    return [line for line in row.lines if line.target.base != baseline]
+def _shown(row: Row) -> list[Line]:
+    """The lines that have a ratio to the baseline, or to a twin of their own."""
+    return [line for line in row.lines if _ratio(line) is not None]
 
 
-def _key(line: Line) -> Line2D:
-    return Line2D([], [], **style(line.number).point, label=line.target.name)
+def _ratio(line: Line) -> Estimate | None:
+    """To its own server without passthrough; a server in Python is not held against one in C."""
+    return line.ratio if line.baseline not in ("", line.target.base) else None
+
+
+def _of(rows: Sequence[Row], baseline: str) -> str:
+    """What the ratios are to, in words."""
+    others = {line.baseline for row in rows for line in _shown(row)}
+    own = "; each passthrough to its own server without" if others - {baseline} else ""
+    return f"{words.against(baseline)}{own}"
+
+
+def _named(line: Line, baseline: str) -> str:
+    """A target, and what it is divided by where that is not what the others are."""
+    name = line.target.name
+    return name if line.baseline == baseline else f"{name} / {line.baseline}"
+
+
+def _key(line: Line, baseline: str) -> Line2D:
+    return Line2D([], [], **style(line.number).point, label=_named(line, baseline))
 
 
 def _label(row: Row) -> str:
@@ -84,8 +102,8 @@ def _label(row: Row) -> str:
     return f"{row.work}\n({row.key.state})"
 
 
-def _ratios(rows: Sequence[Row], baseline: str) -> list[Estimate]:
-    ratios = [line.ratios.get(baseline) for row in rows for line in row.lines]
+def _ratios(rows: Sequence[Row]) -> list[Estimate]:
+    ratios = [_ratio(line) for row in rows for line in row.lines]
     return [ratio for ratio in ratios if ratio is not None and ratio.known]
 
 
@@ -105,9 +123,11 @@ def ratio_axis(axes: Axes, known: Sequence[Estimate], baseline: str) -> None:
     )
 
 
-def _row(axes: Axes, top: float, row: Row, baseline: str) -> None:
-    for y, line in enumerate(_shown(row, baseline), 1):
-        ratio = line.ratios[baseline]
+def _row(axes: Axes, top: float, row: Row) -> None:
+    for y, line in enumerate(_shown(row), 1):
+        ratio = _ratio(line)
+        if ratio is None:
+            continue
         look = style(line.number)
         if ratio.has_interval:
             ends = [ratio.low, ratio.high]

@@ -1,16 +1,21 @@
-"""The answer to the question that stopped the patches, as one sentence made of a run's own numbers.
+"""The answer to the question that stopped the patches: a table of every level against READDIRPLUS.
 
-Is readdir + getattr passthrough a win over READDIRPLUS, and what would LOOKUP passthrough add?
+Is readdir + getattr passthrough a win over READDIRPLUS? Up to which share of the listed entries
+that are then stat'ed it costs less, at each level, against a server that is always asked for
+READDIRPLUS and against the kernel's adaptive choice, as ``ls -l`` asks and as ``find`` and ``du`` do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
+from bench.axes.rows import CLOCK, PLACEMENT
 from bench.model import Cache, Level, Order, ReaddirMode, Timeouts
 from bench.report import units
 from bench.report.row import Row
-from bench.report.studies.breakeven import SAID, Study, preferred, studies
+from bench.report.studies.breakeven import Study, studies
 from bench.report.studies.crossing import Crossing, crossing
 from bench.report.traits import Traits, ways
 from bench.stats.estimates import Estimate
@@ -18,148 +23,246 @@ from bench.stats.frame import Run
 
 QUESTION = "Is readdir + getattr passthrough a win over READDIRPLUS?"
 USUAL_ENTRIES = 1000
+COMMAND = "python -m bench run --matrix list-stat --kernel lab --clock instructions"
+"""What answers it, level by level, in both orders."""
+PROGRAMS = {Order.ALTERNATE: "ls -l: stat'ed as listed", Order.AFTER: "find, du: stat'ed after"}
+OPPONENTS = {ReaddirMode.READDIRPLUS: "READDIRPLUS", ReaddirMode.AUTO: "adaptive"}
 
 
-def answer(run: Run, rows: Sequence[Row]) -> list[str]:
-    """One sentence, with numbers, intervals and the setting; none where list-stat was not run."""
-    del rows
-    found = studies(run)
-    if not found:
-        return []
-    challenger = preferred([way for study in found for way in study.challengers if not way.lookup])
-    with_lookup = preferred([way for study in found for way in study.challengers if way.lookup])
-    first = challenger or with_lookup
-    if first is None:
-        return [f"{QUESTION} {_unanswered(run)}"]
-    opponent = preferred([way for way in found[0].traits.values() if _rival(way, first)])
-    measured = [s for s in found if opponent and {first.name, opponent.name} <= s.curves.keys()]
-    if opponent is None or not measured:
-        return [f"{QUESTION} No READDIRPLUS server was measured beside it, so it is not answered."]
-    return [f"{QUESTION} {_sentence(measured, first, opponent, with_lookup)}"]
+@dataclass(frozen=True)
+class Against:
+    """One level beside one opponent: where they meet, and the ratio of costs at both ends."""
+
+    met: Crossing
+    none: Estimate
+    every: Estimate
+    """Cost by the opponent's where nothing, and where every entry is stat'ed."""
+
+    @property
+    def share(self) -> str:
+        """``<47 %``, ``>12 %``, ``always`` or ``never``; the interval where it is wider than the digits."""
+        if self.met.n == 0 or math.isnan(self.met.value):
+            return "not measured"
+        ends = (self.met.value, self.met.low, self.met.high)
+        middle, *outer = [self._end(end) for end in (ends if self.met.has_interval else ends[:1])]
+        sign = ("<" if self.met.rising else ">") if self.met.crosses else ""
+        said = f"{sign}{middle} %" if sign else middle
+        return f"{said} [{','.join(outer)}]" if set(outer) - {middle} else said
+
+    def _end(self, end: float) -> str:
+        said = self.met.cheaper(end)
+        return said if said in ("always", "never") else units.digits(100 * end, 2)
+
+    @property
+    def ends(self) -> str:
+        """``.036, 1.92``: the ratio of costs with nothing and with everything stat'ed."""
+        pair = (units.ratio(end.value) if end.known else "?" for end in (self.none, self.every))
+        return ", ".join(pair)
+
+
+@dataclass(frozen=True)
+class Win:
+    """One level in one setting, against each opponent that was measured beside it."""
+
+    way: Traits
+    study: Study
+    against: dict[ReaddirMode, Against]
+
+
+@dataclass(frozen=True)
+class Hint:
+    """What a perfect hint at each opendir, READDIR or READDIRPLUS, would save over adaptive."""
+
+    study: Study
+    savings: dict[float, tuple[str, float]]
+    """By share stat'ed: the better of both, and its cost by adaptive's."""
+
+
+def wins(run: Run) -> list[Win]:
+    """Every setting and level, ls before find, the usual setting first, levels from low to high."""
+    found = sorted(studies(run), key=_distance)
+    return [
+        Win(way, study, against)
+        for study in found
+        for way in _challengers(study)
+        if (against := _against(study, way))
+    ]
+
+
+def _challengers(study: Study) -> list[Traits]:
+    """One for each level and kernel, in the usual way of listing, of the server in C if there is one."""
+    best: dict[tuple[str, Level], Traits] = {}
+    for way in sorted(study.challengers, key=lambda way: (way.daemon.endswith("-c"), way.usual)):
+        best[way.kernel, way.level] = way
+    return sorted(best.values(), key=lambda way: (way.kernel, way.level.rank))
+
+
+def _against(study: Study, way: Traits) -> dict[ReaddirMode, Against]:
+    found = {}
+    for mode in OPPONENTS:
+        rivals = [other for other in study.opponents if _rival(other, way) and other.mode is mode]
+        rivals.sort(key=lambda other: not other.daemon.endswith("-c"))
+        if rivals:
+            met = crossing(study, way.name, rivals[0].name)
+            ends = (study.fractions[0], study.fractions[-1])
+            none, every = (study.ratio(way.name, rivals[0].name, share) for share in ends)
+            found[mode] = Against(met, none, every)
+    return found
 
 
 def _rival(way: Traits, challenger: Traits) -> bool:
     return way.plain and way.bulk and way.kernel == challenger.kernel
 
 
-def _unanswered(run: Run) -> str:
-    """Why nothing is answered: what the kernel gives, or what was not run."""
-    asked = [
-        t for t in run.about.get("targets") or () if t.get("level_asked") not in (None, "none")
+def hints(run: Run) -> list[Hint]:
+    """One for each setting in which a plain server listed in all three modes, the usual one first."""
+    return [hint for study in sorted(studies(run), key=_distance) if (hint := _hint(study))]
+
+
+def _hint(study: Study) -> Hint | None:
+    plain = [way for way in study.traits.values() if way.plain and way.name in study.curves]
+    plain.sort(key=lambda way: not way.daemon.endswith("-c"))
+    modes = {way.mode: way.name for way in reversed(plain)}
+    if len(modes) < len(ReaddirMode):
+        return None
+    savings = {}
+    for share in study.fractions:
+        costs = {mode: study.cost(name, share).value for mode, name in modes.items()}
+        better = min(ReaddirMode.READDIR, ReaddirMode.READDIRPLUS, key=lambda mode: costs[mode])
+        if costs[ReaddirMode.AUTO] > 0:
+            savings[share] = (better.upper(), costs[better] / costs[ReaddirMode.AUTO])
+    return Hint(study, savings) if savings else None
+
+
+def usual(made: Sequence[Win]) -> list[Win]:
+    """The settings to speak of: the usual size and cache, every pair of timeouts, both orders."""
+    if not made:
+        return []
+    first = made[0].study.key
+    return [
+        one
+        for one in made
+        if (one.study.key.cache, one.study.key.entries) == (first.cache, first.entries)
     ]
-    if not asked:
-        return (
-            "No target of this run passes anything through, so it is not answered here "
-            "(add --daemon passthrough-c)."
-        )
-    given = max((way.level for way in ways(run).values()), key=lambda level: level.rank)
-    if given.rank > Level.RW.rank:
-        return (
-            f"Level {given} was in force, but no listing was passed through in a list-stat row of "
-            "this run, so it is not answered here."
-        )
-    return "On this kernel nothing beyond rw is passed through, so it is not answered here."
 
 
-def _sentence(
-    measured: Sequence[Study], first: Traits, opponent: Traits, with_lookup: Traits | None
-) -> str:
-    main = min(measured, key=_distance)
-    n = crossing(main, first.name, opponent.name).n
-    said = f"{main.said}, {units.quantity().noun}, n={n}"
-    setting = f"{said[0].upper()}{said[1:]}"
-    parts = [
-        f"{setting}: against READDIRPLUS ({opponent.name}), {first.said} ({first.name}) "
-        f"{verdict(main, first.name, opponent.name)}"
-    ]
-    adaptive = next((way for way in main.opponents if _adaptive(way, opponent)), None)
-    if adaptive:
-        told = verdict(main, first.name, adaptive.name)
-        parts.append(f"against adaptive READDIRPLUS ({adaptive.name}) it {told}")
-    if other := _other_order(measured, main):
-        told = verdict(other, first.name, opponent.name)
-        parts.append(f"{SAID[other.order]}, it {told} against {opponent.name}")
-        if adaptive and adaptive.name in other.curves:
-            told = verdict(other, first.name, adaptive.name)
-            parts.append(f"and against {adaptive.name} {told}")
-    if len(measured) > 1:
-        parts.append(_elsewhere(measured, first, opponent))
-    if with_lookup is None:
-        parts.append("LOOKUP passthrough was not measured in this run")
-    elif with_lookup is not first and with_lookup.name in main.curves:
-        told = verdict(main, with_lookup.name, opponent.name)
-        parts.append(f"with LOOKUP passthrough on top ({with_lookup.name}) it {told}")
-    return "; ".join(parts) + "."
+def settings(made: Sequence[Win]) -> list[tuple[Study, list[Win]]]:
+    """The wins by setting."""
+    found: dict[str, tuple[Study, list[Win]]] = {}
+    for one in made:
+        found.setdefault(one.study.key.slug, (one.study, []))[1].append(one)
+    return list(found.values())
 
 
-def _other_order(measured: Sequence[Study], main: Study) -> Study | None:
-    """A study at the same setting, with entries stat'ed in the other order."""
-    return next(
-        (study for study in measured if study is not main and study.key.family == main.key.family),
-        None,
+def heading(study: Study) -> str:
+    """``ls -l: stat'ed as listed (cold-fuse, 1000 entries, timeouts forever)``."""
+    return f"{PROGRAMS[study.order]} ({study.key.without(CLOCK, PLACEMENT).state})"
+
+
+def answer(run: Run, rows: Sequence[Row]) -> list[str]:
+    """The table as lines of text; of a run that has none the reason, in one; nothing without list-stat."""
+    del rows
+    if not studies(run):
+        return []
+    made = wins(run)
+    if not made:
+        return [*units.wrapped(f"{QUESTION} {unanswered(run)}"), *hint_lines(run)]
+    lines = [QUESTION, *units.wrapped(_legend())]
+    for study, group in settings(made):
+        lines += ["", *units.wrapped(heading(study), 2)]
+        lines += [_line("", OPPONENTS.values())]
+        lines += [_line(one.way.name.removeprefix("passthrough-c:"), _cells(one)) for one in group]
+    lines += [*_missing(made), *hint_lines(run)]
+    return lines
+
+
+def _legend() -> str:
+    noun = units.quantity().noun
+    return (
+        "Costs less while the share of the listed entries that is then stat'ed is below (<) or above "
+        f"(>) the one told; behind it the ratio of {noun} per entry with none and with all stat'ed."
     )
 
 
-def _adaptive(way: Traits, opponent: Traits) -> bool:
-    twin = (way.daemon, way.kernel, way.level) == (opponent.daemon, opponent.kernel, opponent.level)
-    return twin and way.mode is ReaddirMode.AUTO
+def _cells(win: Win) -> list[str]:
+    told = [win.against.get(mode) for mode in OPPONENTS]
+    return [f"{one.share:<7} {one.ends}" if one else "not measured" for one in told]
+
+
+def _line(name: str, cells: Iterable[str]) -> str:
+    parts = "".join(f" {cell:<27}" for cell in cells)
+    return f"  {name:<14}{parts}".rstrip()
+
+
+def _missing(made: Sequence[Win]) -> list[str]:
+    """An order or an opponent that the run did not measure, and the command that does."""
+    orders = {one.study.order for one in made}
+    modes = {mode for one in made for mode in one.against}
+    lacks = [PROGRAMS[order].partition(":")[0] for order in Order if order not in orders]
+    lacks += [OPPONENTS[mode] for mode in OPPONENTS if mode not in modes]
+    if not lacks:
+        return []
+    return ["", *units.wrapped(f"Not measured in this run: {units.listing(lacks)}; {COMMAND}", 2)]
+
+
+def hint_lines(run: Run) -> list[str]:
+    """What a perfect hint per opendir would save over the kernel's choice, from rows that exist."""
+    found = hints(run)
+    if not found:
+        return []
+    lines = ["", *units.wrapped(
+        "A perfect hint at each opendir, READDIR (R) or READDIRPLUS (P), by the share stat'ed: "
+        f"{units.quantity().noun} per entry of the better, by those of the adaptive choice of the same "
+        "server, without passthrough."
+    )]  # fmt: skip
+    shares: list[float] = []
+    for hint in found:
+        if list(hint.savings) != shares:
+            shares = list(hint.savings)
+            lines += ["", _spread([f"{100 * share:g} %" for share in shares])]
+        lines += units.wrapped(f"  {heading(hint.study)}", 4)
+        told = (
+            f"{'P' if mode == 'READDIRPLUS' else 'R'} {units.ratio(ratio)}"
+            for mode, ratio in hint.savings.values()
+        )
+        lines.append(_spread(told))
+    return lines
+
+
+def _spread(cells: Iterable[str]) -> str:
+    return "".join(f"{cell:>9}" for cell in cells)
+
+
+def unanswered(run: Run) -> str:
+    """Why nothing is answered, and which command would, in one line."""
+    asked = [
+        t for t in run.about.get("targets") or () if t.get("level_asked") not in (None, "none")
+    ]
+    given = max((way.level for way in ways(run).values()), key=lambda level: level.rank)
+    if not asked:
+        why = "no target of this run passes anything through"
+    elif given.rank <= Level.RW.rank:
+        why = "this kernel passes nothing beyond reads and writes through"
+    elif not any(study.opponents for study in studies(run)):
+        why = "no READDIRPLUS server was measured beside it"
+    else:
+        why = "no listing was passed through in a list-stat row of this run"
+    return f"Not answered here: {why}. {COMMAND} answers it."
 
 
 def _distance(study: Study) -> tuple[object, ...]:
-    """The setting to speak of: a fresh mount, long timeouts, a directory of the usual size, as ls."""
+    """The setting to speak of: a fresh mount, a directory of the usual size, ls, long timeouts."""
     key = study.key
     asked = key.timeouts or Timeouts(0.0, 0.0)
     away = abs(key.entries - USUAL_ENTRIES)
     return (
         key.cache != Cache.COLD_FUSE,
-        -asked.attr,
-        -asked.entry,
         away,
         study.order != Order.ALTERNATE,
+        -asked.attr,
+        -asked.entry,
+        key.order,
     )
-
-
-def verdict(study: Study, challenger: str, opponent: str) -> str:
-    """What one curve does against another, for the middle of a sentence."""
-    met = crossing(study, challenger, opponent)
-    ends = _ends(study, challenger, opponent)
-    if met.n == 0:
-        return "was not measured at more than one fraction"
-    if met.crosses:
-        until = "only while fewer than" if met.rising else "only once more than"
-        sides = " and ".join(f"{100 * side:g} %" for side in met.between)
-        return (
-            f"costs less {until} {_share(met)} of the listed entries are stat'ed, measured at "
-            f"{sides} {ends}"
-        )
-    if met.cheaper(met.value) == "always":
-        return f"costs less at every fraction stat'ed{_unsure(met)} {ends}"
-    return f"costs less at no fraction stat'ed{_unsure(met)} {ends}"
-
-
-def _share(met: Crossing) -> str:
-    """``31 % [29 %, 33 %]``."""
-    if not met.has_interval:
-        return f"{met.cheaper(met.value)} ({met.note})"
-    return f"{met.cheaper(met.value)} [{met.cheaper(met.low)}, {met.cheaper(met.high)}]"
-
-
-def _unsure(met: Crossing) -> str:
-    """What an interval leaves open where the estimate does not cross."""
-    if not met.has_interval:
-        return f" ({met.note})"
-    ends = [met.cheaper(end) for end in (met.low, met.high) if end != met.value]
-    return f" (interval reaches {ends[0]})" if ends else ""
-
-
-def _ends(study: Study, challenger: str, opponent: str) -> str:
-    """Ratios at the smallest and the largest fraction."""
-    shares = study.fractions
-    told = [
-        f"{ratio_said(study.ratio(challenger, opponent, share))} at {100 * share:g} %"
-        for share in (shares[0], shares[-1])
-    ]
-    return f"({' and '.join(told)})"
 
 
 def ratio_said(ratio: Estimate) -> str:
@@ -170,22 +273,3 @@ def ratio_said(ratio: Estimate) -> str:
         return f"{units.ratio(ratio.value)} x ({ratio.note})"
     ends = ", ".join(units.ratio(end, ratio.value) for end in (ratio.low, ratio.high))
     return f"{units.ratio(ratio.value)} x [{ends}]"
-
-
-def _elsewhere(measured: Sequence[Study], first: Traits, opponent: Traits) -> str:
-    """Over all settings measured: in how many it always, never or at some fractions takes less."""
-    met = [crossing(study, first.name, opponent.name) for study in measured]
-    ends = sorted(one.value for one in met if one.crosses)
-    always = sum(not one.crosses and one.cheaper(one.value) == "always" for one in met if one.n)
-    never = sum(not one.crosses and one.cheaper(one.value) == "never" for one in met if one.n)
-    told = [f"at every fraction in {always}"] if always else []
-    told += [f"at none in {never}"] if never else []
-    if ends:
-        span = " to ".join(
-            dict.fromkeys(f"{units.digits(100 * end, 2)} %" for end in (ends[0], ends[-1]))
-        )
-        told.insert(0, f"up to a break-even in {len(ends)} ({span})")
-    sizes = units.listing(dict.fromkeys(f"{s.key.entries:,}" for s in measured))
-    caches = units.listing(dict.fromkeys(s.key.cache for s in measured))
-    where = f"of {len(measured)} settings ({caches}; {sizes} entries)"
-    return f"{where} it costs less than {opponent.name} {', '.join(told)}"

@@ -34,7 +34,7 @@ def heads(row: Row, against: Sequence[str]) -> list[str]:
         "target",
         f"{units.quantity().noun} per {row.unit}",
         *(f"target / {words.against(name)}" for name in against),
-        *([f"shows, against {words.against(against[-1])}"] if against else []),
+        *(["shows, against its own server without passthrough"] if against else []),
         "requests per op",
         "expected of a plain server",
         "passthrough",
@@ -50,7 +50,7 @@ def cells(line: Line, against: Sequence[str]) -> list[Cell]:
         Cell(line.target.name),
         Cell(f"{words.time_text(line.time)}, n={line.time.n}", line.time.value),
         *(Cell(words.ratio_cell(line, name), ratio_value(line, name)) for name in against),
-        *([Cell(words.finding_text(line, against[-1]) or "-")] if against else []),
+        *([Cell(words.finding_text(line) or "-")] if against else []),
         Cell(words.requests_text(line) + mark, requests_value(line)),
         Cell(words.expected_text(line) or "-"),
         Cell(words.verdict_text(line)),
@@ -59,8 +59,10 @@ def cells(line: Line, against: Sequence[str]) -> list[Cell]:
 
 
 def ratio_value(line: Line, baseline: str) -> float:
-    """A ratio as a number; that of a baseline to itself is 1."""
-    return 1.0 if line.target.base == baseline else line.ratios[baseline].value
+    """A ratio as a number; that of a baseline to itself is 1, NaN where there is none."""
+    if line.target.base == baseline:
+        return 1.0
+    return line.ratios[baseline].value if baseline in line.ratios else math.nan
 
 
 def requests_value(line: Line) -> float:
@@ -72,7 +74,7 @@ def requests_value(line: Line) -> float:
 
 
 @dataclass(frozen=True)
-class Grid:
+class CellGrid:
     """A table: what it is called, its column heads, its lines; the first cell of each names it."""
 
     label: str

@@ -1,7 +1,7 @@
-"""A posting-ready block of a run: plain ASCII of 72 columns, every digit computed from the samples.
+"""A posting-ready block: plain ASCII, at most 45 lines of 72 columns, every digit computed from samples.
 
-One table for each pair of arms: the headline's baseline before, a target that passes something
-through after. Rows that cannot be right, or show nothing, stay out, with the reason.
+Claim and unit first, then headline rows by level, what gets slower and what it takes of memory, where
+it stops to pay against READDIRPLUS, and how that was shown. ``bench.report.text.long_mail`` has all rows.
 """
 
 from __future__ import annotations
@@ -9,264 +9,206 @@ from __future__ import annotations
 import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
-from bench.model import Level, UserError, Verdict
-from bench.report import about, costs, units, words
-from bench.report.row import Line, Row
-from bench.report.targets import TargetInRow, baselines, targets
-from bench.stats.frame import Run
-from bench.stats.verdicts import Finding, Judgement
+from bench.model import Level, Outcome
+from bench.report import about, costs, shortnames, units
+from bench.report.posting import LEVELS, Column, Posting, of_run
+from bench.report.row import Row
+from bench.report.studies.answer import unanswered, wins
+from bench.report.studies.breakeven import studies
+from bench.report.text import mail_answer, mail_table
+from bench.report.text.mail_table import WIDTH
+from bench.stats.frame import Run, records
 
-WIDTH = 72
-WIDTHS = (10, 10, 19, 3, 7, 7, 9)
-HEADS = ("before", "after", "ratio", "n", "req/op", "after", "shows")
-OUT = (Finding.IMPLAUSIBLE, Finding.TOO_FEW)
-"""Findings that keep a row out of the table."""
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One row of a pair: what is before, what is after, and what that shows."""
-
-    row: Row
-    before: Line
-    after: Line
-    baseline: str
-
-    @property
-    def judgement(self) -> Judgement | None:
-        """None where there was nothing to judge."""
-        return self.after.judgements.get(self.baseline)
-
-    @property
-    def control(self) -> bool:
-        """No level of the run touches what the row does: it must not move."""
-        return self.after.control
-
-    @property
-    def moved(self) -> bool:
-        """Whether it differs although nothing in it may."""
-        seen = any(flag.word == "control moved" for flag in self.after.flags)
-        return self.control and (seen or bool(self.judgement and self.judgement.decided))
-
-    @property
-    def slower(self) -> bool:
-        """Whether the row was shown to get slower."""
-        return bool(self.judgement and self.judgement.finding is Finding.SLOWER)
-
-    @property
-    def out(self) -> str:
-        """Why the row is not in the table; empty when it is."""
-        if self.moved:
-            return ""
-        if self.after.verdict in (Verdict.NOT_AVAILABLE, Verdict.NOT_ENGAGED):
-            # What would raise the level is the table's to say; a mail has no room for it.
-            return self.after.verdict_reason.partition(":")[0] or self.after.verdict
-        if not self.after.time.known or not self.before.time.known:
-            return "; ".join(self.after.trouble or self.before.trouble) or "no trial"
-        judged = self.judgement
-        if judged is None or judged.finding in OUT:
-            return judged.reason if judged else "not judged"
-        return ""
+LINES = 45
+"""A mail's: what stands below it nobody reads."""
+FEWEST_ROWS = 3
+NOT_REPRODUCED = ("--output", "--no-report", "--quiet", "--json")
+"""Options that change nothing of what is measured."""
 
 
 def block(run: Run, rows: Sequence[Row], wanted: Sequence[str] = ()) -> str:
-    """The whole block, for the targets named, or for all that pass something through.
+    """The mail of a run, for the targets named, or for all that pass something through.
 
     Raises UserError where there is no baseline, or no such target.
     """
-    against = baselines(run)
-    if not against or not rows:
-        raise UserError(f"{run.path}: nothing to compare: no baseline was measured")
-    pairs = [(target, arms(target, rows, against[-1])) for target in _after(run, against, wanted)]
-    lines = [line for target, pair in pairs for line in _pair(target, pair, against[-1])]
-    lines += ["Method", *_indented(method(run)), "", *_cost(run), "To reproduce", *command(run)]
+    return mail(run, of_run(run, rows, wanted))
+
+
+def mail(run: Run, made: Posting) -> str:
+    """The mail of a posting that was put together elsewhere; facts and costs are those of ``run``."""
+    head = [*wrapped(made.claim), *_levels(made.columns), *_results(made)]
+    tail = [*_memory(run, made), "", *_win(run), *_checks(run, made), *_machine(run)]
+    tail += _reproduce(run)
+    room = LINES - len(head) - len(tail) - 1
+    lines = [*head, "", *_rows(made, room), *tail]
     return units.ascii_only("\n".join(lines).rstrip() + "\n")
 
 
-def _after(run: Run, against: Sequence[str], wanted: Sequence[str]) -> list[TargetInRow]:
-    known = targets(run)
-    if wanted:
-        names = {target.name: target for target in known}
-        if missing := [name for name in wanted if name not in names]:
-            raise UserError(f"no target {', '.join(missing)}: the run has {', '.join(names)}")
-        return [names[name] for name in wanted]
-    found = [one for one in known if one.asked not in ("", Level.NONE) and one.base not in against]
-    if not found:
-        raise UserError(f"{run.path}: no target passes anything through; name one: --mail TARGET")
-    return found
+def wrapped(text: str, indent: int = 0) -> list[str]:
+    """Lines of a mail, all but the first indented."""
+    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
 
 
-def arms(target: TargetInRow, rows: Sequence[Row], baseline: str) -> list[Arm]:
-    """The pair's rows: those in which both were measured, or were to be."""
-    found = []
-    for row in rows:
-        after = next((line for line in row.lines if line.target == target), None)
-        before = next(
-            (
-                line
-                for line in row.lines
-                if line.target.base == baseline and line.target.kernel == target.kernel
-            ),
-            None,
-        )
-        if after is not None and before is not None:
-            found.append(Arm(row, before, after, baseline))
-    return found
+def _results(made: Posting) -> list[str]:
+    """For each column how many rows take less, and its best and worst; of one row a sentence."""
+    if len(made.keys) == 1:
+        told = [column for column in made.columns if not column.beside]
+        return [line for column in told for line in wrapped(closing(made, column))]
+    return [line for column in made.columns if not column.beside for line in _result(column)]
 
 
-def _pair(target: TargetInRow, pair: Sequence[Arm], baseline: str) -> Iterator[str]:
-    told = [arm for arm in pair if not arm.out and not arm.control]
-    controls = [arm for arm in pair if not arm.out and arm.control]
-    left = [arm for arm in pair if arm.out]
-    hidden = sum(_engaged(arm) and not arm.control for arm in left)
-    yield from _wrapped(claim(target, told, controls, baseline, hidden))
-    yield ""
-    if told or controls:
-        level = f" ({target.level})" if target.level and ":" not in target.name else ""
-        yield from _wrapped(f"before: {baseline}   after: {target.name}{level}")
-        yield _cells(HEADS)
-        yield "-" * WIDTH
-    yield from _sections(told, controls)
-    if left:
-        yield "left out:"
-        for reason in dict.fromkeys(arm.out for arm in left):
-            names = units.listing(arm.row.name for arm in left if arm.out == reason)
-            yield from _wrapped(f"  {names}: {reason}", 4)
-    yield ""
-
-
-def _sections(told: Sequence[Arm], controls: Sequence[Arm]) -> Iterator[str]:
-    """The rows by what they are there for; of controls that stand still the names will do."""
-    still = [arm for arm in controls if not arm.moved]
-    for title, some in (
-        ("", [arm for arm in told if _engaged(arm) and not arm.slower]),
-        (f"what gets {words.shown(Finding.SLOWER)}:", [arm for arm in told if arm.slower]),
-        (
-            "rows in which nothing is passed through:",
-            [arm for arm in told if not _engaged(arm) and not arm.slower],
-        ),
-        ("controls, which no level touches, that moved:", [arm for arm in controls if arm.moved]),
-    ):
-        if some and title:
-            yield title
-        for arm in some:
-            yield from _row(arm)
-    if still:
-        yield "controls, which no level touches:"
-        names = units.listing(arm.row.name for arm in still)
-        yield from _wrapped(f"  {names}: not shown to differ", 4)
-
-
-def _engaged(arm: Arm) -> bool:
-    return arm.after.verdict == Verdict.ENGAGED
-
-
-def claim(
-    target: TargetInRow, told: Sequence[Arm], controls: Sequence[Arm], baseline: str, hidden: int
-) -> str:
-    """One line: what was shown, with its best and its worst row; or that there is nothing to claim.
-
-    ``hidden`` engaged rows are left out below.
-    """
-    engaged = [arm for arm in told if _engaged(arm)]
-    moved = [arm for arm in controls if arm.moved]
-    slower = units.times(sum(arm.slower for arm in told), "row")
-    kept = f"{slower} {words.shown(Finding.SLOWER)}; {len(controls)} controls, {len(moved)} of them moved"
-    if not engaged:
-        out = f" is shown, {hidden} left out below" if hidden else ""
-        return (
-            f"{target.name} against {baseline}: no row in which passthrough engaged{out}; {kept}."
-        )
-    counts = {
-        finding: sum(bool(arm.judgement and arm.judgement.finding == finding) for arm in engaged)
-        for finding in Finding
-    }
-    said = ", ".join(
-        f"{count} {words.shown(finding)}" for finding, count in counts.items() if count
-    )
-    ordered = sorted(engaged, key=lambda arm: arm.after.ratios[baseline].value)
-    extremes = [ordered[0]] if ordered[0] is ordered[-1] else [ordered[0], ordered[-1]]
-    best = "; ".join(
-        f"{arm.row.name} {words.ratio_text(arm.after.ratios[baseline], baseline)}"
-        for arm in extremes
-    )
-    return (
-        f"{target.name} against {baseline}, {units.times(len(engaged), 'row')} with passthrough "
-        f"engaged: {said} ({best}); {kept}."
-    )
-
-
-def _row(arm: Arm) -> Iterator[str]:
-    said = f", timeouts of {arm.row.others}" if arm.row.others else ""
-    yield from _wrapped(f"{arm.row.name}{said}", 2)
-    judged = arm.judgement
-    yield _cells(
-        (
-            units.duration(arm.before.time.value),
-            units.duration(arm.after.time.value),
-            words.ratio_text(arm.after.ratios[arm.baseline], arm.baseline),
-            str(arm.after.ratios[arm.baseline].n),
-            _requests(arm.before),
-            _requests(arm.after),
-            _shown(arm, judged),
-        )
-    )
-    if judged and judged.finding in (Finding.SAME, Finding.NOISY):
-        yield from _wrapped(f"    {judged.reason}", 4)
-
-
-def _shown(arm: Arm, judged: Judgement | None) -> str:
-    if arm.moved:
-        return "moved"
-    return words.shown(judged.finding) if judged else ""
-
-
-def _requests(line: Line) -> str:
-    return "-" if line.requests is None else units.per_op(line.requests.total)
-
-
-def method(run: Run) -> list[str]:
-    """How it was measured, on what, and where: a line each."""
-    settings = run.about.get("settings") or {}
+def _result(column: Column) -> list[str]:
     what = units.quantity()
-    held = "held" if str(run.about.get("cpu_dma_latency", "")).startswith("held") else "not held"
-    where = run.about.get("placement") or {}
-    spec = run.about.get("tree") or {}
-    disturbed = int(((run.trials["disturbed"] != "") & ~run.trials["superseded"]).sum())
-    rounds = "boots" if what is units.INSTRUCTIONS else "rounds"
-    return [
-        f"{settings.get('trials', '?')} {rounds}, shuffled (seed {settings.get('seed', '?')}), fresh "
-        f"mounts; {what.noun} paired, {what.interval}, Holm",
-        f"{about.kernel(run)}, {about.machine(run)}; placement {where.get('mode', '?')}, cpu_dma_latency "
-        f"{held}",
-        f"tree {spec.get('name', '?')}, {spec.get('files', '?')} files on "
-        f"{(run.about.get('backing') or {}).get('filesystem', '?')}; requests by tracepoint; "
-        f"{disturbed} trials disturbed",
+    told = {key: cell for key, cell in column.cells.items() if cell.sound and not cell.control}
+    if not told:
+        return wrapped(f"  {_level(column)}: no row from which anything can be said", 4)
+    ratios = sorted(cell.ratio.value for cell in told.values() if cell.ratio)
+    less, more = (len(column.found(one)) for one in mail_table.BOTH)
+    best, worst = (two(end) for end in (ratios[0], ratios[-1]))
+    ends = f"best x {best}, worst x {worst}" if len(told) > 1 else f"x {best}"
+    return wrapped(
+        f"  {_level(column)}: {less} of {units.times(len(told), 'row')} {what.below}, {more} "
+        f"{what.above}; {ends}",
+        4,
+    )
+
+
+def two(ratio: float) -> str:
+    """A ratio in two digits: ``.036``, ``1.9``, ``12``."""
+    return units.digits(ratio, 2).removeprefix("0") if ratio < 1 else units.digits(ratio, 2)
+
+
+def closing(made: Posting, column: Column) -> str:
+    """``passthrough-c needs 5.6 times fewer instructions than plain-c in getattr-storm/fd (warm)``."""
+    [key] = made.keys
+    if key not in column.cells:
+        return f"{column.name} was not measured in {key.name}."
+    cell, what = column.cells[key], units.quantity()
+    if not cell.sound or cell.ratio is None or cell.finding not in mail_table.BOTH:
+        return (
+            f"Too noisy to say whether {column.name} differs from {made.base.name} in {key.name}."
+        )
+    fewer = cell.ratio.value < 1
+    factor = 1 / cell.ratio.value if fewer else cell.ratio.value
+    noun = what.noun if what is units.INSTRUCTIONS else "time"
+    word = (what.below if fewer else what.above) if what is units.INSTRUCTIONS else ""
+    kind = word or ("less" if fewer else "more")
+    return (
+        f"{column.name} needs {units.digits(factor, 2)} times {kind} {noun} than {made.base.name} in "
+        f"{key.name}."
+    )
+
+
+def _rows(made: Posting, room: int) -> list[str]:
+    """The table and what gets slower; the last headline rows give way where there is no room."""
+    table, slower = mail_table.table(made), mail_table.slower(made)
+    shown = list(table.rows)
+    while len(shown) > FEWEST_ROWS and _height(table.head, *shown, slower) + 2 > room:
+        shown.pop()
+    while len(slower) > FEWEST_ROWS and _height(table.head, *shown, slower) + 2 > room:
+        slower.pop()
+    hidden = len(made.keys) - len(shown)
+    more = f"; {units.times(hidden, 'more row')}: --mail --all" if hidden else ""
+    lines = [line for row in shown for line in row]
+    told = f"Rows: {made.headline.rule}{more}."
+    return [*table.head, *lines, *slower, told, f"{shortnames.LEGEND}."]
+
+
+def _height(*parts: Sequence[str]) -> int:
+    return sum(map(len, parts))
+
+
+def _memory(run: Run, made: Posting) -> Iterator[str]:
+    """Bytes of slab per inode that is held, beside the gains."""
+    sheet = {cost.target: cost for cost in costs.costs(run)}
+    base = sheet.get(made.base.target or made.base.name)
+    if base is None or base.parts is None:
+        yield "Memory per inode: not measured in this run; --cost adds it."
+        return
+    told = [
+        f"{_level(column)} {sheet[name].slab - base.slab:+.0f}"
+        for column in made.columns
+        if (name := column.target or column.name) in sheet and not column.beside
     ]
+    said = f"Kernel memory per inode, bytes of slab: {base.slab:.0f} ({made.base.name}); "
+    yield from wrapped(f"{said}{', '.join(told)}", 2)
 
 
-def _indented(texts: Sequence[str]) -> list[str]:
-    return [line for text in texts for line in _wrapped(f"  {text}", 4)]
+def _level(column: Column) -> str:
+    return column.name if column.level in ("", Level.NONE) else column.level
 
 
-def _cost(run: Run) -> Iterator[str]:
-    """The cost paragraph, or that it is missing and how to have it."""
-    if run.costs:
-        yield from costs.lines(run)
-    else:
-        yield "Costs"
-        yield from _wrapped("  not measured in this run: --cost adds the cost sheet", 2)
-    yield ""
+def _win(run: Run) -> list[str]:
+    """Where it stops to pay; nothing where the run never asked."""
+    if not studies(run):
+        return []
+    found = wins(run)
+    return [*(mail_answer.lines(found) if found else wrapped(unanswered(run), 2)), ""]
+
+
+def _checks(run: Run, made: Posting) -> list[str]:
+    trials = [one for one in records(run.trials) if not one["superseded"]]
+    counted = [one["requests"] for one in trials if isinstance(one["requests"], dict)]
+    apart = sum(one.get("agree") is False for one in counted)
+    lost = sum(one["outcome"] != Outcome.OK for one in trials)
+    disturbed = sum(bool(one["disturbed"]) for one in trials)
+    said = [
+        "Proof: requests counted by the kernel's tracepoint and by the server, "
+        f"{'alike' if not apart else f'which differ in {apart}'} in {units.times(len(counted), 'trial')}",
+        _engaged(made),
+        mail_table.controls(made),
+        mail_table.certainty(made),
+    ]
+    trouble = [f"{lost} trials lost"] if lost else []
+    trouble += [f"{disturbed} noisy trials kept: repeats were no quieter"] if disturbed else []
+    return wrapped(". ".join(filter(None, [*said, *made.notes, *trouble])) + ".", 0)
+
+
+def _engaged(made: Posting) -> str:
+    """In how many rows of each column the requests went away."""
+    told = [
+        f"{sum(cell.engaged for cell in column.cells.values())} of {len(column.cells)}"
+        for column in made.columns
+        if not column.beside and column.cells
+    ]
+    each = ", column by column" if len(told) > 1 else ""
+    return f"Passthrough engaged in {units.listing(told)} rows{each}" if told else ""
+
+
+def _machine(run: Run) -> list[str]:
+    settings, spec = run.about.get("settings") or {}, run.about.get("tree") or {}
+    where = (run.about.get("placement") or {}).get("mode", "?")
+    counting = units.quantity() is units.INSTRUCTIONS
+    machine = "qemu TCG -icount, 1 CPU (no time: no cache misses, no wake-ups)"
+    clock = machine if counting else f"{about.machine(run)}, wall clock"
+    backing = (run.about.get("backing") or {}).get("filesystem", "?")
+    return wrapped(
+        f"{about.kernel(run)}; {clock}; tree {spec.get('name', '?')}, "
+        f"{spec.get('files', '?')} files on {backing}; placement {where}; "
+        f"{units.times(settings.get('trials', 0), 'boot' if counting else 'round')}, seed "
+        f"{settings.get('seed', '?')}.",
+        0,
+    )
+
+
+def _reproduce(run: Run) -> list[str]:
+    lines = command(run)
+    first = f"To reproduce: {lines[0].strip()}"
+    made = [first, *lines[1:]] if len(first) <= WIDTH else ["To reproduce:", *lines]
+    return [*made, *wrapped(f"To check mine: python -m bench verify {run.path.name}.tar.gz", 2)]
 
 
 def command(run: Run) -> list[str]:
     """The command line as a shell would take it, at most 72 columns wide."""
     argv = run.about.get("argv")
-    argv = [str(word) for word in argv] if isinstance(argv, list) else [str(argv)]
+    words = [str(word) for word in argv] if isinstance(argv, list) else [str(argv)]
+    kept: list[str] = []
+    for before, word in zip(["", *words], words, strict=False):
+        if word.partition("=")[0] not in NOT_REPRODUCED and before != "--output":
+            kept.append(word)
     lines, line = [], " "
-    for word in map(shlex.quote, argv):
+    for word in map(shlex.quote, kept):
         if len(line) + 1 + len(word) > WIDTH - 2 and line.strip():
             lines.append(f"{line} \\")
             line = "   "
@@ -274,66 +216,7 @@ def command(run: Run) -> list[str]:
     return [*lines, line]
 
 
-def zero_day(run: Run, rows: Sequence[Row], wanted: Sequence[str] = ()) -> str:
-    """Pairs of targets in the row layout of the 0-day robot: value, change, value, metric.
-
-    Spread is the standard deviation of the trial medians relative to their mean, blank under 2 %.
-    """
-    against = baselines(run)
-    if not against:
-        raise UserError(f"{run.path}: nothing to compare: no baseline was measured")
-    lines = []
-    for target in _after(run, against, wanted):
-        lines += [
-            f"{against[-1]} -> {target.name}",
-            f"{'%stddev':>17} {'%change':>9} {'%stddev':>17}",
-        ]
-        lines += ["-" * WIDTH]
-        for arm in arms(target, rows, against[-1]):
-            if not arm.out:
-                lines += _zero_day_rows(arm)
-        lines.append("")
-    return units.ascii_only("\n".join(lines).rstrip() + "\n")
-
-
-def _zero_day_rows(arm: Arm) -> Iterator[str]:
-    what = units.quantity()
-    scale, unit = (1e9, "ns") if what is units.WALL else (1.0, "insn")
-    sides = (arm.before.time, arm.after.time)
-    values = [
-        f"{units.digits(side.value * scale, 4):>10} {_stddev(side.points):>6}" for side in sides
-    ]
-    change = f"{100 * (arm.after.ratios[arm.baseline].value - 1):>+8.1f}%"
-    name = arm.row.name
-    yield from _metric(f"{values[0]} {change} {values[1]}", f"{name} {unit}_per_op")
-    if arm.before.requests and arm.after.requests:
-        old, new = arm.before.requests.total, arm.after.requests.total
-        moved = f"{100 * (new / old - 1):>+8.1f}%" if old else " " * 9
-        yield from _metric(
-            f"{old:>10.2f} {'':>6} {moved} {new:>10.2f} {'':>6}", f"{name} requests_per_op"
-        )
-
-
-def _metric(values: str, metric: str) -> Iterator[str]:
-    if len(values) + 2 + len(metric) <= WIDTH:
-        yield f"{values}  {metric}"
-    else:
-        yield values.rstrip()
-        yield f"{metric:>{WIDTH}}"
-
-
-def _stddev(points: Sequence[float]) -> str:
-    mean = sum(points) / len(points) if points else 0.0
-    if len(points) < 2 or not mean:
-        return ""
-    spread = (sum((point - mean) ** 2 for point in points) / (len(points) - 1)) ** 0.5 / mean
-    return f"+-{100 * spread:3.0f}%" if spread >= 0.02 else ""
-
-
-def _cells(cells: Sequence[str]) -> str:
-    first, *rest = (f"{cell:>{width}}" for cell, width in zip(cells, WIDTHS, strict=True))
-    return " ".join([first, *rest])
-
-
-def _wrapped(text: str, indent: int = 0) -> list[str]:
-    return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
+def _levels(columns: Sequence[Column]) -> list[str]:
+    """What the levels of these columns pass through."""
+    told = [text for level, text in LEVELS.items() if level in {one.level for one in columns}]
+    return wrapped(f"Passed through at {'; '.join(told)}.") if told else []

@@ -39,10 +39,8 @@ def _row(row: Row, against: Sequence[str]) -> Iterator[str]:
     for line in row.lines:
         yield _line([cell.text for cell in cells.cells(line, against)])
     yield ""
-    for text in words.other_ratios(row):
-        yield f"- {_cell(text)}"
-    if any(line.other_ratios for line in row.lines):
-        yield ""
+    if others := words.other_ratios(row, against):
+        yield from (*(f"- {_cell(text)}" for text in others), "")
 
 
 def _line(parts: Sequence[str]) -> str:

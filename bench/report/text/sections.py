@@ -23,7 +23,7 @@ BESIDE = 5
 def sections(run: Run, rows: Sequence[Row]) -> list[str]:
     """All lines, the answer first; empty where a run has nothing to say about either."""
     found, projected = studies(run), projections(run, rows)
-    lines = [line for text in answer(run, rows) for line in (*units.wrapped(text), "")]
+    lines = [*answered, ""] if (answered := answer(run, rows)) else []
     if found:
         lines += ["Break-even: cost per listed entry by the share then stat'ed", ""]
         lines += [line for study in found for line in (*_study(study), "")]

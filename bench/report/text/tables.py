@@ -91,7 +91,7 @@ def estimate(name: str, given: Estimate) -> Record:
 def _ratios(line: Line, against: Sequence[str]) -> Record:
     """Each ratio with its interval, and what it shows."""
     found: dict[str, object] = {}
-    for base in against:
+    for base in dict.fromkeys((*against, *line.ratios)):
         own = ratio_value(line, base)
         ratio = line.ratios.get(base, Estimate(own, math.nan, math.nan, line.time.n))
         judged = line.judgements.get(base)

@@ -138,7 +138,7 @@ def _remarks(row: Row, against: Sequence[str], notes: Notes) -> Iterator[str]:
     if expected:
         bounds = [f"{op} {units.bound(*limits)}" for op, limits in expected.items()]
         yield f"expected req/op of a plain server: {', '.join(bounds)}"
-    yield from words.other_ratios(row)
+    yield from words.other_ratios(row, against)
     for line in row.lines:
         name, requests = line.target.name, line.requests
         if said := _shown(line, against, notes):
@@ -161,7 +161,7 @@ def _shown(line: Line, against: Sequence[str], notes: Notes) -> str:
         why = f" {notes.mark(line.verdict_reason)}" if line.verdict_reason else ""
         parts.append(f"{line.verdict}{why}")
     if against and line.target.base not in against:
-        parts.append(words.finding_text(line, against[-1]))
+        parts.append(words.finding_text(line))
     return "; ".join(part for part in parts if part)
 
 

@@ -1,0 +1,62 @@
+"""The answer of a mail: break-even by level, for ls -l and for find and du, in a few lines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bench.model import Order, ReaddirMode
+from bench.report import shortnames
+from bench.report.studies.answer import OPPONENTS, Win, usual
+from bench.report.units import listing, wrapped
+
+HEADS = {Order.ALTERNATE: "ls -l", Order.AFTER: "find, du"}
+SHORT = {ReaddirMode.READDIRPLUS: "forced", ReaddirMode.AUTO: "adaptive"}
+LEVEL, COLUMN = 16, 14
+
+
+def lines(found: Sequence[Win]) -> list[str]:
+    """A line for each level with the longest timeouts, a line for the others."""
+    told = usual(found)
+    first = told[0].study.key
+    longest = [one for one in told if one.study.key.timeouts == first.timeouts]
+    orders = [order for order in Order if any(one.study.order is order for one in longest)]
+    timeouts = shortnames.timeouts(first.timeouts) if first.timeouts else "?"
+    title = (
+        "Is it a win over READDIRPLUS? Yes while the share of listed entries then stat'ed is "
+        f"({first.cache}, {first.entries} entries):"
+    )
+    columns = [(order, mode) for order in orders for mode in OPPONENTS]
+    made = wrapped(title)
+    made += [_line("", [HEADS[order] for order, _ in columns])]
+    made += [_line("  timeouts " + timeouts, [SHORT[mode] for _, mode in columns])]
+    for name in dict.fromkeys(one.way.name for one in longest):
+        own = {one.study.order: one for one in longest if one.way.name == name}
+        cells = [_share(own.get(order), mode) for order, mode in columns]
+        made.append(_line(f"  {name.partition(':')[2] or name}", cells))
+    made += _others(told, longest)
+    if missing := [HEADS[order] for order in Order if order not in orders]:
+        made += wrapped(
+            f"  {listing(missing)} was not measured in this run; matrix list-stat does.", 4
+        )
+    return made
+
+
+def _share(win: Win | None, mode: ReaddirMode) -> str:
+    one = win.against.get(mode) if win else None
+    return one.share if one else "-"
+
+
+def _line(name: str, cells: Sequence[str]) -> str:
+    told = "".join(f"{cell:>{COLUMN}}" for cell in cells)
+    return f"{name:<{LEVEL}}{told}".rstrip()
+
+
+def _others(told: Sequence[Win], longest: Sequence[Win]) -> list[str]:
+    """What shorter timeouts change, in a line."""
+    others = [one for one in told if one not in longest]
+    if not others:
+        return []
+    at = {shortnames.timeouts(one.study.key.timeouts) for one in others if one.study.key.timeouts}
+    shares = {against.share for one in others for against in one.against.values()}
+    said = shares.pop() if len(shares) == 1 else "differs by level: --mail --all"
+    return [f"  timeouts {listing(sorted(at))}: {said}"]
