@@ -15,7 +15,7 @@ from bench.profile.difference import between
 from bench.profile.text import accounted_for
 from bench.report import units
 from bench.stats.estimates import Estimate, geometric_mean, over_boots, paired_ratio, unpaired_ratio
-from bench.stats.judging import INSTRUCTIONS_FLOOR
+from bench.stats.noise_floor import of_boots
 from bench.stats.verdicts import Finding, Judgement, judge_table
 
 UNJUDGED = (Finding.IMPLAUSIBLE, Finding.TOO_FEW, Finding.NOT_ENGAGED)
@@ -116,16 +116,17 @@ def _ratio(base: Side, patched: Side, key: MatchKey) -> Estimate:
         ratio = unpaired_ratio(list(over.values()), list(under.values()))
     if base.clock != Clock.INSTRUCTIONS:
         return ratio
+    floor = _floor(key, base, patched)
     if base.paired_with(patched):
-        return over_boots(ratio)
+        return over_boots(ratio, floor)
     every = [one / other for one in over.values() for other in under.values()]
-    return over_boots(replace(ratio, points=tuple(every)))
+    return over_boots(replace(ratio, points=tuple(every)), floor)
 
 
 def _floor(key: MatchKey, base: Side, patched: Side) -> float:
     """The larger noise floor of the machines' A/A runs, where there was one."""
     if base.clock == Clock.INSTRUCTIONS:
-        return INSTRUCTIONS_FLOOR
+        return max(of_boots(side.noise, key.slug) for side in (base, patched))
     known = [side.noise.get(key.slug) for side in (base, patched)]
     return max((noise.floor for noise in known if noise), default=0.0)
 

@@ -17,6 +17,7 @@ from bench.report import units
 from bench.report.row import Row
 from bench.report.targets import targets
 from bench.stats.frame import Run
+from bench.stats.noise_floor import ASSUMED
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,10 @@ def method() -> str:
     what = units.quantity()
     middle = f"{what.noun} is the median of trial medians, a trial being a fresh mount; "
     if what is units.INSTRUCTIONS:
-        return f"{middle}ratios are paired by boot, beside them their range over the boots"
+        return (
+            f"{middle}ratios are paired by boot; a range no wider than the last digit is left out; A/A is "
+            f"what a row's target differs by from itself ({ASSUMED:.0%} where no A/A run is known)"
+        )
     return (
         f"{middle}ratios are paired by round; 95 % intervals over rounds, their autocorrelation "
         "averaged over (bench/intervals.py), each for its own row alone"

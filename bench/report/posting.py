@@ -13,7 +13,6 @@ from bench.report.row import Line, Row
 from bench.report.targets import TargetInRow, baseline_of, baselines, targets
 from bench.stats.estimates import Estimate
 from bench.stats.frame import Run
-from bench.stats.judging import INSTRUCTIONS_FLOOR
 from bench.stats.verdicts import Finding, Judgement
 
 MOST = 3
@@ -163,7 +162,7 @@ def finding_of(ratio: Estimate, judged: Judgement | None) -> Finding | None:
     """What may be said of a ratio; where nothing was passed through it still can take more."""
     if judged is None or judged.finding is not Finding.NOT_ENGAGED:
         return judged.finding if judged else None
-    dearer = ratio.has_interval and ratio.low > 1 + INSTRUCTIONS_FLOOR
+    dearer = ratio.has_interval and ratio.low > 1
     return Finding.SLOWER if dearer else Finding.NOT_ENGAGED
 
 

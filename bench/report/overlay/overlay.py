@@ -207,7 +207,7 @@ def table(made: Overlay) -> str:
         ),
         "",
         *_wrap(
-            f"In brackets the {what.interval} of the run's own rounds; < 1 is {what.below}. Times "
+            f"In brackets the {what.ratios} of the run's own rounds; < 1 is {what.below}. Times "
             "are not given: those of one machine say nothing beside those of another."
         ),
         *_body(made),

@@ -58,6 +58,11 @@ class Section:
     other_ratios: Sequence[str]
 
     @property
+    def floor(self) -> str:
+        """What an A/A run showed of the row."""
+        return words.floor_text(self.row)
+
+    @property
     def trouble(self) -> list[str]:
         """What went wrong, by target."""
         return [f"{line.target.name}: {text}" for line in self.row.lines for text in line.trouble]
