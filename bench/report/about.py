@@ -250,10 +250,14 @@ def _environment(run: Run) -> Mapping[str, Any]:
 
 def machine(run: Run) -> str:
     """CPU model and count."""
-    environment = _environment(run)
-    model = _pick(environment, "cpu_model", "cpu", "cpu_model_name") or "CPU not recorded"
-    count = _pick(environment, "cpu_count", "cpus")
-    return f"{model}, {count} CPUs" if count else str(model)
+    count = _pick(_environment(run), "cpu_count", "cpus")
+    return f"{cpu(run)}, {count} CPUs" if count else cpu(run)
+
+
+def cpu(run: Run) -> str:
+    """CPU model."""
+    model = _pick(_environment(run), "cpu_model", "cpu", "cpu_model_name")
+    return str(model or "CPU not recorded")
 
 
 def backing(run: Run) -> str:
