@@ -92,7 +92,7 @@ def overlay(runs: Sequence[Run], *, fleet: bool = False) -> Overlay:
     return Overlay(baseline, sources, shared, noun, list(_apart(sources, common)))
 
 
-def _noun(runs: Sequence[Run], sources: Sequence[Source], fleet: bool) -> str:
+def _noun(runs: Sequence[Run], sources: Sequence[OverlaidRun], fleet: bool) -> str:
     """What a source stands for: runs of one kind of machine may be of the same one."""
     if len(sources) > len(runs):
         return "kernel"
