@@ -30,6 +30,9 @@ EXAMPLES = """examples:
   python -m bench selftest --aa --kernel lab
       the same in guests on the instruction clock: what one boot of each row
       shows by chance, by which the ranges of every such run are widened
+  python -m bench selftest --power
+      how small a difference does a default run find? Known ones are put on an
+      A/A run of 24 rounds
   python -m bench selftest --effect 900
       and is a server that is 1, 2, 5, 10 or 50 us slower found to be?
   python -m bench selftest --from results/epyc-6.18/aa --save results/epyc-6.18
@@ -54,6 +57,8 @@ COUNTED_AA: dict[str, Any] = {
     "trials": 4,
 }
 """In guests: two boots give the floor of each row, by which the other two are judged."""
+POWER: dict[str, Any] = {"daemons": ("native", "plain-c", "passthrough-c"), "trials": 24}
+"""As a default run, of targets that differ from it in language alone: windows and values are its own."""
 QUICK_AA: dict[str, Any] = {
     "daemons": ("native", "plain-c"),
     "workloads": ("getattr-storm/fd", "readdir"),
@@ -111,6 +116,11 @@ def _fresh_runs(command: argparse.ArgumentParser) -> None:
         "--aa", action="store_true", help="make a fresh run of every target under two names"
     )
     command.add_argument(
+        "--power",
+        action="store_true",
+        help="an A/A run as a default run measures, and what it finds of known differences",
+    )
+    command.add_argument(
         "--effect",
         type=float,
         metavar="SECONDS",
@@ -133,10 +143,13 @@ def _fresh_runs(command: argparse.ArgumentParser) -> None:
 def command_selftest(arguments: argparse.Namespace, argv: list[str]) -> int:
     """Measure if there is something to measure, then check; the exit code is the checks'."""
     asked = argv[1:]
+    if arguments.power:
+        arguments.aa = True
+        asked += ["--only", "power"]
     if arguments.aa:
         asked += ["--from", str(fresh_run(arguments, argv))]
         # A quick run's noise is that of a few short trials, not the machine's.
-        if not arguments.save and not arguments.quick:
+        if not (arguments.save or arguments.quick or arguments.power):
             asked += ["--save", str(LOCAL)]
     elif arguments.rounds or arguments.backing or arguments.kernel:
         raise UserError("--rounds, --backing and --kernel are of a fresh run: give --aa as well")
@@ -179,6 +192,8 @@ def settings(arguments: argparse.Namespace) -> Settings:
         if not workload.needs
     ]
     asked = {"workloads": tuple(rows)} | AA | (QUICK_AA if arguments.quick else {})
+    if arguments.power and not arguments.quick:
+        asked = {**asked, **POWER, "values": Settings().values, "window_s": Settings().window_s}
     if arguments.kernel:
         if arguments.backing:
             raise UserError("--backing is this machine's: leave it out with --kernel")

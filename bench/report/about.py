@@ -17,7 +17,7 @@ from bench.report import units
 from bench.report.row import Row
 from bench.report.targets import targets
 from bench.stats.frame import Run
-from bench.stats.noise_floor import ASSUMED
+from bench.stats.noise_floor import ASSUMED_COLD, ASSUMED_WARM
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,8 @@ def method() -> str:
     if what is units.INSTRUCTIONS:
         return (
             f"{middle}ratios are paired by boot; a range no wider than the last digit is left out; A/A is "
-            f"what a row's target differs by from itself ({ASSUMED:.0%} where no A/A run is known)"
+            f"what a row's target differs by from itself ({ASSUMED_WARM:.1%} "
+            f"warm and {ASSUMED_COLD:.0%} cold where no A/A run is known)"
         )
     return (
         f"{middle}ratios are paired by round; 95 % intervals over rounds, their autocorrelation "

@@ -317,8 +317,9 @@ class TrialLine(TypedDict):
         Key(
             Facts(),
             None,
-            "what else went on beside the windows: `{elapsed_s, others, steal, stalled, swapped_pages, "
-            "writeback_kib, mhz}`, shares of the time of the trial's CPUs; null on the instruction clock",
+            "what others did beside the windows: `{elapsed_s, others, elsewhere, steal, stalled, disk_kib_s, "
+            "swapped_pages, writeback_kib, mhz}`, shares of the time of the trial's CPUs (elsewhere: of one "
+            "CPU); null on the instruction clock",
             2,
         ),
     ]

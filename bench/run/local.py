@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bench.model import Exit, UserError
+from bench.plan import schedule
 from bench.plan.grid import KernelGives
 from bench.plan.schedule import Plan
 from bench.plan.series import Trial
@@ -26,6 +27,20 @@ def not_done(trials: tuple[Trial, ...], run: RunDirectory) -> tuple[Trial, ...]:
     return tuple(one for one in trials if (one.series.label, one.round) not in done)
 
 
+def fill(loop: TrialLoop, gives: KernelGives) -> None:
+    """Further rounds while another fits into the time; stops on time, never on what the numbers say."""
+    settings = loop.bench.settings
+    if not settings.fill_s:
+        return
+    for number in range(settings.trials, settings.most_trials):
+        left = not_done(tuple(schedule.one_round(settings, gives, number)), loop.run)
+        spent = sum(sum(line["phases"].values()) for line in loop.run.trials())
+        if spent + spent / number > settings.fill_s:
+            return
+        loop.run_all(left)
+        loop.repeat_disturbed(left)
+
+
 def go(
     run: RunDirectory,
     gives: KernelGives,
@@ -36,7 +51,8 @@ def go(
 ) -> RunResult:
     """Conformance, then every trial that has no line yet; the directory is right after each of them.
 
-    Then what was disturbed, once more, and more rounds until the precision asked for is reached.
+    Then what was disturbed, once more, and more rounds as long as there is time, or until the precision
+    asked for is reached.
     """
     bench.logs = run.path / "logs"
     loop = TrialLoop(run, bench, view, clock, counts=outcomes(run))
@@ -50,6 +66,7 @@ def go(
                 sheet(run, planned, bench, view, loop.broken)
         loop.run_all(not_done(planned.trials, run))
         loop.repeat_disturbed(planned.trials)
+        fill(loop, gives)
         if bench.settings.precision is not None:
             until_precise(bench.settings, run, view, partial(loop.extra_round, gives))
     except KeyboardInterrupt:

@@ -123,6 +123,17 @@ def test_further_rounds_go_on_until_it_is_precise(
     assert {line["variant"] for line in further} == {"fd"}
 
 
+@pytest.mark.parametrize(("fill_s", "rounds"), [(0.0, 2), (1e9, 4), (1e-9, 2)])
+def test_further_rounds_are_made_while_there_is_time(
+    fill_s: float, rounds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole ones, to a number that is enough; never more than fit."""
+    wanted = Settings(**{**SETTINGS.__dict__, "fill_s": fill_s, "most_trials": 4})
+    lines = Machine(tmp_path, wanted, monkeypatch).run().run.trials()
+    counts = Counter(line["round"] for line in lines)
+    assert sorted(counts) == list(range(rounds)) and len(set(counts.values())) == 1
+
+
 def test_an_interrupted_run_is_resumed_where_it_stopped(machine: Machine) -> None:
     """Each trial once; the exit of the whole; nothing is left mounted."""
 

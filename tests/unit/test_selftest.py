@@ -15,7 +15,8 @@ from bench.commands import selftest
 from bench.commands.main import main as bench
 from bench.model import TWIN, Exit
 from bench.plan.grid import targets
-from bench.selftest import coverage, no_flip, outside, same_target, simulate
+from bench.plan.settings import Settings
+from bench.selftest import coverage, no_flip, outside, power, same_target, simulate
 from bench.selftest.__main__ import checks, main
 from bench.selftest.check import CheckRequest, Held
 from bench.stats.noise_floor import FILE, load_noise_floor
@@ -278,3 +279,29 @@ def test_without_perf_the_cross_check_says_what_to_install(
     result = outside.run(QUICK)
     assert result.held is Held.SKIPPED
     assert "linux-perf" in result.lines[0] and "fio" in result.lines[0]
+
+
+def test_power_is_what_is_found_of_known_differences(tmp_path: Path) -> None:
+    """Nothing in one of true equals; all of a fifth; no less with more rounds."""
+    found = power.run(CheckRequest(recorded=(twins(tmp_path, trials=24),)))
+    shares = {(rounds, effect): share for rounds, effect, share, _ in found.figures["found"]}
+    assert found.held is Held.YES
+    for rounds in power.ROUNDS:
+        assert shares[rounds, 0.0] < 0.05 and shares[rounds, 0.2] > 0.95
+    assert shares[12, 0.02] > shares[5, 0.02]
+
+
+def test_power_needs_an_a_a_run(tmp_path: Path) -> None:
+    """Without rounds enough nothing is said."""
+    assert power.run(QUICK).held is Held.SKIPPED
+    few = CheckRequest(recorded=(twins(tmp_path, trials=4),))
+    assert power.run(few).held is Held.SKIPPED
+
+
+def test_a_power_run_measures_as_a_default_run_does() -> None:
+    """A power run has a default run's windows and values, more rounds, every target twice."""
+    asked = argparse.Namespace(quick=False, rounds=None, backing=None, kernel=None, power=True)
+    made = selftest.settings(asked)
+    usual = Settings()
+    assert (made.values, made.window_s) == (usual.values, usual.window_s)
+    assert made.twins and made.trials >= 2 * max(power.ROUNDS)
