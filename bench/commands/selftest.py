@@ -90,6 +90,28 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--quick", action="store_true", help="fewer replicates, same seeds: seconds, not minutes"
     )
+    _fresh_runs(command)
+    command.add_argument(
+        "--from",
+        dest="recorded",
+        action="append",
+        metavar="RUN",
+        help="look for A/A comparisons in this recorded run; repeatable",
+    )
+    command.add_argument(
+        "--runs", nargs=2, metavar=("RUN1", "RUN2"), help="two runs that must not contradict"
+    )
+    command.add_argument(
+        "--only", action="append", metavar="CHECK", help="this check alone; repeatable"
+    )
+    command.add_argument(
+        "--save", type=Path, metavar="DIR", help="keep selftest.json there (--aa: results/local)"
+    )
+    command.add_argument("--json", action="store_true", help="as one JSON object")
+
+
+def _fresh_runs(command: argparse.ArgumentParser) -> None:
+    """Runs that a check makes for itself, and where."""
     command.add_argument(
         "--aa", action="store_true", help="make a fresh run of every target under two names"
     )
@@ -116,23 +138,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--backing", metavar="DIR", help="directory beneath its mounts (default: a tmpfs)"
     )
-    command.add_argument(
-        "--from",
-        dest="recorded",
-        action="append",
-        metavar="RUN",
-        help="look for A/A comparisons in this recorded run; repeatable",
-    )
-    command.add_argument(
-        "--runs", nargs=2, metavar=("RUN1", "RUN2"), help="two runs that must not contradict"
-    )
-    command.add_argument(
-        "--only", action="append", metavar="CHECK", help="this check alone; repeatable"
-    )
-    command.add_argument(
-        "--save", type=Path, metavar="DIR", help="keep selftest.json there (--aa: results/local)"
-    )
-    command.add_argument("--json", action="store_true", help="as one JSON object")
 
 
 def command_selftest(arguments: argparse.Namespace, argv: list[str]) -> int:

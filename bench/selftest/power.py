@@ -73,7 +73,7 @@ def findings(table: Table, effect: float) -> Iterator[Finding]:
 
 
 def slower(ratio: Estimate, factor: float) -> Estimate:
-    """The same rounds, every one of them longer."""
+    """Rounds of a run, every one of them longer."""
     points = {number: factor * point for number, point in enumerate(ratio.points)}
     return paired_ratio(points, dict.fromkeys(points, 1.0))
 

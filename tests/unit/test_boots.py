@@ -113,7 +113,7 @@ def test_a_range_is_printed_where_it_is_wider_than_the_last_digit(
 
 
 def test_the_floor_of_a_row_stands_beside_its_range(tmp_path: Path) -> None:
-    """And is in the range, on the instruction clock alone."""
+    """A row's floor is in its range, on the instruction clock alone."""
     path = counted_twins(tmp_path)
     floor = {"floor": 0.0123, "detectable": 0.0123, "rounds": 1}
     group = "open-close--warm--t1--to0-0--same"

@@ -264,7 +264,7 @@ def test_which_timeouts_a_server_holds(control: TimeoutControl, held: set[tuple[
 
 
 def test_why_a_level_is_lower() -> None:
-    """It is the kernel's doing, or the server's."""
+    """A lower level is the kernel's doing, or the server's."""
     example = registry.daemon("passthrough_hp")
     kernel = KernelGives(Level.RW, "mainline")
     assert why_lower(example, Level.RW, kernel) == ""

@@ -77,7 +77,7 @@ def test_every_series_has_a_trial_in_every_round(machine: Machine) -> None:
 def test_the_seed_decides_the_order(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same seed gives the same order, with the same seeds of names."""
+    """A seed gives the same order each time, with the same seeds of names."""
     machine.run()
     (tmp_path / "again").mkdir()
     again = Machine(tmp_path / "again", SETTINGS, monkeypatch)
@@ -186,7 +186,7 @@ def test_the_command_draws_the_report_of_a_finished_run(
 
 
 def test_a_series_file_that_is_empty_is_made_anew(machine: Machine) -> None:
-    """It blocked --resume for ever, and each attempt added a trial."""
+    """An empty series file blocked --resume for ever, and each attempt added a trial."""
     result = machine.run()
     files = sorted((result.run.path / "series").iterdir())
     files[0].write_text("")

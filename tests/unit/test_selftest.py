@@ -190,7 +190,7 @@ def test_a_floor_that_cannot_be_read_takes_no_other_with_it(tmp_path: Path) -> N
 
 
 def test_a_missed_bar_is_exit_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """And the last line names it; as JSON the same."""
+    """The last line names the bar that was missed; JSON says it, too."""
     first = make_run(tmp_path / "1", effect=0.5, rows=8, troubles=False)
     other = make_run(tmp_path / "2", effect=2.0, rows=8, troubles=False)
     for run in (first, other):
@@ -233,7 +233,7 @@ def test_options_of_the_fresh_run_need_one(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_fresh_run_has_every_target_under_two_names() -> None:
-    """Its plan pairs each with its twin in every round; programs are left out."""
+    """A plan pairs each target with its twin in every round; programs are left out."""
     arguments = selftest_cli_arguments("--aa", "--rounds", "7")
     settings = selftest.settings(arguments)
     names = [target.name for target in targets(settings)]
@@ -299,7 +299,7 @@ def test_power_needs_an_a_a_run(tmp_path: Path) -> None:
 
 
 def test_a_power_run_measures_as_a_default_run_does() -> None:
-    """Its windows and values, more rounds, every target twice."""
+    """A power run has a default run's windows and values, more rounds, every target twice."""
     asked = argparse.Namespace(quick=False, rounds=None, backing=None, kernel=None, power=True)
     made = selftest.settings(asked)
     usual = Settings()
