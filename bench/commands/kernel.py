@@ -16,7 +16,7 @@ from bench.model import Exit, UserError
 
 if TYPE_CHECKING:
     from bench.commands.parser import Parser
-    from bench.kernels.build import Progress
+    from bench.kernels.build import BuildProgress
 
 EXAMPLES = """examples:
   python -m bench kernel build
@@ -100,7 +100,7 @@ def command_build(arguments: argparse.Namespace, _argv: list[str]) -> int:
     drawn = 0.0
     shown = ""
 
-    def progress(now: Progress) -> None:
+    def progress(now: BuildProgress) -> None:
         nonlocal drawn, shown
         live = sys.stderr.isatty()
         if live and time.monotonic() - drawn > DRAW_EVERY_S:

@@ -17,8 +17,8 @@ from bench.model.daemon import (
 )
 from bench.model.series import (
     Requests,
+    ServedAs,
     Target,
-    Way,
 )
 from bench.model.words import (
     LIBFUSE_EXAMPLES,
@@ -80,6 +80,7 @@ __all__ = [
     "Placement",
     "ReaddirMode",
     "Requests",
+    "ServedAs",
     "Serving",
     "Shape",
     "Sync",
@@ -88,7 +89,6 @@ __all__ = [
     "Timeouts",
     "UserError",
     "Verdict",
-    "Way",
     "Window",
     "Workload",
     "XattrWay",

@@ -17,7 +17,7 @@ from bench.report import units
 from bench.report.row import Row
 from bench.report.targets import targets
 from bench.stats.frame import Run
-from bench.stats.noise_floor import ASSUMED
+from bench.stats.noise_floor import ASSUMED_COLD, ASSUMED_WARM
 
 
 @dataclass(frozen=True)
@@ -168,7 +168,8 @@ def method() -> str:
     if what is units.INSTRUCTIONS:
         return (
             f"{middle}ratios are paired by boot; a range no wider than the last digit is left out; A/A is "
-            f"what a row's target differs by from itself ({ASSUMED:.0%} where no A/A run is known)"
+            f"what a row's target differs by from itself ({ASSUMED_WARM:.1%} "
+            f"warm and {ASSUMED_COLD:.0%} cold where no A/A run is known)"
         )
     return (
         f"{middle}ratios are paired by round; 95 % intervals over rounds, their autocorrelation "
@@ -250,10 +251,14 @@ def _environment(run: Run) -> Mapping[str, Any]:
 
 def machine(run: Run) -> str:
     """CPU model and count."""
-    environment = _environment(run)
-    model = _pick(environment, "cpu_model", "cpu", "cpu_model_name") or "CPU not recorded"
-    count = _pick(environment, "cpu_count", "cpus")
-    return f"{model}, {count} CPUs" if count else str(model)
+    count = _pick(_environment(run), "cpu_count", "cpus")
+    return f"{cpu(run)}, {count} CPUs" if count else cpu(run)
+
+
+def cpu(run: Run) -> str:
+    """CPU model."""
+    model = _pick(_environment(run), "cpu_model", "cpu", "cpu_model_name")
+    return str(model or "CPU not recorded")
 
 
 def backing(run: Run) -> str:

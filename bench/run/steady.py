@@ -16,7 +16,7 @@ SPIN_NS = 20_000_000
 PAGES_KEPT = 1024
 """More than a slice of a thousand cold names allocates."""
 BETWEEN_TICKS_NS = 500_000
-"""So long after a tick a window begins: half of the shortest tick."""
+"""How long after a tick a window begins: half of the shortest tick."""
 
 
 def not_yet_settled(job: Job, workload: Workload) -> int:

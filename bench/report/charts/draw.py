@@ -38,7 +38,7 @@ Svgs = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Order:
+class ChartOrder:
     """What all charts of a run are drawn to: where, in which formats, and what its values are."""
 
     directory: Path
@@ -121,7 +121,7 @@ def begin(
 ) -> Drawing:
     """Have every chart written."""
     against = baselines(run)
-    order = Order(directory, tuple(formats), run.about.get("clock"), against)
+    order = ChartOrder(directory, tuple(formats), run.about.get("clock"), against)
     (directory / "charts").mkdir(exist_ok=True)
     first = [artists.submit(_overview, order, rows, footer(run, rows))] if against else []
     each = [
@@ -133,13 +133,13 @@ def begin(
     return Drawing([*first, answers, *each])
 
 
-def _overview(order: Order, rows: Sequence[Row], footer: Sequence[str]) -> Svgs:
+def _overview(order: ChartOrder, rows: Sequence[Row], footer: Sequence[str]) -> Svgs:
     units.measure_in(order.clock)
     sheets = overviews(rows, order.baselines[-1], footer)
     return _save(order, ((numbered(OVERVIEW, n), sheet) for n, sheet in enumerate(sheets)))
 
 
-def _row(order: Order, row: Row, parts: Sequence[Parts], footer: Sequence[str]) -> Svgs:
+def _row(order: ChartOrder, row: Row, parts: Sequence[Parts], footer: Sequence[str]) -> Svgs:
     units.measure_in(order.clock)
     made = charts(row, order.baselines, footer)
     if any(one.shares for one in parts):
@@ -152,7 +152,7 @@ def _row(order: Order, row: Row, parts: Sequence[Parts], footer: Sequence[str]) 
     }
 
 
-def _save(order: Order, sheets: Iterable[tuple[str, Sheet]]) -> Svgs:
+def _save(order: ChartOrder, sheets: Iterable[tuple[str, Sheet]]) -> Svgs:
     return {name: sheet.save(order.directory / name, order.formats) for name, sheet in sheets}
 
 

@@ -26,7 +26,7 @@ from bench.report.studies.scaling import scalings
 from bench.report.summary import sentences
 from bench.report.targets import baselines, targets
 from bench.report.text import cells, profiles, scaling_tables
-from bench.report.text.cells import Grid
+from bench.report.text.cells import CellGrid
 from bench.report.text.sections import meetings
 from bench.stats.frame import Run
 
@@ -42,7 +42,7 @@ class Part:
 
     title: str
     words: Sequence[str] = ()
-    tables: Sequence[tuple[Grid, Sequence[str]]] = ()
+    tables: Sequence[tuple[CellGrid, Sequence[str]]] = ()
     charts: Sequence[Markup] = ()
     wants: Sequence[Want] = ()
     """What it has nothing to draw of, with the runs that would give it."""
@@ -53,7 +53,7 @@ class Section:
     """A row as the page shows it: its charts and its table."""
 
     row: Row
-    grid: Grid
+    grid: CellGrid
     charts: Sequence[Markup]
     other_ratios: Sequence[str]
 
@@ -204,7 +204,7 @@ def _section(row: Row, against: Sequence[str], charts: Charts) -> Section:
     heads, lines = cells.heads(row, against), [cells.cells(line, against) for line in row.lines]
     return Section(
         row=row,
-        grid=Grid(row.name, heads, lines),
+        grid=CellGrid(row.name, heads, lines),
         charts=charts.take(f"{row.slug}/"),
         other_ratios=words.other_ratios(row, against),
     )

@@ -266,7 +266,7 @@ def _cost(run: Run) -> Iterator[str]:
 
 
 def zero_day(run: Run, rows: Sequence[Row], wanted: Sequence[str] = ()) -> str:
-    """The same pairs in the row layout of the 0-day robot: value, change, value, metric.
+    """Pairs of targets in the row layout of the 0-day robot: value, change, value, metric.
 
     Spread is the standard deviation of the trial medians relative to their mean, blank under 2 %.
     """
