@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from bench.model import DaemonOptions, Level, XattrWay
+from bench.model import Attach, DaemonOptions, Level, XattrWay
 
 MIRROR = Path(os.environ.get("FUSE_BENCH_MIRROR") or Path(__file__).parent / "_native" / "mirror")
 """The C mirror, an executable that setup.py builds; `make sanitize` puts another build here."""
@@ -57,6 +57,8 @@ def _arguments(
         argv.append("--no-readdir")
     if options.serving.xattr is not XattrWay.ANSWER:
         argv += ["--xattr", options.serving.xattr.value]
+    if options.serving.attach is not Attach.ALL:
+        argv += ["--attach", options.serving.attach.value]
     if options.counters is not None:
         argv += ["--counters", str(options.counters)]
     for opcode, delay_ns in options.serving.delay:

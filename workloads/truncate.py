@@ -34,6 +34,7 @@ WORKLOAD = Workload(
     unit="op",
     prepare=lambda context: AttributeChanges(context, "truncate", value, seen),
     subject=frozenset({Opcode.SETATTR}),
+    of_files={Opcode.SETATTR: 1.0},
     variants=_changes.VARIANTS,
     expect=expect,
     timeouts=_changes.TIMEOUTS,

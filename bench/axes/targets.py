@@ -7,7 +7,7 @@ from typing import Any
 
 from bench.axes import delay, readers
 from bench.axes.axis import Axis, TargetAxis
-from bench.model import Daemon, Delay, Level, ReaddirMode, Serving, XattrWay
+from bench.model import Attach, Daemon, Delay, Level, ReaddirMode, Serving, XattrWay
 
 UNTHREADED = "neither its threads nor clone_fd can be chosen: it is run as it is"
 
@@ -127,6 +127,21 @@ XATTR: TargetAxis[XattrWay] = TargetAxis(
     write=str,
 )
 
-SERVING: tuple[TargetAxis[Any], ...] = (MODE, SERVER_THREADS, CLONE_FD, XATTR, DELAY)
+ATTACH: TargetAxis[Attach] = TargetAxis(
+    name="attach",
+    column="attach",
+    about="all, or files: which inodes our servers attach; the server posted in 2026 attaches regular "
+    "files alone (default: all)",
+    metavar="WHAT[,WHAT]",
+    read=readers.word_of(Attach),
+    default=(Attach.ALL,),
+    field="attach",
+    none=Attach.ALL,
+    has=lambda daemon: daemon.has_counters and Level.ATTACH_GETATTR in daemon.levels,
+    said=lambda what: "" if what == Attach.ALL else str(what),
+    write=str,
+)
+
+SERVING: tuple[TargetAxis[Any], ...] = (MODE, SERVER_THREADS, CLONE_FD, XATTR, ATTACH, DELAY)
 """In the order of names and targets."""
 AXES: tuple[Axis[Any], ...] = (LEVEL, READDIR, *SERVING)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.model.words import Cache, Level, Opcode, ReaddirMode, XattrWay
+from bench.model.words import Attach, Cache, Level, Opcode, ReaddirMode, XattrWay
 
 Delay = tuple[tuple[Opcode, int], ...]
 """Opcodes whose every request a server holds back, and for how many nanoseconds."""
@@ -33,6 +33,7 @@ class Serving:
     """The second of two that are alike, in a run that has to find no difference."""
     delay: Delay = ()
     xattr: XattrWay = XattrWay.ANSWER
+    attach: Attach = Attach.ALL
 
 
 AS_USUAL = Serving()

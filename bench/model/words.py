@@ -165,6 +165,15 @@ class XattrWay(enum.StrEnum):
     """EOPNOTSUPP: the kernel asks again each time."""
 
 
+class Attach(enum.StrEnum):
+    """Which inodes a server of ours attaches, at a level that attaches any."""
+
+    ALL = "all"
+    """Files, directories, and the root through a GETATTR reply."""
+    FILES = "files"
+    """Regular files alone, as the server posted with the 2026 series does."""
+
+
 class Order(enum.StrEnum):
     """When a listed entry is stat'ed."""
 

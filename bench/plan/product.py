@@ -17,6 +17,7 @@ from bench.axes.rows import AXES, CACHE, CLOCK, ORDER, PLACEMENT, TIMEOUTS
 from bench.axes.targets import LEVEL, READDIR, SERVING
 from bench.model import (
     TWIN,
+    Attach,
     Cache,
     Clock,
     Context,
@@ -99,7 +100,17 @@ def _of_daemon(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> It
         able = level.rank >= Level.ATTACH_GETATTR.rank
         listing = READDIR.of(settings.axes) if able else (True,)
         for readdir, serving in itertools.product(listing, ways):
-            yield Target(daemon.name, daemon.name, level, readdir, serving)
+            if why := _cannot(level, serving):
+                skipped.append(Skipped(daemon.name, why))
+            else:
+                yield Target(daemon.name, daemon.name, level, readdir, serving)
+
+
+def _cannot(level: Level, serving: Serving) -> str:
+    """Why a server cannot be run so; empty when it can."""
+    if serving.attach is Attach.FILES and level is Level.LOOKUP:
+        return "level lookup looks up in attached directories: not with --attach files"
+    return ""
 
 
 def _servings(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> list[Serving]:

@@ -8,7 +8,17 @@ from dataclasses import replace
 from typing import Any
 
 from bench import registry
-from bench.model import Bound, Cache, Daemon, DaemonOptions, Level, Opcode, Outcome, Workload
+from bench.model import (
+    Attach,
+    Bound,
+    Cache,
+    Daemon,
+    DaemonOptions,
+    Level,
+    Opcode,
+    Outcome,
+    Workload,
+)
 from bench.mounts.mount import TrialError
 from bench.plan.schedule import options
 from bench.plan.series import Series, Trial
@@ -36,7 +46,7 @@ def judge(bench: Bench, trial: Trial, record: TrialLine, *, rings: bool = False)
     bounds = {Opcode[name]: Bound(*limits) for name, limits in plain.items()}
     counts = _best_counts(requests)
     claims = claims_of_workload(daemon, workload, series)
-    of_files = workload.of_files if daemon.files_only else {}
+    of_files = workload.of_files if attaches_files(daemon, series) else {}
     verdict, reason, failed = proof.verdict(
         subject=workload.subject,
         claims=claims,
@@ -76,9 +86,14 @@ def claims_of_workload(
         claims[Level.ATTACH_GETATTR] = claims.get(Level.ATTACH_GETATTR, frozenset()) - {
             Opcode.GETATTR
         }
-    if daemon.files_only:
+    if attaches_files(daemon, series):
         claims = {level: claimed & about_files(workload) for level, claimed in claims.items()}
     return claims
+
+
+def attaches_files(daemon: Daemon, series: Series) -> bool:
+    """Whether the server of a series attaches regular files and nothing else."""
+    return daemon.files_only or series.serving.attach is Attach.FILES
 
 
 def about_files(workload: Workload) -> frozenset[Opcode]:

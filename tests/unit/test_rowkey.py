@@ -104,6 +104,7 @@ SEVERAL = {
     "entries": ["10", "100"], "levels": ["rw", "attach-lookup"], "readdir": ["both"],
     "modes": ["readdirplus", "auto"], "server_threads": ["0", "2"], "clone_fd": ["both"],
     "delays": ["GETATTR=5us"], "xattrs": ["answer", "off"], "orders": ["after"],
+    "attach": ["all", "files"],
 }  # fmt: skip
 """Values of axes that are not simply all the words of an enumeration."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bench import registry
@@ -15,11 +17,11 @@ from bench.plan.settings import Settings
 RW = KernelGives(Level.RW, "mainline")
 
 
-def planned(*workloads: str, **told: object) -> schedule.Plan:
+def planned(*workloads: str, gives: KernelGives = RW, **told: object) -> schedule.Plan:
     """A plan of these workloads on plain-c and a read-only target."""
     given = {"trials": 1, "only": True, "daemons": ("plain-c", "overlayfs"), **told}
     asked = {axis.name: axis.values(given[axis.name]) for axis in OPTIONS if axis.name in given}
-    return schedule.make(Settings.of({"workloads": workloads, **given, **asked}), RW)
+    return schedule.make(Settings.of({"workloads": workloads, **given, **asked}), gives)
 
 
 def rows(plan: schedule.Plan) -> set[str]:
@@ -127,6 +129,26 @@ def test_a_way_with_xattrs_is_a_target_of_servers_that_have_the_choice() -> None
     plan = planned("xattr-get/acl", xattrs=ways)
     names = {target.name for target in plan.targets}
     assert names == {"overlayfs", "plain-c", "plain-c:xattr-enosys", "plain-c:xattr-off"}
+
+
+def test_what_is_attached_is_an_axis_of_passthrough() -> None:
+    """Servers that attach have it, but at no level that looks up in attached directories."""
+    every = planned(
+        "getattr-storm/fd",
+        daemons=("passthrough-c",),
+        levels=("attach-lookup", "lookup"),
+        attach=("all", "files"),
+        gives=KernelGives(Level.LOOKUP),
+    )
+    assert {target.name for target in every.targets} == {
+        "passthrough-c:attach-lookup", "passthrough-c:attach-lookup:files", "passthrough-c:lookup",
+    }  # fmt: skip
+    assert any("not with --attach files" in why.reason for why in every.skipped)
+    files = next(one for one in every.trials if one.series.target.endswith(":files")).series
+    argv = registry.daemon("passthrough-c").argv
+    assert argv is not None
+    command = argv(Path("/b"), Path("/m"), schedule.options(files))
+    assert command[command.index("--attach") + 1] == "files"
 
 
 def test_threads_are_an_axis_of_changes() -> None:
