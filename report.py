@@ -8,6 +8,8 @@
     python report.py RUN --mail --layout 0-day
     python report.py BASE PATCHED --mail one kernel against the other
     python report.py RUN RUN...          the rows that runs share, over one another
+    python report.py FLEET               the machines of a fleet run, and all of them together
+    python report.py FLEET --mail        three lines of them for a posting
 
 Needs neither FUSE nor privilege: a run can be drawn again on any machine. Exit codes: 0 drawn,
 2 no such run or not readable, 3 drawn, but nothing was measured in it, 130 interrupted.
@@ -29,7 +31,7 @@ from bench.comparison.sides import refuse_empty, side
 from bench.machine import plain, streams
 from bench.model import Exit, UserError
 from bench.report import attribution, units
-from bench.report.overlay import overlay
+from bench.report.overlay import over, overlay
 from bench.report.row import Row
 from bench.report.rows import rows
 from bench.report.studies.scaling import scalings
@@ -45,7 +47,8 @@ from bench.report.text import (
     terminal,
     text,
 )
-from bench.results.store import find_run
+from bench.results import fleet
+from bench.results.store import RESULTS, find_run
 from bench.stats.frame import Run, load
 
 FORMATS = ("text", "md", "csv", "svg", "png", "html")
@@ -66,6 +69,8 @@ def _done(asked: argparse.Namespace) -> int:
             raise UserError("--all is of --mail")
         if len(asked.run) > 1:
             return overlaid(asked) if asked.mail is None else pair_posted(asked)
+        if asked.run and (place := fleet_of(asked.run[0])):
+            return of_fleet(asked, place)
         path = find_run(asked.run[0] if asked.run else None)
         return drawn(asked, path) if asked.mail is None else posted(asked, path)
     except UserError as error:
@@ -127,21 +132,47 @@ def read(path: Path) -> tuple[Run, list[Row]]:
     return run, rows(run)
 
 
+def fleet_of(name: str) -> Path | None:
+    """The directory of a fleet run of this name, None where it is none."""
+    return next((path for path in (Path(name), RESULTS / name) if fleet.is_fleet(path)), None)
+
+
 def overlaid(asked: argparse.Namespace) -> int:
     """overlay.txt, .csv, .svg, .png and .html of several runs."""
     made = overlay.overlay([load(find_run(name)) for name in asked.run])
-    output = directory(asked.output or Path("report-overlay"))
+    return write_overlay(made, asked, Path("report-overlay"))
+
+
+def of_fleet(asked: argparse.Namespace, place: Path) -> int:
+    """The machines of a fleet run over one another, or three lines of them for a posting."""
+    paths = fleet.runs(place)
+    if not paths:
+        raise UserError(f"{place}: no machine of it has measured anything", Exit.NOTHING)
+    if len(paths) == 1:
+        return drawn(asked, paths[0]) if asked.mail is None else posted(asked, paths[0])
+    made = overlay.overlay([load(path) for path in paths], fleet=True)
+    if asked.mail is not None:
+        print("\n".join(over.mail(made, asked.mail)))
+        return Exit.MEASURED
+    return write_overlay(made, asked, place / "report")
+
+
+def write_overlay(made: overlay.Overlay, asked: argparse.Namespace, usual: Path) -> int:
+    """Tables, chart and page of several runs."""
+    output = directory(asked.output or usual)
     if "text" in asked.format:
-        write(output / "overlay.txt", overlay.table(made))
+        write(output / "overlay.txt", over.text(made))
     if "csv" in asked.format:
         write(output / "overlay.csv", overlay.sheet(made))
+        if over.claims(made):
+            write(output / "machines.csv", over.sheet(made))
     if CHARTS & set(asked.format):
         from bench.report.overlay import chart
 
         drawn = chart.chart(made).save(output / "overlay", asked.format)
         if "html" in asked.format:
             write(output / "overlay.html", chart.page(made, drawn))
-    print(overlay.table(made) if asked.print else output, end="" if asked.print else "\n")
+    print(over.text(made) if asked.print else output, end="" if asked.print else "\n")
     return Exit.MEASURED
 
 

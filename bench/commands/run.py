@@ -67,9 +67,12 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
 def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     """Measure, then report; the exit code is the worse of the two."""
     if arguments.dry_run and not arguments.resume:
+        from bench.guests import kernels
         from bench.plan import dry_run
 
-        return dry_run.show(settings_from(arguments), as_json=arguments.json)
+        settings = settings_from(arguments)
+        kernels.images_of(settings)
+        return dry_run.show(settings, as_json=arguments.json)
     from bench.run.view import View
 
     view = View(quiet=arguments.quiet, as_json=arguments.json)

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bench.model import Exit, UserError
+from bench.model import Clock, Exit, UserError
 
 if TYPE_CHECKING:
     from bench.commands.parser import Parser
@@ -27,6 +27,12 @@ EXAMPLES = """examples:
   python -m bench selftest --aa
       and every workload on the same target under two names: ten minutes. Stores
       the noise floor, which reports of this machine go by, in results/local
+  python -m bench selftest --aa --kernel lab
+      the same in guests on the instruction clock: what one boot of each row
+      shows by chance, by which the ranges of every such run are widened
+  python -m bench selftest --power
+      how small a difference does a default run find? Known ones are put on an
+      A/A run of 24 rounds
   python -m bench selftest --effect 900
       and is a server that is 1, 2, 5, 10 or 50 us slower found to be?
   python -m bench selftest --from results/epyc-6.18/aa --save results/epyc-6.18
@@ -45,6 +51,14 @@ AA: dict[str, Any] = {
     "values": 3,
     "window_s": 0.02,
 }
+COUNTED_AA: dict[str, Any] = {
+    "daemons": ("native", "overlayfs", "plain-c", "passthrough-c"),
+    "clock": Clock.INSTRUCTIONS,
+    "trials": 4,
+}
+"""In guests: two boots give the floor of each row, by which the other two are judged."""
+POWER: dict[str, Any] = {"daemons": ("native", "plain-c", "passthrough-c"), "trials": 24}
+"""As a default run, of targets that differ from it in language alone: windows and values are its own."""
 QUICK_AA: dict[str, Any] = {
     "daemons": ("native", "plain-c"),
     "workloads": ("getattr-storm/fd", "readdir"),
@@ -53,6 +67,8 @@ QUICK_AA: dict[str, Any] = {
     "window_s": 0.01,
     "quick": True,
 }
+QUICK_ROWS = ("daemons", "workloads")
+"""What a quick run in guests takes of it."""
 
 
 def add(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -74,21 +90,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--quick", action="store_true", help="fewer replicates, same seeds: seconds, not minutes"
     )
-    command.add_argument(
-        "--aa", action="store_true", help="make a fresh run of every target under two names"
-    )
-    command.add_argument(
-        "--effect",
-        type=float,
-        metavar="SECONDS",
-        help="make runs of a server that is slower by known times, as many as fit",
-    )
-    command.add_argument(
-        "--rounds", type=int, metavar="N", help="of that run (default: 20; 5 with --quick)"
-    )
-    command.add_argument(
-        "--backing", metavar="DIR", help="directory beneath its mounts (default: a tmpfs)"
-    )
+    _fresh_runs(command)
     command.add_argument(
         "--from",
         dest="recorded",
@@ -108,16 +110,49 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="as one JSON object")
 
 
+def _fresh_runs(command: argparse.ArgumentParser) -> None:
+    """Runs that a check makes for itself, and where."""
+    command.add_argument(
+        "--aa", action="store_true", help="make a fresh run of every target under two names"
+    )
+    command.add_argument(
+        "--power",
+        action="store_true",
+        help="an A/A run as a default run measures, and what it finds of known differences",
+    )
+    command.add_argument(
+        "--effect",
+        type=float,
+        metavar="SECONDS",
+        help="make runs of a server that is slower by known times, as many as fit",
+    )
+    command.add_argument(
+        "--rounds",
+        type=int,
+        metavar="N",
+        help="of that run (default: 20; 5 with --quick; 4 boots with --kernel)",
+    )
+    command.add_argument(
+        "--kernel", metavar="NAME", help="in guests of this kernel, on the instruction clock"
+    )
+    command.add_argument(
+        "--backing", metavar="DIR", help="directory beneath its mounts (default: a tmpfs)"
+    )
+
+
 def command_selftest(arguments: argparse.Namespace, argv: list[str]) -> int:
     """Measure if there is something to measure, then check; the exit code is the checks'."""
     asked = argv[1:]
+    if arguments.power:
+        arguments.aa = True
+        asked += ["--only", "power"]
     if arguments.aa:
         asked += ["--from", str(fresh_run(arguments, argv))]
         # A quick run's noise is that of a few short trials, not the machine's.
-        if not arguments.save and not arguments.quick:
+        if not (arguments.save or arguments.quick or arguments.power):
             asked += ["--save", str(LOCAL)]
-    elif arguments.rounds or arguments.backing:
-        raise UserError("--rounds and --backing are of a fresh run: give --aa as well")
+    elif arguments.rounds or arguments.backing or arguments.kernel:
+        raise UserError("--rounds, --backing and --kernel are of a fresh run: give --aa as well")
     if arguments.effect:
         asked += [word for path in delayed_runs(arguments) for word in ("--from", str(path))]
     return subprocess.run([sys.executable, "-m", "bench.selftest", *asked]).returncode
@@ -149,7 +184,7 @@ def delayed_runs(arguments: argparse.Namespace) -> list[Path]:
 def settings(arguments: argparse.Namespace) -> Settings:
     """Settings of the A/A run: every workload that is no program, cheap targets, each under two names."""
     from bench import registry
-    from bench.plan.settings import Settings, drawn_seed
+    from bench.plan.settings import Settings, drawn_seed, guest
 
     rows = [
         registry.row_name(workload, variant)
@@ -157,6 +192,13 @@ def settings(arguments: argparse.Namespace) -> Settings:
         if not workload.needs
     ]
     asked = {"workloads": tuple(rows)} | AA | (QUICK_AA if arguments.quick else {})
+    if arguments.power and not arguments.quick:
+        asked = {**asked, **POWER, "values": Settings().values, "window_s": Settings().window_s}
+    if arguments.kernel:
+        if arguments.backing:
+            raise UserError("--backing is this machine's: leave it out with --kernel")
+        asked |= {**guest(Clock.INSTRUCTIONS), **COUNTED_AA, "kernels": (arguments.kernel,)}
+        asked |= {key: QUICK_AA[key] for key in QUICK_ROWS if arguments.quick}
     if arguments.rounds is not None:
         asked["trials"] = arguments.rounds
     if asked["trials"] < 1:

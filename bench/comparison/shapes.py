@@ -151,7 +151,7 @@ def _method(made: Comparison) -> str:
     how = "paired by round" if made.paired else "of two medians"
     what = units.quantity()
     return (
-        f"{what.said} per operation; ratio is patched / base, {how}, with its {what.interval}; "
+        f"{what.said} per operation; ratio is patched / base, {how}, with its {what.ratios}; "
         f"< 1 is {what.below}; verdicts after Holm over the table"
     )
 
@@ -187,10 +187,10 @@ def ratio(estimate: Estimate) -> str:
 
 
 def interval(estimate: Estimate) -> str:
-    """Its interval in brackets; empty without one."""
+    """The interval of an estimate in brackets; empty without one."""
     if not estimate.has_interval:
         return ""
-    return f"[{units.ratio(estimate.low, estimate.value)},{units.ratio(estimate.high, estimate.value)}]"
+    return units.bounds(estimate.low, estimate.high, estimate.value)
 
 
 def _kernel(release: str) -> str:

@@ -17,6 +17,7 @@ from bench.report import units
 from bench.report.row import Row
 from bench.report.targets import targets
 from bench.stats.frame import Run
+from bench.stats.noise_floor import ASSUMED_COLD, ASSUMED_WARM
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,11 @@ def method() -> str:
     what = units.quantity()
     middle = f"{what.noun} is the median of trial medians, a trial being a fresh mount; "
     if what is units.INSTRUCTIONS:
-        return f"{middle}ratios are paired by boot, beside them their range over the boots"
+        return (
+            f"{middle}ratios are paired by boot; a range no wider than the last digit is left out; A/A is "
+            f"what a row's target differs by from itself ({ASSUMED_WARM:.1%} "
+            f"warm and {ASSUMED_COLD:.0%} cold where no A/A run is known)"
+        )
     return (
         f"{middle}ratios are paired by round; 95 % intervals over rounds, their autocorrelation "
         "averaged over (bench/intervals.py), each for its own row alone"
@@ -249,10 +254,14 @@ def _environment(run: Run) -> Mapping[str, Any]:
 
 def machine(run: Run) -> str:
     """CPU model and count."""
-    environment = _environment(run)
-    model = _pick(environment, "cpu_model", "cpu", "cpu_model_name") or "CPU not recorded"
-    count = _pick(environment, "cpu_count", "cpus")
-    return f"{model}, {count} CPUs" if count else str(model)
+    count = _pick(_environment(run), "cpu_count", "cpus")
+    return f"{cpu(run)}, {count} CPUs" if count else cpu(run)
+
+
+def cpu(run: Run) -> str:
+    """CPU model."""
+    model = _pick(_environment(run), "cpu_model", "cpu", "cpu_model_name")
+    return str(model or "CPU not recorded")
 
 
 def backing(run: Run) -> str:

@@ -83,6 +83,8 @@ class Row:
     others: str
     """Whose timeouts are not those of the key: ``bindfs: the server's own``."""
     lines: tuple[Line, ...]
+    floor: float = 0.0
+    """Relative difference that an A/A pair of this row shows by chance; 0 where that is not known."""
 
     @property
     def name(self) -> str:

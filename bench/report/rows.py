@@ -32,6 +32,7 @@ from bench.stats.estimates import (
 from bench.stats.frame import Run, records
 from bench.stats.guards import SeriesKey
 from bench.stats.judging import Table, flags_of, judge
+from bench.stats.noise_floor import of_boots
 
 Record = Mapping[str, Any]
 
@@ -60,7 +61,10 @@ def rows(run: Run) -> list[Row]:
         groups.setdefault(record["key"], []).append(record)
     # Not every part of a matrix measures every target; elsewhere one that is missing is trouble.
     whole = not (run.about.get("settings") or {}).get("parts")
-    made = [_row(key, own, known, whole, medians, against) for key, own in groups.items()]
+    made = [
+        _row(key, own, known, whole, medians, against, _floor(run, key))
+        for key, own in groups.items()
+    ]
     made = _judged(made, run, medians)
     return sorted(made, key=lambda row: _order(row, _asked(run)))
 
@@ -152,12 +156,13 @@ def _row(
     whole: bool,
     medians: Mapping[SeriesKey, Mapping[int, float]],
     against: Sequence[str],
+    floor: float,
 ) -> Row:
     first = records[0]
     series = {target.name: medians.get((key.slug, target.name), {}) for target in known}
     own = {target.name: [r for r in records if r["target"] == target.name] for target in known}
     lines = [
-        _line(target, number, own[target.name], series, against, known)
+        _line(target, number, own[target.name], series, against, known, floor)
         for number, target in enumerate(known)
         if whole or own[target.name]
     ]
@@ -169,12 +174,25 @@ def _row(
         cache_how=_first(record["cache_how"] for record in fuse),
         others=_own_timeouts(fuse),
         lines=tuple(lines),
+        floor=floor,
     )
 
 
-def interval(estimate: Estimate) -> Estimate:
-    """An estimate as tables show it: for instructions its range over the boots, which agree closely."""
-    return over_boots(estimate) if units.quantity() is units.INSTRUCTIONS else estimate
+def _floor(run: Run, key: RowKey) -> float:
+    """What an A/A run showed of a row by chance: in as many rounds as the run's, or in one boot."""
+    if units.quantity() is units.INSTRUCTIONS:
+        return of_boots(run.noise, key.slug)
+    noise = run.noise.get(key.slug)
+    rounds = len(set(run.trials["round"])) if noise else 0
+    return noise.at(rounds) if noise else 0.0
+
+
+def interval(estimate: Estimate, floor: float = 0.0) -> Estimate:
+    """An estimate as tables show it: for instructions its range over the boots, which agree closely.
+
+    ``floor`` is what one boot of an A/A pair of the row shows, by which a ratio's range is widened.
+    """
+    return over_boots(estimate, floor) if units.quantity() is units.INSTRUCTIONS else estimate
 
 
 def _line(
@@ -184,6 +202,7 @@ def _line(
     series: Mapping[str, Mapping[int, float]],
     against: Sequence[str],
     known: Sequence[TargetInRow],
+    floor: float,
 ) -> Line:
     own = series[target.name]
     baseline = baseline_of(target, known, against)
@@ -196,12 +215,12 @@ def _line(
         number=number,
         time=interval(centre(list(own.values()))),
         ratios={
-            name: interval(paired_ratio(own, series.get(beside(name, target), {})))
+            name: interval(paired_ratio(own, series.get(beside(name, target), {})), floor)
             for name in names
             if name not in ("", target.base)
         },
         other_ratios={
-            label: interval(paired_ratio(own, series[other]))
+            label: interval(paired_ratio(own, series[other]), floor)
             for label, other in first_kernels(target, known).items()
         },
         baseline=baseline,

@@ -34,6 +34,8 @@ class Quantity:
     below: str
     """What a ratio below 1 means, and above."""
     above: str
+    ratios: str
+    """What the interval beside a ratio is."""
 
 
 WALL = Quantity(
@@ -44,6 +46,7 @@ WALL = Quantity(
     "95 % interval",
     "faster",
     "slower",
+    "95 % interval",
 )
 INSTRUCTIONS = Quantity(
     "instructions",
@@ -53,6 +56,7 @@ INSTRUCTIONS = Quantity(
     "range over the boots",
     "fewer",
     "more",
+    "range over the boots, widened by what one boot of an A/A pair differs by",
 )
 _quantities = {Clock.WALL.value: WALL, Clock.INSTRUCTIONS.value: INSTRUCTIONS}
 _current = [WALL]
@@ -119,6 +123,12 @@ def ratio(value: float, like: float | None = None) -> str:
         return f"{digits(value / 1e3)}k"
     whole = math.floor(math.log10(float(f"{like or value:.2e}")))
     return f"{value:.{min(max(2 - whole, 0), 3)}f}"
+
+
+def bounds(low: float, high: float, value: float) -> str:
+    """``[0.231,0.255]`` with the decimals of the value; empty where it is no wider than the last digit."""
+    ends = [ratio(end, value) for end in (low, high)]
+    return "" if set(ends) == {ratio(value)} else f"[{','.join(ends)}]"
 
 
 def percent(share: float) -> str:

@@ -19,8 +19,9 @@ def time_text(time: Estimate) -> str:
     """``13.1 us +-2.0%``, or the time and why it has no interval."""
     if not time.known:
         return time.note
-    spread_text = f"+-{spread(time)}" if time.has_interval else f"({time.note})"
-    return f"{units.duration(time.value)} {spread_text}"
+    said = spread(time)
+    spread_text = f"+-{said}" if time.has_interval and said else time.note and f"({time.note})"
+    return f"{units.duration(time.value)} {spread_text}".rstrip()
 
 
 def spread(time: Estimate) -> str:
@@ -28,8 +29,16 @@ def spread(time: Estimate) -> str:
     if not time.has_interval:
         return f"n={time.n}"
     if units.quantity() is units.INSTRUCTIONS and time.half_width < 0.00995:
-        return f"{100 * time.half_width:.2f}%".removeprefix("0")
+        said = f"{100 * time.half_width:.2f}%".removeprefix("0")
+        return "" if said == ".00%" else said
     return units.percent(time.half_width)
+
+
+def floor_text(row: Row) -> str:
+    """``, A/A 0.02%``: what a target differs by from itself in this row; empty where that is not known."""
+    if not row.floor:
+        return ""
+    return f", A/A {100 * row.floor:.2g}%"
 
 
 def ratio_text(ratio: Estimate, baseline: str) -> str:
@@ -39,8 +48,7 @@ def ratio_text(ratio: Estimate, baseline: str) -> str:
         return said if len(said) <= RATIO_WIDTH else "no pair"
     if not ratio.has_interval:
         return f"{units.ratio(ratio.value)} {ratio.note}"
-    aligned = [units.ratio(bound, ratio.value) for bound in (ratio.low, ratio.high)]
-    text = f"{units.ratio(ratio.value)} [{','.join(aligned)}]"
+    text = f"{units.ratio(ratio.value)} {units.bounds(ratio.low, ratio.high, ratio.value)}".rstrip()
     if len(text) <= RATIO_WIDTH:
         return text
     return f"{units.ratio(ratio.value)} [{units.ratio(ratio.low)},{units.ratio(ratio.high)}]"

@@ -13,7 +13,7 @@ ALIGN_NS = 100_000_000
 SPIN_NS = 20_000_000
 """Two ticks at least."""
 BETWEEN_TICKS_NS = 500_000
-"""So long after a tick a window begins: half of the shortest tick."""
+"""How long after a tick a window begins: half of the shortest tick."""
 
 
 def not_yet_settled(job: Job, workload: Workload) -> int:

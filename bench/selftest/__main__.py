@@ -16,9 +16,11 @@ from typing import Any
 import bench.selftest
 from bench.commands.selftest import add_options
 from bench.model import Exit, UserError
+from bench.results.json_text import parse_text
+from bench.results.kinds import Wrong
 from bench.results.store import find_run, write_atomically
 from bench.selftest.check import Check, CheckRequest, CheckResult, Held
-from bench.stats.noise_floor import FILE
+from bench.stats.noise_floor import FILE, KEYS
 
 WIDTH = 78
 SCHEMA = 1
@@ -84,10 +86,13 @@ def told(check: Check, result: CheckResult) -> list[str]:
 
 
 def as_json(found: Mapping[Check, CheckResult], argv: list[str]) -> dict[str, Any]:
-    """Everything that was found; ``noise`` is what every report of this machine shows."""
-    noise: dict[str, Any] = {}
-    for result in found.values():
-        noise |= result.figures.get("noise", {})
+    """Everything that was found; noise, by clock, is what every report of this machine shows."""
+    noise = {
+        key: result.figures[key]
+        for result in found.values()
+        for key in KEYS.values()
+        if key in result.figures
+    }
     return {
         "schema": SCHEMA,
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -95,20 +100,31 @@ def as_json(found: Mapping[Check, CheckResult], argv: list[str]) -> dict[str, An
         "checks": [
             {"name": check.name, "bar": check.bar, "held": result.held.value}
             | {"lines": list(result.lines)}
-            | {key: value for key, value in result.figures.items() if key != "noise"}
+            | {key: value for key, value in result.figures.items() if key not in KEYS.values()}
             for check, result in found.items()
         ],
-        "noise": noise,
+        **noise,
     }
 
 
 def save(directory: Path, found: Mapping[Check, CheckResult], argv: list[str]) -> None:
-    """selftest.json of a machine's directory."""
+    """selftest.json of a machine's directory; the noise of a clock that was not tried stays."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        write_atomically(directory / FILE, json.dumps(as_json(found, argv), indent=1) + "\n")
+        known = {**kept(directory / FILE), **as_json(found, argv)}
+        write_atomically(directory / FILE, json.dumps(known, indent=1) + "\n")
     except OSError as error:
         raise UserError(f"{directory / FILE}: cannot be written: {error.strerror}") from None
+
+
+def kept(file: Path) -> dict[str, Any]:
+    """The noise that is on file, by clock; what cannot be read is not kept."""
+    try:
+        known = parse_text(file.read_bytes())
+    except (FileNotFoundError, Wrong):
+        return {}
+    known = known if isinstance(known, dict) else {}
+    return {key: known[key] for key in KEYS.values() if key in known}
 
 
 if __name__ == "__main__":

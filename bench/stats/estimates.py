@@ -17,15 +17,6 @@ from scipy.special import stdtr, stdtrit
 
 from bench.stats.intervals import spread
 
-
-def over_boots(estimate: Estimate) -> Estimate:
-    """An estimate over boots; for instructions its interval is their range, as boots agree closely."""
-    if estimate.n < 2:
-        return estimate
-    points = estimate.points
-    return replace(estimate, low=min(points), high=max(points), note="", p=math.nan)
-
-
 CONFIDENCE = 0.95
 FEWEST = 3
 """Rounds below which no interval is given."""
@@ -138,6 +129,18 @@ def geometric_mean(estimates: Sequence[Estimate]) -> Estimate:
         return Estimate(math.exp(value), math.nan, math.nan, n, f"n={n}: too few in some rows")
     half = float(np.mean([math.log(one.high / one.low) / 2 for one in known]))
     return _with_p(Estimate(math.exp(value), math.exp(value - half), math.exp(value + half), n))
+
+
+def over_boots(estimate: Estimate, floor: float = 0.0) -> Estimate:
+    """An estimate over boots; for instructions its interval is their range, as boots agree closely.
+
+    ``floor`` widens that of a ratio by the relative difference that one boot shows of a target from
+    itself: two boots can agree by chance.
+    """
+    if estimate.n < 2:
+        return estimate
+    low, high = min(estimate.points) / (1 + floor), max(estimate.points) * (1 + floor)
+    return replace(estimate, low=low, high=high, note="", p=math.nan)
 
 
 def percentiles(histogram: Mapping[float, int], shares: Sequence[float]) -> tuple[float, ...]:

@@ -75,7 +75,7 @@ def load(path: Path) -> Run:
         problems.append(f"{bad} of {len(samples)} samples are not positive numbers: left out")
     sheet = path / "costs.jsonl"
     costs, unread = jsonl.costs(sheet) if sheet.exists() else ([], [])
-    noise, unknown = load_noise_floor(path.parent)
+    noise, unknown = load_noise_floor(path.parent, about["clock"])
     said = (*problems, *unread, *unknown)
     return Run(path, about, trials, samples, said, tuple(costs), noise)
 

@@ -40,8 +40,6 @@ FEWEST_FOR_MODES = 10
 """Trials; of fewer the best split of a single heap is as far apart as two (results/self/guards.txt)."""
 FEWEST_FOR_DRIFT = 8
 DRIFT_P = 0.005
-BOOTS_AGREE = 0.001
-"""How far two boots of one thing may be apart on the instruction clock, where a range has no p."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +115,7 @@ def faster_than_floor(
     """Targets that beat what they stand on: ``ratios`` are theirs to the native floor.
 
     Those of ``kernel`` are file systems in the kernel, which may have answers of their own: of them
-    it is a note. Ranges over boots have no p: they need none.
+    it is a note. Ranges over boots, which cover an A/A pair, have no p: they need none.
     """
     corrected = holm({key: ratio.p for key, ratio in ratios.items()})
     flags = {}
@@ -125,7 +123,7 @@ def faster_than_floor(
         p = corrected[key]
         if not ratio.has_interval or not (p <= ALPHA or math.isnan(p)):
             continue
-        if ratio.high >= 1 - (BOOTS_AGREE if math.isnan(p) else 0.0):
+        if ratio.high >= 1:
             continue
         said = f"faster than {floor}, which it goes through, by {percent(1 - ratio.high)}"
         if key[1].partition("@")[0] in kernel:
@@ -149,8 +147,7 @@ def moved_controls(
     for key in controls:
         ratio = ratios[key]
         p = corrected[key]
-        least = BOOTS_AGREE if math.isnan(p) else 0.0
-        apart = not ratio.low * (1 - least) <= 1 <= ratio.high * (1 + least)
+        apart = not ratio.low <= 1 <= ratio.high
         if ratio.has_interval and apart and (p <= ALPHA or math.isnan(p)):
             off = percent(abs(ratio.value - 1))
             said = f"a control that no passthrough touches, yet {off} off {baseline}"

@@ -9,17 +9,16 @@ import pandas as pd
 
 from bench.model import Verdict
 from bench.stats import guards
+from bench.stats.boots import uneven_windows
 from bench.stats.estimates import Estimate
 from bench.stats.guards import Flag, SeriesKey
-from bench.stats.noise_floor import Noise
+from bench.stats.noise_floor import Noise, of_boots
 from bench.stats.verdicts import Judgement, judge_table
 
 RatioKey = tuple[str, str, str]
 """(group, target, baseline); a baseline is named without its kernel, which is the target's."""
 
 NO_PASSTHROUGH = (Verdict.NOT_ENGAGED, Verdict.NOT_AVAILABLE)
-INSTRUCTIONS_FLOOR = 0.001
-"""Two boots of the same kernel and server agree to 0.01 %; a tenth of a per cent is a difference."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,8 @@ def flags_of(table: Table) -> dict[SeriesKey, list[Flag]]:
         found.append(guards.series_flags(table.samples, table.medians))
         found.append(guards.unsteady_against(table.samples, list(map(_pair, table.ratios))))
         found.append(guards.cold_faster_than_warm(table.trials, table.medians))
+    else:
+        found.append(uneven_windows(table.trials))
     merged: dict[SeriesKey, list[Flag]] = {}
     for part in found:
         for key, flags in part.items():
@@ -95,7 +96,7 @@ def _pair(key: RatioKey) -> RatioKey:
 
 def _floor(table: Table, key: RatioKey, ratio: Estimate) -> float:
     if not table.timed:
-        return INSTRUCTIONS_FLOOR
+        return of_boots(table.noise, key[0])
     noise = table.noise.get(key[0])
     return noise.at(ratio.n) if noise else 0.0
 

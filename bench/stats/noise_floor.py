@@ -8,12 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, TypedDict
 
+from bench.model import Cache, Clock
 from bench.results.json_text import parse_text
 from bench.results.kinds import Name, Number, Whole, Wrong
 from bench.results.objects import REQUIRED, Key, MapOf, Object, part
 
 FILE = "selftest.json"
 """In the directory of a machine, beside its runs."""
+KEYS = {Clock.WALL: "noise", Clock.INSTRUCTIONS: "noise_instructions"}
+"""What the rows of each clock stand under: a machine has A/A runs of both."""
+ASSUMED_WARM, ASSUMED_COLD = 0.002, 0.02
+"""What one boot of an A/A pair may show where no A/A run is known. In the lab warm rows show 0.05 % at
+most, cold ones, in whose short windows other work of the kernel falls, 1 %."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +44,31 @@ class NoiseEntry(TypedDict):
     rounds: Annotated[int, Key(Whole(1, 10**6), REQUIRED)]
 
 
+def of_boots(noise: Mapping[str, Noise], group: str) -> float:
+    """What one boot of an A/A pair shows in a row; where that is not known, the most that any row of its
+    workload shows, or any row at all, or what is assumed."""
+    if group in noise:
+        return noise[group].floor
+    workload = group.partition("--")[0]
+    alike = [one.floor for row, one in noise.items() if row.partition("--")[0] == workload]
+    assumed = ASSUMED_WARM if f"--{Cache.WARM}--" in group else ASSUMED_COLD
+    return max(alike or [one.floor for one in noise.values()], default=assumed)
+
+
 ROWS = MapOf(Name(400), Object(NoiseEntry))
 
 
-def load_noise_floor(path: Path) -> tuple[Mapping[str, Noise], list[str]]:
-    """Noise by row key (the frame's ``group``) from a selftest.json, or from the one of a machine's
-    directory, and a sentence about each part of it that cannot be read."""
+def load_noise_floor(path: Path, clock: str = Clock.WALL) -> tuple[Mapping[str, Noise], list[str]]:
+    """Noise on a clock by row key (the frame's ``group``) from a selftest.json, or from the one of a
+    machine's directory, and a sentence about each part of it that cannot be read."""
     file = path / FILE if path.is_dir() else path
     left_out: list[str] = []
+    key = KEYS[Clock(clock)]
     try:
         found = parse_text(file.read_bytes())
         if not isinstance(found, dict):
             raise Wrong("not a JSON object")
-        rows = part(ROWS, found.get("noise"), "noise", left_out)
+        rows = part(ROWS, found.get(key), key, left_out)
     except FileNotFoundError:
         return {}, []
     except OSError as error:

@@ -93,7 +93,7 @@ def nothing_left() -> None:
 def test_a_faulty_daemon_costs_its_own_trials(
     tmp_path: Path, backing: Path, mode: str, outcome: str, words: str
 ) -> None:
-    """Its trials say why; native's trials of the same run are ok; nothing is left."""
+    """The daemon's trials say why; native's trials of the same run are ok; nothing is left."""
     code, trials, _ = run(tmp_path, backing, "--daemon", mode, "--workload", "getattr-storm/fd")
     mine = [trial for trial in trials if trial["target"] == mode]
     assert [trial["outcome"] for trial in mine] == [outcome, outcome]

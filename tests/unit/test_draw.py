@@ -98,7 +98,7 @@ def test_no_process_outlives_a_killed_report(tmp_path: Path) -> None:
 
 
 def test_a_text_table_needs_no_plotting_library(tmp_path: Path) -> None:
-    """It takes longer to import than the table to make."""
+    """A plotting library takes longer to import than the table to make."""
     code = (
         "import sys, report; report.main([sys.argv[1], '--format', 'text', 'md', 'csv']);"
         "print([name for name in ('matplotlib', 'PIL', 'jinja2') if name in sys.modules])"

@@ -181,7 +181,7 @@ def test_a_spoilt_row_does_not_spoil_the_report(tmp_path: Path, spoil: dict[str,
 
 
 def test_a_bare_run_json_is_enough(tmp_path: Path) -> None:
-    """Of run.json only the schema is needed; the rest is said not to be recorded."""
+    """Only the schema of run.json is needed; the rest is said not to be recorded."""
     path = make_run(tmp_path, rows=1)
     (path / "run.json").write_text(json.dumps({"schema": 1}))
     assert report.main([str(path)]) == Exit.MEASURED

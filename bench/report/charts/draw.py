@@ -39,7 +39,7 @@ Svgs = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Order:
+class ChartOrder:
     """What all charts of a run are drawn to: where, in which formats, and what its values are."""
 
     directory: Path
@@ -130,7 +130,7 @@ def begin(
 ) -> Drawing:
     """Have the charts over all rows written, and with ``every`` those of each row."""
     against = baselines(run)
-    order = Order(directory, tuple(formats), run.about.get("clock"), against, every)
+    order = ChartOrder(directory, tuple(formats), run.about.get("clock"), against, every)
     if every:
         (directory / "charts").mkdir(exist_ok=True)
     first = [artists.submit(_overview, order, rows, footer(run, rows))] if against else []
@@ -143,13 +143,13 @@ def begin(
     return Drawing([*first, answers, *each])
 
 
-def _overview(order: Order, rows: Sequence[Row], footer: Sequence[str]) -> Svgs:
+def _overview(order: ChartOrder, rows: Sequence[Row], footer: Sequence[str]) -> Svgs:
     units.measure_in(order.clock)
     sheets = overviews(rows, order.baselines[-1], footer)
     return _save(order, ((numbered(OVERVIEW, n), sheet) for n, sheet in enumerate(sheets)))
 
 
-def _row(order: Order, row: Row, parts: Sequence[Parts], footer: Sequence[str]) -> Svgs:
+def _row(order: ChartOrder, row: Row, parts: Sequence[Parts], footer: Sequence[str]) -> Svgs:
     units.measure_in(order.clock)
     made = charts(row, order.baselines, footer)
     if any(one.shares for one in parts):
@@ -162,13 +162,13 @@ def _row(order: Order, row: Row, parts: Sequence[Parts], footer: Sequence[str]) 
     }
 
 
-def _save(order: Order, sheets: Iterable[tuple[str, Sheet]]) -> Svgs:
+def _save(order: ChartOrder, sheets: Iterable[tuple[str, Sheet]]) -> Svgs:
     return {
         name: sheet.save(order.directory / name, _formats(name, order)) for name, sheet in sheets
     }
 
 
-def _formats(name: str, order: Order) -> Sequence[str]:
+def _formats(name: str, order: ChartOrder) -> Sequence[str]:
     """Pictures of pixels are for readmes and mails, which show the first of a kind alone."""
     if order.every or name in PICTURES:
         return order.formats

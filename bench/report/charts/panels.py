@@ -53,7 +53,7 @@ def lines_panel(sheet: Sheet, lines: Sequence[Line], top: float, height: float) 
 
 
 def beyond(axes: Axes, place: Transform, right_pt: float, down_pt: float = 0.0) -> Transform:
-    """So many points from a place, whatever the size of the axes."""
+    """A place some points away from another, whatever the size of the axes."""
     figure = axes.get_figure(root=True)
     assert figure is not None
     return place + ScaledTranslation(right_pt / 72, -down_pt / 72, figure.dpi_scale_trans)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from typing import Any
 
 from markupsafe import Markup
 from matplotlib.axes import Axes
@@ -13,20 +15,23 @@ from bench.report.charts.figures import GRID, Sheet, legend_grid
 from bench.report.charts.inline import share
 from bench.report.charts.overview import ratio_axis
 from bench.report.charts.panels import AXIS_IN, style
+from bench.report.overlay.over import claims
 from bench.report.overlay.overlay import Overlay, SharedRow
 from bench.report.page.page import render
-from bench.report.text.cells import Cell, Grid, ratio_value
+from bench.report.text.cells import Cell, CellGrid, ratio_value
 from bench.stats.estimates import Estimate
 
 WIDTH_IN = 7.4
 MARKER_IN, HEAD_IN = 0.13, 0.2
+ALL = "all together (line: where another is expected)"
+DIAMOND: dict[str, Any] = {"marker": "D", "color": "black", "linestyle": "none", "markersize": 4}
 
 
 def chart(made: Overlay) -> Sheet:
     """Rows from top to bottom, under each its targets, and for each of them a marker per source."""
     names = [source.name for source in made.sources]
-    _, legend = legend_grid(names, WIDTH_IN)
-    each = max(MARKER_IN * len(names), HEAD_IN)
+    _, legend = legend_grid([*names, ALL], WIDTH_IN)
+    each = max(MARKER_IN * (len(names) + 1), HEAD_IN)
     slots: list[SharedRow | str] = []
     for one in made.shared:
         head = one.row.name
@@ -45,8 +50,23 @@ def chart(made: Overlay) -> Sheet:
             axes.axhspan(place - 0.5, place + 0.5, color=GRID, alpha=0.35, linewidth=0)
         else:
             _target(axes, place, slot, made.baseline)
-    sheet.legend([_key(number, name) for number, name in enumerate(names)])
+    together = _together(axes, made, slots)
+    sheet.legend([*(_key(number, name) for number, name in enumerate(names)), *together])
     return sheet
+
+
+def _together(axes: Axes, made: Overlay, slots: Sequence[SharedRow | str]) -> list[Line2D]:
+    """The diamond of a forest plot below each target's sources, and its key; nothing without one."""
+    found = {(claim.row.row.name, claim.row.target): claim.over for claim in claims(made)}
+    for place, slot in enumerate(slots):
+        over = None if isinstance(slot, str) else found.get((slot.row.name, slot.target))
+        if over:
+            y, mean = place + 0.38, over.mean
+            if math.isfinite(over.low):
+                axes.plot([over.low, over.high], [y, y], "-", color="black", linewidth=0.8)
+            xs, ys = (mean.low, mean.value, mean.high, mean.value), (y, y - 0.07, y, y + 0.07)
+            axes.fill(xs, ys, color="black")
+    return [Line2D([], [], **DIAMOND, label=ALL)] if found else []
 
 
 def _label(slot: SharedRow | str) -> str:
@@ -68,7 +88,7 @@ def _target(axes: Axes, place: int, one: SharedRow, baseline: str) -> None:
         if ratio is None or not ratio.known:
             continue
         look = style(number)
-        y = place + (number - (len(one.lines) - 1) / 2) * 0.8 / max(len(one.lines), 2)
+        y = place - 0.1 + (number - (len(one.lines) - 1) / 2) * 0.7 / max(len(one.lines), 2)
         if ratio.has_interval:
             axes.plot([ratio.low, ratio.high], [y, y], "-", color=look.colour, linewidth=2.2)
         axes.plot([ratio.value], [y], **look.point, linestyle="none", markersize=5)
@@ -83,7 +103,7 @@ def page(made: Overlay, drawn: str) -> str:
         made=made,
         chart=Markup(shared.charts["overlay"]),
         quantity=units.quantity(),
-        grid=Grid(
+        grid=CellGrid(
             "Rows in common",
             ["row", "target", *(source.name for source in made.sources)],
             [_cells(one, made.baseline) for one in made.shared],

@@ -23,12 +23,14 @@ WIDTH, NAME = 72, 26
 
 
 @dataclass(frozen=True)
-class Source:
+class OverlaidRun:
     """One run on one of its kernels, with its lines by row and target, and what it is."""
 
     name: str
     said: str
     tree: str
+    cpu: str
+    """The model of its machine's CPU."""
     rows: Mapping[RowKey, Row]
     lines: Mapping[tuple[RowKey, str], Line]
     """By the row's place and the target's name without its kernel."""
@@ -53,8 +55,10 @@ class Overlay:
     """What is drawn of several runs."""
 
     baseline: str
-    sources: Sequence[Source]
+    sources: Sequence[OverlaidRun]
     shared: Sequence[SharedRow]
+    noun: str
+    """What a source is: ``machine``, ``run``, or ``kernel`` where some are of one run."""
     apart: Sequence[str]
     """In sentences: rows and targets that not all sources have, and trees that differ."""
 
@@ -65,8 +69,11 @@ class Overlay:
         return f"{noun} per operation, as a ratio to {words.against(self.baseline)} of the same run"
 
 
-def overlay(runs: Sequence[Run]) -> Overlay:
-    """The runs over one another; UserError where clocks differ or nothing is in common."""
+def overlay(runs: Sequence[Run], *, fleet: bool = False) -> Overlay:
+    """The runs over one another; UserError where clocks differ or nothing is in common.
+
+    ``fleet``: each is of a machine of its own, though two may be of one kind.
+    """
     _one_clock(runs)
     units.measure_in(runs[0].about.get("clock"))
     baseline = _baseline(runs)
@@ -81,7 +88,16 @@ def overlay(runs: Sequence[Run]) -> Overlay:
             f"{_listed(runs)} share no row; measure the same workloads at the same settings"
         )
     shared = [made for key in common for made in _row(sources, key, baseline)]
-    return Overlay(baseline, sources, shared, list(_apart(sources, common)))
+    noun = _noun(runs, sources, fleet)
+    return Overlay(baseline, sources, shared, noun, list(_apart(sources, common)))
+
+
+def _noun(runs: Sequence[Run], sources: Sequence[OverlaidRun], fleet: bool) -> str:
+    """What a source stands for: runs of one kind of machine may be of the same one."""
+    if len(sources) > len(runs):
+        return "kernel"
+    kinds = {str((run.about.get("environment") or {}).get("machine")) for run in runs}
+    return "machine" if fleet or len(kinds) == len(runs) else "run"
 
 
 def _one_clock(runs: Sequence[Run]) -> None:
@@ -123,7 +139,7 @@ def _names(runs: Sequence[Run]) -> list[str]:
     return [f"{name} #{number}" for number, name in enumerate(longer, 1)]
 
 
-def _sources(run: Run, name: str) -> Iterator[Source]:
+def _sources(run: Run, name: str) -> Iterator[OverlaidRun]:
     measured = rows(run)
     for kernel in dict.fromkeys(target.kernel for target in targets(run)):
         lines = {
@@ -133,10 +149,11 @@ def _sources(run: Run, name: str) -> Iterator[Source]:
             if line.target.kernel == kernel
         }
         have = {place for place, _ in lines}
-        yield Source(
+        yield OverlaidRun(
             name=f"{name} @{kernel}" if kernel else name,
             said=f"{_kernel(run, kernel)}, {about.machine(run)}",
             tree=about.tree(run),
+            cpu=about.cpu(run),
             rows={row.key: row for row in measured if row.key in have},
             lines=lines,
         )
@@ -147,7 +164,7 @@ def _kernel(run: Run, label: str) -> str:
     return f"Linux {releases[label]}" if releases.get(label) else about.kernel(run)
 
 
-def _row(sources: Sequence[Source], key: RowKey, baseline: str) -> Iterator[SharedRow]:
+def _row(sources: Sequence[OverlaidRun], key: RowKey, baseline: str) -> Iterator[SharedRow]:
     """The row's targets that more than one source has; a baseline is 1 by definition."""
     for target in dict.fromkeys(name for source in sources for name in source.targets):
         lines = [source.lines.get((key, target)) for source in sources]
@@ -155,7 +172,7 @@ def _row(sources: Sequence[Source], key: RowKey, baseline: str) -> Iterator[Shar
             yield SharedRow(sources[0].rows[key], target, lines)
 
 
-def _apart(sources: Sequence[Source], common: Sequence[RowKey]) -> Iterator[str]:
+def _apart(sources: Sequence[OverlaidRun], common: Sequence[RowKey]) -> Iterator[str]:
     """Nothing is left out silently."""
     lost: dict[str, list[str]] = {}
     for place in dict.fromkeys(place for source in sources for place in source.rows):
@@ -198,20 +215,20 @@ def table(made: Overlay) -> str:
     """overlay.txt: plain ASCII of at most 72 columns."""
     what = units.quantity()
     lines = [
-        *_wrap(made.title),
+        *wrap(made.title),
         "",
         *(
             line
             for number, source in enumerate(made.sources, 1)
-            for line in _wrap(f"{number}: {source.name}: {source.said}", 3)
+            for line in wrap(f"{number}: {source.name}: {source.said}", 3)
         ),
         "",
-        *_wrap(
-            f"In brackets the {what.interval} of the run's own rounds; < 1 is {what.below}. Times "
+        *wrap(
+            f"In brackets the {what.ratios} of the run's own rounds; < 1 is {what.below}. Times "
             "are not given: those of one machine say nothing beside those of another."
         ),
         *_body(made),
-        *(["", *(line for text in made.apart for line in _wrap(text, 2))] if made.apart else []),
+        *(["", *(line for text in made.apart for line in wrap(text, 2))] if made.apart else []),
     ]
     return units.ascii_only("\n".join(lines) + "\n")
 
@@ -221,7 +238,7 @@ def _body(made: Overlay) -> Iterator[str]:
     for one in made.shared:
         if one.row.name != above:
             yield ""
-            yield from _wrap(one.row.name, 2)
+            yield from wrap(one.row.name, 2)
             above = one.row.name
         yield from _lines(one, made.baseline)
 
@@ -242,5 +259,6 @@ def _lines(one: SharedRow, baseline: str) -> Iterator[str]:
         name = ""
 
 
-def _wrap(text: str, indent: int = 0) -> list[str]:
+def wrap(text: str, indent: int = 0) -> list[str]:
+    """Lines of at most 72 columns, what follows the first indented."""
     return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)

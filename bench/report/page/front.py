@@ -15,7 +15,7 @@ from bench.report.row import Row
 from bench.report.studies.answer import OPPONENTS, PROGRAMS, Win, unanswered, usual, wins
 from bench.report.studies.breakeven import studies
 from bench.report.text import mail, terminal
-from bench.report.text.cells import Cell, Grid
+from bench.report.text.cells import Cell, CellGrid
 from bench.stats.frame import Run
 
 
@@ -25,7 +25,7 @@ class Front:
 
     claim: str
     """One sentence."""
-    grid: Grid | None
+    grid: CellGrid | None
     """Break-even; none where the run does not answer."""
     proof: Sequence[str]
     slower: Sequence[str]
@@ -69,7 +69,7 @@ def _claim(run: Run, told: Sequence[Win], rows: Sequence[Row]) -> str:
     return f"{said}. {unanswered(run)}" if studies(run) else f"{said}."
 
 
-def _grid(told: Sequence[Win]) -> Grid:
+def _grid(told: Sequence[Win]) -> CellGrid:
     """A line for each level in each setting, what holds against each opponent beside it."""
     key = told[0].study.key
     heads = ["program, timeouts", "level", *OPPONENTS.values()]
@@ -78,7 +78,7 @@ def _grid(told: Sequence[Win]) -> Grid:
         for win in told
     ]
     noun = "fewer instructions" if units.quantity() is units.INSTRUCTIONS else "less time"
-    return Grid(
+    return CellGrid(
         f"Needs {noun} while the share stat'ed is ({key.cache}, {key.entries} entries)",
         heads,
         lines,

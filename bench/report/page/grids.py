@@ -12,7 +12,7 @@ from bench.report.studies.predictions import Prediction, Projections
 from bench.report.studies.projection_text import costs_of, groups, heading
 from bench.report.targets import TargetInRow, baselines, targets
 from bench.report.text import cells
-from bench.report.text.cells import Cell, Grid
+from bench.report.text.cells import Cell, CellGrid
 from bench.stats.frame import Run
 from bench.stats.verdicts import Finding
 
@@ -21,14 +21,14 @@ PREDICTED = (
 )  # fmt: skip
 
 
-def overview(run: Run, rows: Sequence[Row]) -> Iterator[Grid]:
+def overview(run: Run, rows: Sequence[Row]) -> Iterator[CellGrid]:
     """A line for each row, a column for each target: times, then ratios to each baseline."""
     known = targets(run)
     noun = units.quantity().noun
 
-    def grid(label: str, shown: Sequence[TargetInRow], cell: Callable[[Line], Cell]) -> Grid:
+    def grid(label: str, shown: Sequence[TargetInRow], cell: Callable[[Line], Cell]) -> CellGrid:
         heads = ["row", *(target.name for target in shown)]
-        return Grid(label, heads, [_row(row, shown, cell) for row in rows])
+        return CellGrid(label, heads, [_row(row, shown, cell) for row in rows])
 
     yield grid(f"{noun} per operation", known, _own)
     for name in baselines(run):
@@ -36,7 +36,7 @@ def overview(run: Run, rows: Sequence[Row]) -> Iterator[Grid]:
         yield grid(f"{noun} / {noun} of {words.against(name)}", shown, _ratio(name))
 
 
-def verdicts(rows: Sequence[Row]) -> Grid:
+def verdicts(rows: Sequence[Row]) -> CellGrid:
     """A line for each row and target: the ratio to its baseline, what that shows, and the proof."""
     heads = ["row", "target", "ratio", "to", "shows", "requests per op", "proof"]
     lines = [
@@ -53,7 +53,7 @@ def verdicts(rows: Sequence[Row]) -> Grid:
         for line in row.lines
         if line.ratio is not None and not line.target.native
     ]
-    return Grid("every row and target", heads, lines)
+    return CellGrid("every row and target", heads, lines)
 
 
 def _shows(line: Line) -> Cell:
@@ -85,11 +85,11 @@ def _ratio(name: str) -> Callable[[Line], Cell]:
     return lambda line: Cell(words.ratio_cell(line, name), cells.ratio_value(line, name))
 
 
-def breakeven(study: Study) -> Grid:
+def breakeven(study: Study) -> CellGrid:
     """Every target's cost per listed entry, by the share of the entries that is then stat'ed."""
     shares = study.fractions
     noun = units.quantity().noun
-    return Grid(
+    return CellGrid(
         f"list-stat, {study.said}",
         ["target", *(f"{noun} per entry, {100 * share:g} % stat'ed" for share in shares)],
         [
@@ -104,10 +104,10 @@ def _time(study: Study, name: str, share: float) -> Cell:
     return Cell(words.time_text(cost) if cost.known else "-", cost.value)
 
 
-def predictions(found: Projections) -> Iterator[Grid]:
+def predictions(found: Projections) -> Iterator[CellGrid]:
     """A table for each passthrough that something was predicted of, and each server it was from."""
     for made in groups(found):
-        yield Grid(heading(made), PREDICTED, [_prediction(found, one) for one in made])
+        yield CellGrid(heading(made), PREDICTED, [_prediction(found, one) for one in made])
 
 
 def _prediction(found: Projections, one: Prediction) -> list[Cell]:
@@ -127,18 +127,18 @@ def _prediction(found: Projections, one: Prediction) -> list[Cell]:
     ]
 
 
-def request_costs(found: Projections) -> Iterator[Grid]:
+def request_costs(found: Projections) -> Iterator[CellGrid]:
     """A table for each server: what its requests were taken to cost, and from which rows."""
     noun = units.quantity().noun
     heads = ("opcode", f"{noun} per request", f"{noun} in the kernel instead", "by row")
     for base in dict.fromkeys(base for base, _, _ in found.costs):
         lines = [[Cell(text) for text in cost] for cost in costs_of(found, base)]
-        yield Grid(f"Cost of a request to {base}", heads, lines)
+        yield CellGrid(f"Cost of a request to {base}", heads, lines)
 
 
-def sheet(run: Run) -> Grid:
+def sheet(run: Run) -> CellGrid:
     """The cost sheet."""
-    return Grid("Cost sheet", costs.HEADS, [_cost(cost) for cost in costs.costs(run)])
+    return CellGrid("Cost sheet", costs.HEADS, [_cost(cost) for cost in costs.costs(run)])
 
 
 def _cost(cost: costs.InodeCost) -> list[Cell]:

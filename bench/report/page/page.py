@@ -27,7 +27,7 @@ from bench.report.studies.scaling import scalings
 from bench.report.summary import sentences
 from bench.report.targets import baselines, targets
 from bench.report.text import cells, profiles, scaling_tables
-from bench.report.text.cells import Grid
+from bench.report.text.cells import CellGrid
 from bench.report.text.sections import meetings
 from bench.stats.frame import Run
 
@@ -43,7 +43,7 @@ class Part:
 
     title: str
     words: Sequence[str] = ()
-    tables: Sequence[tuple[Grid, Sequence[str]]] = ()
+    tables: Sequence[tuple[CellGrid, Sequence[str]]] = ()
     charts: Sequence[Markup] = ()
     wants: Sequence[Want] = ()
     """What it has nothing to draw of, with the runs that would give it."""
@@ -54,9 +54,14 @@ class Section:
     """A row as the page shows it: its charts and its table."""
 
     row: Row
-    grid: Grid
+    grid: CellGrid
     charts: Sequence[Markup]
     other_ratios: Sequence[str]
+
+    @property
+    def floor(self) -> str:
+        """What an A/A run showed of the row."""
+        return words.floor_text(self.row)
 
     @property
     def trouble(self) -> list[str]:
@@ -201,7 +206,7 @@ def _section(row: Row, against: Sequence[str], charts: Charts) -> Section:
     heads, lines = cells.heads(row, against), [cells.cells(line, against) for line in row.lines]
     return Section(
         row=row,
-        grid=Grid(row.name, heads, lines),
+        grid=CellGrid(row.name, heads, lines),
         charts=charts.take(f"{row.slug}/"),
         other_ratios=words.other_ratios(row, against),
     )

@@ -15,6 +15,7 @@ from bench.report.rows import interval
 from bench.report.traits import Traits, ways
 from bench.stats.estimates import Estimate, centre, paired_ratio, trial_medians
 from bench.stats.frame import Run, records
+from bench.stats.noise_floor import of_boots
 
 WORKLOAD = "list-stat"
 ALTERNATE = "alternate-"
@@ -36,6 +37,8 @@ class Study:
     curves: dict[str, dict[float, Rounds]] = field(default_factory=dict)
     engaged: set[str] = field(default_factory=set)
     """Targets that a row says were engaged."""
+    floors: dict[float, float] = field(default_factory=dict)
+    """What one boot of an A/A pair shows at each fraction."""
 
     @property
     def order(self) -> Order:
@@ -59,7 +62,7 @@ class Study:
     def ratio(self, over: str, under: str, fraction: float) -> Estimate:
         """One target's cost by another's, paired by round."""
         pair = (self.curves.get(name, {}).get(fraction, {}) for name in (over, under))
-        return interval(paired_ratio(*pair))
+        return interval(paired_ratio(*pair), self.floors.get(fraction, 0.0))
 
     @property
     def challengers(self) -> list[Traits]:
@@ -94,6 +97,7 @@ def studies(run: Run) -> list[Study]:
             continue
         key = replace(trial["key"], variant="" if order is Order.AFTER else order.value)
         study = found.setdefault(key, Study(key, named))
+        study.floors[int(share) / 100] = of_boots(run.noise, str(trial["group"]))
         rounds = medians.get((str(trial["group"]), target))
         if rounds:
             study.curves.setdefault(target, {})[int(share) / 100] = rounds

@@ -76,7 +76,7 @@ def requests_value(line: Line) -> float:
 
 
 @dataclass(frozen=True)
-class Grid:
+class CellGrid:
     """A table: what it is called, its column heads, its lines; the first cell of each names it."""
 
     label: str

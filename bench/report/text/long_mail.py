@@ -238,10 +238,11 @@ def method(run: Run) -> list[str]:
     where = run.about.get("placement") or {}
     spec = run.about.get("tree") or {}
     disturbed = int(((run.trials["disturbed"] != "") & ~run.trials["superseded"]).sum())
-    rounds = "boots" if what is units.INSTRUCTIONS else "rounds"
+    counted = what is units.INSTRUCTIONS
+    rounds, holm = ("boots", "") if counted else ("rounds", ", Holm")
     return [
         f"{settings.get('trials', '?')} {rounds}, shuffled (seed {settings.get('seed', '?')}), fresh "
-        f"mounts; {what.noun} paired, {what.interval}, Holm",
+        f"mounts; {what.noun} paired, {what.ratios}{holm}",
         f"{about.kernel(run)}, {about.machine(run)}; placement {where.get('mode', '?')}, cpu_dma_latency "
         f"{held}",
         f"tree {spec.get('name', '?')}, {spec.get('files', '?')} files on "
@@ -265,7 +266,7 @@ def _cost(run: Run) -> Iterator[str]:
 
 
 def zero_day(run: Run, rows: Sequence[Row], wanted: Sequence[str] = ()) -> str:
-    """The same pairs in the row layout of the 0-day robot: value, change, value, metric.
+    """Pairs of targets in the row layout of the 0-day robot: value, change, value, metric.
 
     Spread is the standard deviation of the trial medians relative to their mean, blank under 2 %.
     """

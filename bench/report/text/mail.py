@@ -36,7 +36,7 @@ def block(run: Run, rows: Sequence[Row], wanted: Sequence[str] = ()) -> str:
 
 
 def mail(run: Run, made: Posting) -> str:
-    """The same of a posting that was put together elsewhere; facts and costs are those of ``run``."""
+    """The mail of a posting that was put together elsewhere; facts and costs are those of ``run``."""
     head = [*wrapped(made.claim), *_levels(made.columns), *_results(made)]
     tail = [*_memory(run, made), "", *_win(run), *checks(run, made), *_machine(run)]
     tail += _reproduce(run)

@@ -58,6 +58,7 @@ def _rows(run: Run, rows: Sequence[Row]) -> Iterator[Record]:
                 "unit": row.unit,
                 **estimate("", line.time),
                 "n": line.time.n,
+                "aa": row.floor or math.nan,
                 **_ratios(line, against),
                 "requests_per_op": requests_value(line),
                 "requests": words.requests_text(line),

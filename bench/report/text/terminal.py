@@ -86,7 +86,7 @@ def _compared(rows: Sequence[Row]) -> list[tuple[Row, Line]]:
 
 
 def _found(rows: Sequence[Row], finding: Finding) -> list[tuple[Row, Line]]:
-    """Those that show it, the largest first; of a workload the largest alone, C before Python."""
+    """The ratios that show it, the largest first; of a workload the largest alone, C before Python."""
     shown = [
         (row, line)
         for row, line in _compared(rows)

@@ -87,7 +87,7 @@ def _legend(against: Sequence[str]) -> list[str]:
 
 def _told() -> str:
     what = units.quantity()
-    return f" of the same round, with its {what.interval}: < 1 is {what.below}"
+    return f" of the same round, with its {what.ratios}: < 1 is {what.below}"
 
 
 def _heading(against: Sequence[str]) -> str:
@@ -98,7 +98,7 @@ def _heading(against: Sequence[str]) -> str:
 def _row(row: Row, against: Sequence[str], notes: Notes) -> Iterator[str]:
     op = f": {row.op}" if row.op else ""
     yield from _wrap(f"{row.name}{op}", 2)
-    yield from _wrap(f"  {row.setting}, n={_rounds(row)}", 4)
+    yield from _wrap(f"  {row.setting}, n={_rounds(row)}{words.floor_text(row)}", 4)
     for line in row.lines:
         yield from _line(line, against)
     for remark in _remarks(row, against, notes):
