@@ -190,7 +190,10 @@ def test_a_difference_between_twins_is_in_the_floor(tmp_path: Path) -> None:
 def test_too_few_boots_are_skipped(tmp_path: Path, boots: int) -> None:
     """Some give the floor, two at least are judged by it."""
     path = counted_twins(tmp_path, boots=boots)
-    assert same_boots.run(CheckRequest(recorded=(path,))).held is Held.SKIPPED
+    found = same_boots.run(CheckRequest(recorded=(path,)))
+    assert found.held is Held.SKIPPED
+    floors = found.figures.get(KEYS[Clock.INSTRUCTIONS], {})
+    assert len(floors) == (20 if boots > 1 else 0)
 
 
 def test_the_noise_of_the_other_clock_is_kept(tmp_path: Path) -> None:
