@@ -23,7 +23,7 @@ NAMES = {ReaddirMode.READDIRPLUS: "READDIRPLUS", ReaddirMode.AUTO: "adaptive"}
 
 
 def chart(run: Run) -> Sheet | None:
-    """Its title is its claim; None where the run has no answer."""
+    """The chart, its title being its claim; None where the run has no answer."""
     told = usual(wins(run))
     if not told:
         return None

@@ -36,7 +36,7 @@ SHADES = {
         Level.LOOKUP: ("#9c3f77", "h"),
     },
 }
-"""The same of levels: the more is passed through, the darker."""
+"""Levels in shades of their server: the more is passed through, the darker."""
 LISTINGS = {"readdir": ("#8fb8d9", "p"), "auto": ("#56a8dc", "H")}
 """A plain server's ways of listing, in shades of plain-c's blue."""
 STRANGERS = ("#6a51a3", "#b8860b", "#c51b7d", "#4d6b00", "#8c510a")
@@ -53,7 +53,7 @@ class Look(NamedTuple):
 
     @property
     def point(self) -> dict[str, Any]:
-        """Its marker, as words for Axes.plot."""
+        """The marker, as words for Axes.plot."""
         face = "white" if self.hollow else self.colour
         return {"color": self.colour, "marker": self.marker, "markerfacecolor": face}
 
