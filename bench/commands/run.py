@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 RUN_EXAMPLES = """examples:
   python -m bench run --daemon passthrough
       on this kernel: native, overlayfs, and both pairs of servers with passthrough and without; minutes
-  python -m bench run --matrix iops --clock instructions --kernel base=old/bzImage --kernel patched=new/bzImage
+  python -m bench run --matrix iops --clock instructions \\
+          --kernel base=old/bzImage --kernel patched=new/bzImage
       a kernel pair, before it is posted; --dry-run says how long
   python -m bench run --daemon mine:attach-lookup='./server -f {backing} {mountpoint}'
       a server of your own; braces also: {attr_timeout} {entry_timeout}
