@@ -34,6 +34,9 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     from workloads import tree
 
     refuse_two_timeouts(arguments)
+    # In a guest the directory is one of the guest's.
+    if arguments.backing and not arguments.kernel and not Path(arguments.backing).is_dir():
+        raise UserError(f"--backing {arguments.backing}: does not exist")
     asked = defaults(arguments)
     for name in ("tree", "backing", "backing_fs", "trials", "values"):
         asked[name] = getattr(arguments, name) or asked.get(name)

@@ -301,6 +301,8 @@ def build(
     real error and the path of the log.
     """
     what = recipe(name, source, config, patches)
+    if what.source.is_dir():
+        _require_kernel_tree(what.source, what)
     _check_tools()
     key = key_of(what)
     found = load_entry(_entry_path(what, key))

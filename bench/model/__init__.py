@@ -43,6 +43,7 @@ from bench.model.words import (
 from bench.model.workload import (
     FOREVER,
     FOREVER_S,
+    TIMEOUT_MAX_S,
     Body,
     Bound,
     Context,
@@ -60,6 +61,7 @@ __all__ = [
     "LIBFUSE_EXAMPLES",
     "NOT_KNOWN",
     "SCHEMA",
+    "TIMEOUT_MAX_S",
     "TWIN",
     "Attach",
     "Body",

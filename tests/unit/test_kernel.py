@@ -79,10 +79,10 @@ GOOD_PATCH = """\
 
 
 def leftovers() -> list[str]:
-    """What is in the cache apart from complete entries and logs."""
+    """What is in the cache apart from complete entries and logs; it need not be there."""
     return [
         path.name
-        for path in images.cache_dir().iterdir()
+        for path in images.cache_dir().glob("*")
         if path.name != "logs" and not (path / "build.json").exists()
     ]
 

@@ -1,4 +1,4 @@
-"""What is said of the workloads: in README's table, and by ``bench list``."""
+"""What is said of the workloads: in the table of docs/workloads.md, and by ``bench list``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bench import registry
 from bench.commands.main import main
 from bench.model import Exit, Group, Level
 
-README = (Path(__file__).parents[2] / "README.md").read_text()
+README = (Path(__file__).parents[2] / "docs" / "workloads.md").read_text()
 
 
 @pytest.mark.parametrize("name", registry.workloads())

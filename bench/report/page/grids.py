@@ -14,6 +14,7 @@ from bench.report.targets import TargetInRow, baselines, targets
 from bench.report.text import cells
 from bench.report.text.cells import Cell, CellGrid
 from bench.stats.frame import Run
+from bench.stats.verdicts import Finding
 
 PREDICTED = (
     "row", "before", "predicted", "range", "measured", "on", "error", "costs from",
@@ -33,6 +34,39 @@ def overview(run: Run, rows: Sequence[Row]) -> Iterator[CellGrid]:
     for name in baselines(run):
         shown = [one for one in known if not one.native and one.base != name]
         yield grid(f"{noun} / {noun} of {words.against(name)}", shown, _ratio(name))
+
+
+def verdicts(rows: Sequence[Row]) -> CellGrid:
+    """A line for each row and target: the ratio to its baseline, what that shows, and the proof."""
+    heads = ["row", "target", "ratio", "to", "shows", "requests per op", "proof"]
+    lines = [
+        [
+            Cell(row.name, link=row.slug),
+            Cell(line.target.name),
+            Cell(words.ratio_text(line.ratio, line.baseline), line.ratio.value),
+            Cell(line.baseline),
+            _shows(line),
+            Cell(_requests(line), cells.requests_value(line)),
+            Cell(line.verdict or "-"),
+        ]
+        for row in rows
+        for line in row.lines
+        if line.ratio is not None and not line.target.native
+    ]
+    return CellGrid("every row and target", heads, lines)
+
+
+def _shows(line: Line) -> Cell:
+    judged = line.judgement
+    if judged is None:
+        return Cell("-")
+    marks = {Finding.FASTER: "less", Finding.SLOWER: "more"}
+    return Cell(words.shown(judged.finding), mark=marks.get(judged.finding, ""))
+
+
+def _requests(line: Line) -> str:
+    count = cells.requests_value(line)
+    return units.per_op(count) if math.isfinite(count) else "not counted"
 
 
 def _row(row: Row, shown: Sequence[TargetInRow], cell: Callable[[Line], Cell]) -> list[Cell]:

@@ -28,6 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench.model import Level, ReaddirMode
 from bench.report.row import Line, Row
@@ -63,7 +64,20 @@ LEAST_CHANGE = 0.05
 
 
 def projections(run: Run, rows: Sequence[Row]) -> list[Projections]:
-    """For each kernel of a run that has a server without passthrough and the native directory."""
+    """For each kernel of a run that has a server without passthrough and the native directory.
+
+    Tables, charts and page ask for the same: what was told last is kept.
+    """
+    if not (_last and _last[0] is run and _last[1] is rows):
+        _last[:] = [run, rows, _projections(run, rows)]
+    found: list[Projections] = _last[2]
+    return found
+
+
+_last: list[Any] = []
+
+
+def _projections(run: Run, rows: Sequence[Row]) -> list[Projections]:
     named = list(ways(run).values())
     made = []
     for kernel in dict.fromkeys(way.kernel for way in named):

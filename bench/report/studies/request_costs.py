@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
+from bench.axes.rowkey import RowKey
 from bench.axes.rows import CACHE, ENTRIES, THREADS, TIMEOUTS
 from bench.model import Cache
 from bench.report.row import Line, Row
@@ -234,7 +236,13 @@ def names_of(row: Row) -> NameState:
 
 def same_work(one: Row, other: Row) -> bool:
     """Whether two rows differ in nothing but their timeouts."""
-    return one.key.without(TIMEOUTS) == other.key.without(TIMEOUTS)
+    return _timeless(one.key) == _timeless(other.key)
+
+
+@lru_cache(maxsize=4096)
+def _timeless(key: RowKey) -> RowKey:
+    """Asked a million times for a run's rows."""
+    return key.without(TIMEOUTS)
 
 
 def _row_names(calibration: Calibration, like: Row) -> tuple[str, ...]:

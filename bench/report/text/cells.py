@@ -19,6 +19,8 @@ class Cell:
     """None for words."""
     link: str = ""
     """The part of a page that says more."""
+    mark: str = ""
+    """``less`` or ``more`` where it says that, for its colour."""
 
     @property
     def sort(self) -> str | None:
