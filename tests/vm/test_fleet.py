@@ -182,9 +182,9 @@ def test_a_worker_that_lies_about_itself_gets_no_more_boots(fleet: Processes) ->
     """Its first task finds it out and goes to the honest one; the client is told how it differs."""
     fleet.worker(FAKE_LIE="QEMU emulator version 1")
     client = fleet.run()
+    assert any("is not of the client's suite: qemu" in text for text in client.stderr)
     fleet.worker()
-    words = finished(client)
-    assert "is not of the client's suite: qemu" in words
+    finished(client)
     whole(fleet.trials())
 
 
@@ -236,3 +236,104 @@ def test_no_scheduler_is_said_in_a_line(fleet: Processes) -> None:
     fleet.scheduler.wait()
     words = finished(fleet.run(), Exit.NOTHING)
     assert "cannot be reached" in words.splitlines()[-1]
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with less room than a boot may need."""
+    place = tmp_path / "full"
+    place.mkdir()
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=512k", "bench-test", str(place)], check=True
+    )
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_a_worker_whose_disk_is_full_gets_no_more_boots(full_disk: Path, tmp_path: Path) -> None:
+    """Its boot goes to another; the client is told whose disk it is."""
+    fleet = Processes(tmp_path)
+    try:
+        full = fleet.worker(TMPDIR=str(full_disk))
+        client = fleet.run()
+        said = next(text for text in client.stderr if "disk is full" in text)
+        assert "it gets no more boots" in said
+        fleet.worker()
+        finished(client)
+        whole(fleet.trials())
+        assert full.poll() is None
+    finally:
+        fleet.end()
+
+
+class Wire:
+    """A network namespace with a cable to this one."""
+
+    def __init__(self) -> None:
+        self.name = f"bench-{os.getpid()}"
+        number = os.getpid() % 250
+        self.here, self.there = f"10.213.{number}.1", f"10.213.{number}.2"
+        self.ours, self.theirs = f"bo{os.getpid()}", f"bt{os.getpid()}"
+
+    def make(self) -> None:
+        """Namespace, veth, addresses."""
+        self._ip("netns", "add", self.name)
+        self._ip("link", "add", self.ours, "type", "veth", "peer", "name", self.theirs)
+        self._ip("link", "set", self.theirs, "netns", self.name)
+        self._ip("addr", "add", f"{self.here}/24", "dev", self.ours)
+        self._ip("link", "set", self.ours, "up")
+        self._ip("-n", self.name, "addr", "add", f"{self.there}/24", "dev", self.theirs)
+        self._ip("-n", self.name, "link", "set", self.theirs, "up")
+        self._ip("-n", self.name, "link", "set", "lo", "up")
+
+    def cut(self, seconds: float) -> None:
+        """Nothing goes through for so long."""
+        self._ip("-n", self.name, "link", "set", self.theirs, "down")
+        time.sleep(seconds)
+        self._ip("-n", self.name, "link", "set", self.theirs, "up")
+
+    def remove(self) -> None:
+        """The namespace takes its end of the cable along, and that the other."""
+        self._ip("netns", "del", self.name)
+
+    def _ip(self, *words: str) -> None:
+        subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    """Another host, as far as the network goes."""
+    made = Wire()
+    try:
+        made.make()
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"needs network namespaces and iproute2: {error}")
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+def test_a_network_cut_for_20_s_costs_no_trial(wire: Wire, tmp_path: Path) -> None:
+    """The worker in another namespace works on; what it did meanwhile comes when it is back."""
+    fleet = Processes(tmp_path)
+    try:
+        fleet.start_scheduler(host=wire.here)
+        inside = ("ip", "netns", "exec", wire.name)
+        fleet.worker(host=wire.there, prefix=inside, FAKE_TRIAL_S="1")
+        client = fleet.run()
+        until(lambda: len(fleet.trials()) >= 1)
+        wire.cut(20.0)
+        assert client.poll() is None
+        finished(client)
+        whole(fleet.trials())
+    finally:
+        fleet.end()
+
+
+def test_a_certificate_is_asked_for_where_there_is_tls(fleet: Processes) -> None:
+    """All three files or none: a client without is refused before it connects."""
+    words = finished(fleet.run("run", "--tls-ca", "ca.pem"), Exit.USAGE)
+    assert "belong together" in words
