@@ -171,9 +171,9 @@ class Fleet:
 
     @property
     def boots_at_a_time(self) -> int:
-        """How many boots all workers together do at a time; threads that wait cost little."""
+        """How many boots all workers together do at a time."""
         offered = sum(int(one["resources"][self.label]) for one in self.alike().values())
-        return max(1, min(MOST_AT_A_TIME, 2 * offered))
+        return max(1, min(MOST_AT_A_TIME, offered))
 
     def boot(
         self, guest: Guest, job: Mapping[str, Any], share: Path, attend: Callable[[], None]

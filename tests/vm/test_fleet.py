@@ -6,13 +6,9 @@ The guest is fake_fleet's; the lab kernel, booted by workers, is in test_bench_r
 from __future__ import annotations
 
 import json
-import os
 import signal
-import socket
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,85 +16,9 @@ import pytest
 
 from bench.model import Exit
 
-ROOT = Path(__file__).parents[2]
-FAKE = str(Path(__file__).with_name("fake_fleet.py"))
-WAIT_S = 60.0
+from .hosts import FAKE, WAIT_S, Processes, Wire, until
+
 TRIALS = 12
-
-
-class Processes:
-    """A scheduler, workers and clients of one test; all are gone when it ends."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.started: list[subprocess.Popen[str]] = []
-        self.environment = {
-            **os.environ,
-            "XDG_CACHE_HOME": str(folder / "cache"),
-            "FUSE_BENCH_LOCK": str(folder / "lock"),
-            "TMPDIR": str(folder),
-            "FAKE_TRIAL_S": "0.15",
-        }
-        (folder / "bzImage").write_bytes(b"a kernel")
-        self.address = ""
-        self.scheduler = self.start_scheduler()
-
-    def start(self, *argv: str, prefix: tuple[str, ...] = (), **more: str) -> subprocess.Popen[str]:
-        """One process, its words in a pipe."""
-        process = subprocess.Popen(
-            [*prefix, sys.executable, *argv],
-            cwd=ROOT,
-            env=self.environment | more,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.started.append(process)
-        return process
-
-    def start_scheduler(
-        self, host: str = "127.0.0.1", prefix: tuple[str, ...] = ()
-    ) -> subprocess.Popen[str]:
-        """Dask's own, at a free port."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.address = f"tcp://{host}:{port}"
-        return self.start(
-            "-m", "dask", "scheduler", "--host", host, "--port", str(port), "--no-dashboard",
-            prefix=prefix,
-        )  # fmt: skip
-
-    def worker(self, *, host: str = "127.0.0.1", prefix: tuple[str, ...] = (), **more: str) -> Any:
-        """One that does one boot at a time; returns when it is there."""
-        process = self.start(
-            FAKE, "worker", self.address, "--host", host, "--boots", "1", prefix=prefix, **more
-        )
-        assert process.stderr is not None
-        said = process.stderr.readline()
-        assert said.startswith("worker tcp://"), said + process.stderr.read()
-        return process
-
-    def run(self, name: str = "run", *more: str, prefix: tuple[str, ...] = ()) -> Any:
-        """A run of twelve trials in two boots."""
-        return self.start(
-            FAKE, "run", "--kernel", f"lab={self.folder / 'bzImage'}", "--clock", "instructions",
-            "--daemon", "passthrough-c", "--daemon", "plain-c", "--only", "--seed", "5", "--quick",
-            "--workload", "getattr-storm/fd", "--workload", "getattr-storm/at", "--workload",
-            "readdir", "--trials", "2", "--no-report", "--output", str(self.folder / name),
-            "--scheduler", self.address, *more, prefix=prefix,
-        )  # fmt: skip
-
-    def trials(self, name: str = "run") -> list[dict[str, Any]]:
-        """What is on disk of a run."""
-        file = self.folder / name / "trials.jsonl"
-        return [json.loads(text) for text in file.read_text().splitlines()] if file.exists() else []
-
-    def end(self) -> None:
-        """Kill what is left."""
-        for process in self.started:
-            process.kill()
-            process.communicate()
 
 
 @pytest.fixture
@@ -109,14 +29,6 @@ def fleet(tmp_path: Path) -> Iterator[Processes]:
         yield made
     finally:
         made.end()
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for it."""
-    end = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def finished(client: Any, code: int = Exit.MEASURED) -> str:
@@ -268,40 +180,6 @@ def test_a_worker_whose_disk_is_full_gets_no_more_boots(full_disk: Path, tmp_pat
         fleet.end()
 
 
-class Wire:
-    """A network namespace with a cable to this one."""
-
-    def __init__(self) -> None:
-        self.name = f"bench-{os.getpid()}"
-        number = os.getpid() % 250
-        self.here, self.there = f"10.213.{number}.1", f"10.213.{number}.2"
-        self.ours, self.theirs = f"bo{os.getpid()}", f"bt{os.getpid()}"
-
-    def make(self) -> None:
-        """Namespace, veth, addresses."""
-        self._ip("netns", "add", self.name)
-        self._ip("link", "add", self.ours, "type", "veth", "peer", "name", self.theirs)
-        self._ip("link", "set", self.theirs, "netns", self.name)
-        self._ip("addr", "add", f"{self.here}/24", "dev", self.ours)
-        self._ip("link", "set", self.ours, "up")
-        self._ip("-n", self.name, "addr", "add", f"{self.there}/24", "dev", self.theirs)
-        self._ip("-n", self.name, "link", "set", self.theirs, "up")
-        self._ip("-n", self.name, "link", "set", "lo", "up")
-
-    def cut(self, seconds: float) -> None:
-        """Nothing goes through for so long."""
-        self._ip("-n", self.name, "link", "set", self.theirs, "down")
-        time.sleep(seconds)
-        self._ip("-n", self.name, "link", "set", self.theirs, "up")
-
-    def remove(self) -> None:
-        """The namespace takes its end of the cable along, and that the other."""
-        self._ip("netns", "del", self.name)
-
-    def _ip(self, *words: str) -> None:
-        subprocess.run(["ip", *words], check=True, capture_output=True, text=True)
-
-
 @pytest.fixture
 def wire() -> Iterator[Wire]:
     """Another host, as far as the network goes."""
@@ -321,8 +199,7 @@ def test_a_network_cut_for_20_s_costs_no_trial(wire: Wire, tmp_path: Path) -> No
     fleet = Processes(tmp_path)
     try:
         fleet.start_scheduler(host=wire.here)
-        inside = ("ip", "netns", "exec", wire.name)
-        fleet.worker(host=wire.there, prefix=inside, FAKE_TRIAL_S="1")
+        fleet.worker(host=wire.there, prefix=wire.prefix, FAKE_TRIAL_S="1")
         client = fleet.run()
         until(lambda: len(fleet.trials()) >= 1)
         wire.cut(20.0)
