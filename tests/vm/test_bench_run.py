@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ from bench.model import Exit
 from bench.regression import diff
 
 from .conftest import lab_image
-from .hosts import Processes
+from .hosts import COMMIT, Processes
 from .running import bench, qemus_sharing, trials
 
 pytestmark = pytest.mark.vm
@@ -122,7 +123,7 @@ def test_boots_side_by_side_do_what_they_do_one_by_one(tmp_path: Path, fleet: Pr
             "run", "--kernel", str(lab_image().path), "--clock", "instructions", *options,
             "--daemon", "passthrough-c", "--daemon", "plain-c", "--only", "--seed", "5",
             "--workload", "getattr-storm/fd", "--workload", "lookup-cold", "--no-report",
-            "--output", str(output),
+            "--output", str(output), env={**os.environ, "FUSE_BENCH_COMMIT": COMMIT},
         )  # fmt: skip
         assert done.returncode == Exit.MEASURED, done.stderr
         header = json.loads((output / "run.json").read_text())
