@@ -88,7 +88,7 @@ def drawn(asked: argparse.Namespace, path: Path) -> int:
     with artists(path, asked.format) as drawing:
         run, measured = read(path)
         output = directory(asked.output or run.path / "report")
-        charts = draw_charts(run, measured, output, asked.format, drawing)
+        charts = draw_charts(run, measured, output, asked, drawing)
         write_tables(run, measured, output, asked.format)
         write_page(run, measured, output, asked.format, charts())
     say(run, measured, output, asked)
@@ -225,7 +225,7 @@ def draw_charts(
     run: Run,
     measured: Sequence[Row],
     output: Path,
-    formats: Sequence[str],
+    asked: argparse.Namespace,
     drawing: Executor | None,
 ) -> Callable[[], Mapping[str, str]]:
     """Begin the charts as files; returns what waits for them, and gives them as SVG, by name."""
@@ -233,7 +233,8 @@ def draw_charts(
         return dict
     from bench.report.charts import draw
 
-    return draw.begin(run, measured, output, formats, drawing).charts
+    every = asked.charts == "all"
+    return draw.begin(run, measured, output, asked.format, drawing, every=every).charts
 
 
 def write_page(
@@ -341,6 +342,12 @@ def _mail_arguments(parser: argparse.ArgumentParser) -> None:
         help="print a posting of at most 45 lines of 72 columns for these targets (default: all that "
         "pass something through; of two kernels, or of BASE and PATCHED, one against the other), and "
         "draw nothing",
+    )
+    parser.add_argument(
+        "--charts",
+        choices=("few", "all"),
+        default="few",
+        help="all: those of every row, too (default: few)",
     )
     parser.add_argument("--all", action="store_true", help="with --mail: every row, however long")
     parser.add_argument(

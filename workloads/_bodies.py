@@ -17,7 +17,7 @@ EMPTY_LOOPS = 200_000
 """Operations the empty loop is measured over: about a millisecond."""
 
 
-class Plain:
+class PlainBody:
     """What most bodies leave out."""
 
     most_windows: int | None = None
@@ -41,7 +41,7 @@ class Plain:
         """Nothing stays open."""
 
 
-class Driven(Plain):
+class Driven(PlainBody):
     """Windows of one native driver, ``ops_per_loop`` visits a loop."""
 
     def __init__(self, driver: Driver, ops_per_loop: int) -> None:
@@ -130,7 +130,7 @@ class Ready:
             return self.window_of(self.driver.run(self.driver.size))
 
 
-class Pairs(Plain):
+class Pairs(PlainBody):
     """Ahead of every window one thing is done, then another is timed, each on names of its own.
 
     The driver of the second is laid out ahead of the window, too, but after the first: it opens
@@ -158,7 +158,7 @@ class Pairs(Plain):
         return self._ready.run()
 
 
-class Walk(Plain):
+class Walk(PlainBody):
     """One recursive walk over the whole tree by the native walker; an operation is one entry."""
 
     def __init__(self, context: Context, *, stat: bool, entries: int) -> None:
@@ -181,7 +181,7 @@ class Walk(Plain):
         return Window(result.entries, result.ns)
 
 
-class Program(Plain):
+class Program(PlainBody):
     """A real program, started and waited for; an operation is one run, its output goes to /dev/null."""
 
     ops_per_loop = 1

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from bench.model import FOREVER, FOREVER_S, Bound, Context, Fixture, Opcode, Window
 from workloads import _expect
-from workloads._bodies import CHUNK, EMPTY_LOOPS, Driven, Plain
+from workloads._bodies import CHUNK, EMPTY_LOOPS, Driven, PlainBody
 from workloads._native.opdriver import Driver
 
 FOLDER = "work"
@@ -63,7 +63,7 @@ def count(context: Context) -> int:
     return max(context.names // context.threads, 1) * context.threads
 
 
-class Work:
+class WorkFolder:
     """A directory of a body's own below ``work/``, with one directory for each thread that is to
     have one, on the target and in the backing."""
 
@@ -79,7 +79,7 @@ class Work:
             (self.root / path).mkdir(parents=True)
 
     def paths(self, prefix: str, number: int, *, other: bool = False) -> list[str]:
-        """That many names, in as many runs as there are directories, so that each thread's lie in one."""
+        """New names, in as many runs as there are directories, so that each thread's lie in one."""
         folders = self.other if other else self.first
         each = number // len(folders)
         return [f"{folder}/{prefix}-{index:05}" for folder in folders for index in range(each)]
@@ -106,12 +106,12 @@ class Work:
         shutil.rmtree(self.root / self.place)
 
 
-class Changes(Plain):
+class Changes(PlainBody):
     """Windows that each do one change to names of their own."""
 
     def __init__(self, context: Context, change: Change) -> None:
         self._context, self._change = context, change
-        self._work = Work(context, change.ops[0])
+        self._work = WorkFolder(context, change.ops[0])
         self._windows = 0
         self._names: list[str] = []
         self._seconds: list[str] = []
@@ -184,7 +184,7 @@ class Changes(Plain):
             driver.run(driver.size)
 
 
-class Settings(Driven):
+class AttributeChanges(Driven):
     """Windows that set an attribute of the same files again and again, to another value each time.
 
     ``value(pass)`` is what the driver's op sets in a pass, ``seen(status)`` the same as lstat shows it.
@@ -197,7 +197,7 @@ class Settings(Driven):
         value: Callable[[int], object],
         seen: Callable[[os.stat_result], object],
     ) -> None:
-        self._work = Work(context, op)
+        self._work = WorkFolder(context, op)
         self._value, self._seen = value, seen
         self._names = self._work.paths("n", count(context))
         with Driver("mknod", context.root, self._names, once=True) as making:

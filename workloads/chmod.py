@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from bench.model import Bound, Context, Group, Opcode, Workload
 from workloads import _changes
-from workloads._changes import Asked, Settings
+from workloads._changes import Asked, AttributeChanges
 
 
 def value(passes: int) -> object:
@@ -17,7 +17,7 @@ def value(passes: int) -> object:
 
 
 def seen(status: os.stat_result) -> object:
-    """The same as lstat shows it."""
+    """The mode as lstat shows it."""
     return stat.S_IMODE(status.st_mode)
 
 
@@ -31,7 +31,7 @@ WORKLOAD = Workload(
     summary="chmod of known files, to another mode each time",
     op="chmod of a known file",
     unit="op",
-    prepare=lambda context: Settings(context, "chmod", value, seen),
+    prepare=lambda context: AttributeChanges(context, "chmod", value, seen),
     subject=frozenset({Opcode.SETATTR}),
     variants=_changes.VARIANTS,
     expect=expect,

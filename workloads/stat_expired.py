@@ -12,10 +12,10 @@ from workloads._native.opdriver import Driver
 
 TIMEOUT_S = 0.1
 NAMES = 200
-"""So few that a slow server answers all of them well within the timeout, so many that a timer's tick
-is hardly a thousandth of a window."""
+"""Names of a window: so few that a slow server answers all of them well within the timeout, so many that
+a timer's tick is hardly a thousandth of a window."""
 DIRECTORIES = 4
-"""They lie in, or more where directories are small."""
+"""Directories that the names lie in; more where directories are small."""
 
 
 class Expired(Driven):

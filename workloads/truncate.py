@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from bench.model import Bound, Context, Group, Opcode, Workload
 from workloads import _changes
-from workloads._changes import Asked, Settings
+from workloads._changes import Asked, AttributeChanges
 
 
 def value(passes: int) -> object:
@@ -16,7 +16,7 @@ def value(passes: int) -> object:
 
 
 def seen(status: os.stat_result) -> object:
-    """The same as lstat shows it."""
+    """The length as lstat shows it."""
     return status.st_size
 
 
@@ -32,7 +32,7 @@ WORKLOAD = Workload(
     summary="ftruncate of open files, to 4 KiB and to nothing in turn",
     op="truncate of a known file",
     unit="op",
-    prepare=lambda context: Settings(context, "truncate", value, seen),
+    prepare=lambda context: AttributeChanges(context, "truncate", value, seen),
     subject=frozenset({Opcode.SETATTR}),
     variants=_changes.VARIANTS,
     expect=expect,

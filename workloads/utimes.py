@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from bench.model import Bound, Context, Group, Opcode, Workload
 from workloads import _changes
-from workloads._changes import Asked, Settings
+from workloads._changes import Asked, AttributeChanges
 
 
 def value(passes: int) -> object:
@@ -16,7 +16,7 @@ def value(passes: int) -> object:
 
 
 def seen(status: os.stat_result) -> object:
-    """The same as lstat shows it."""
+    """The time as lstat shows it."""
     return (status.st_atime_ns, status.st_mtime_ns)
 
 
@@ -30,7 +30,7 @@ WORKLOAD = Workload(
     summary="utimensat of known files, to another time each time",
     op="utimes of a known file",
     unit="op",
-    prepare=lambda context: Settings(context, "utimes", value, seen),
+    prepare=lambda context: AttributeChanges(context, "utimes", value, seen),
     subject=frozenset({Opcode.SETATTR}),
     variants=_changes.VARIANTS,
     expect=expect,

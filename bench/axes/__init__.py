@@ -10,4 +10,4 @@ from bench.axes.axis import Axis
 OPTIONS: tuple[Axis[Any], ...] = (
     *(axis for axis in (*targets.AXES, *rows.AXES, rows.ORDER) if axis.group),
 )
-"""Those that have an option, a matrix key and a setting."""
+"""The axes that have an option, a matrix key and a setting."""

@@ -89,19 +89,19 @@ class RowAxis(Axis[T]):
     none: T
     """Where a row stands that has not got the axis."""
     said: Callable[[T], str]
-    """Its words in the row's name: ``2 threads``. Only at one value at most they may be empty."""
+    """A place in words, for the row's name: ``2 threads``. At one value at most they may be empty."""
     short: Callable[[T], str]
-    """The same for file names and series labels: ``t2``."""
+    """The place in file names and series labels: ``t2``."""
     state: Callable[[T], str] | None = None
-    """The same in a caption, where nothing is left unsaid; None: as in the name."""
+    """The place in a caption, where nothing is left unsaid; None: as in the name."""
     has: Callable[[Workload], bool] | None = None
     """Whether a workload obeys it; None: where ``Workload.axes`` names it."""
     rank: Callable[[T], Any] = plain
     """What its values are sorted by."""
     split: Callable[[T], dict[str, Any]] | None = None
-    """Its columns, where they are several."""
+    """A place as several columns, for an axis that has more than one."""
     join: Callable[[Mapping[str, Any]], T | None] | None = None
-    """Their inverse; None where a record does not say."""
+    """A place read back from those columns; None where a record does not say."""
     labelled: bool = True
     """Whether series of a run can differ in it, so that their labels tell."""
 
@@ -140,7 +140,7 @@ class TargetAxis(Axis[T]):
     field: str
     """The field of Serving that it is."""
     said: Callable[[T], str]
-    """Its word in a target's name: ``clone-fd``; empty at the usual value."""
+    """The word of a place in a target's name: ``clone-fd``; empty at the usual value."""
     has: Callable[[Daemon], bool]
     """Whether a daemon obeys it."""
     none: T
@@ -173,7 +173,7 @@ class TargetAxis(Axis[T]):
         return value
 
     def word(self, daemon: Daemon, serving: Serving) -> str:
-        """Its word in the name of a target; empty at the usual value."""
+        """The word of a way of serving in a target's name; empty at the usual value."""
         value = self.at(serving)
         return self.named(daemon, value) if self.named else self.said(value)
 

@@ -55,11 +55,11 @@ class RowKey:
         return place
 
     def at(self, axis: RowAxis[T], place: T) -> RowKey:
-        """The same elsewhere on one axis."""
+        """The key of the row at another place on one axis."""
         return self._with(axis, place)
 
     def without(self, *axes: RowAxis[Any]) -> RowKey:
-        """The same whichever its place on these axes: equal for rows that differ in nothing else."""
+        """The key without these axes: equal for rows that differ in nothing else."""
         key = self
         for axis in axes:
             key = key._with(axis, ANY)
@@ -78,7 +78,7 @@ class RowKey:
 
     @property
     def family(self) -> RowKey:
-        """The same whatever its variant."""
+        """The key without its variant: equal for all variants of a workload at one setting."""
         return replace(self, variant="")
 
     @property
@@ -107,7 +107,7 @@ class RowKey:
 
     @property
     def label(self) -> str:
-        """The same without what all series of a run have in common."""
+        """The row's name for files, without what all series of a run have in common."""
         return self._slug(False)
 
     def _slug(self, whole: bool) -> str:
@@ -136,7 +136,7 @@ class RowKey:
         return found
 
     def given(self, kind: type[Any]) -> dict[str, Any]:
-        """Its places as those fields of a dataclass that are called as the axes' columns."""
+        """The places of a row as those fields of a dataclass that are called as the axes' columns."""
         names = {field.name for field in fields(kind)}
         found: dict[str, Any] = {}
         for axis, place in self._known():

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
-from bench.model import FOREVER_S, Timeouts, UserError
+from bench.model import FOREVER_S, TIMEOUT_MAX_S, Timeouts, UserError
 
 OWN, FOREVER = "own", "forever"
 
@@ -16,8 +14,10 @@ def parse_timeouts(text: str) -> Timeouts:
         pair = Timeouts(_seconds(attr), _seconds(entry if slash else attr))
     except ValueError:
         pair = Timeouts(-1.0, -1.0)
-    if not (0 <= pair.attr < math.inf and 0 <= pair.entry < math.inf):
-        raise UserError(f"timeouts {text!r}: wanted own, forever, seconds, or ATTR/ENTRY")
+    if not (0 <= pair.attr < TIMEOUT_MAX_S and 0 <= pair.entry < TIMEOUT_MAX_S):
+        raise UserError(
+            f"timeouts {text!r}: wanted own, forever, seconds below {TIMEOUT_MAX_S:g}, or ATTR/ENTRY"
+        )
     return pair
 
 

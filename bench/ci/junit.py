@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.ci.results import Answer, Case, Row, Table, one_line
+from bench.ci.results import CaseOutcome, ComparisonCases, RowCases, TargetCase, one_line
 from bench.model import UserError
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from junitparser.junitparser import FinalResult
 
 
-def write(tables: Sequence[Table], path: Path) -> None:
+def write(tables: Sequence[ComparisonCases], path: Path) -> None:
     """Write the file; raises UserError where it cannot be."""
     from junitparser import JUnitXml
 
@@ -29,7 +29,7 @@ def write(tables: Sequence[Table], path: Path) -> None:
         raise UserError(f"--junit {path}: cannot be written: {error.strerror}") from None
 
 
-def _suite(table: Table, row: Row) -> TestSuite:
+def _suite(table: ComparisonCases, row: RowCases) -> TestSuite:
     from junitparser import TestCase, TestSuite
 
     suite = TestSuite(one_line(f"{table.name}: {row.name}"))
@@ -44,9 +44,9 @@ def _suite(table: Table, row: Row) -> TestSuite:
     return suite
 
 
-def _results(case: Case) -> Iterator[FinalResult]:
+def _results(case: TargetCase) -> Iterator[FinalResult]:
     from junitparser import Error, Failure, Skipped
 
-    kinds = {Answer.FAILED: Failure, Answer.SKIPPED: Skipped, Answer.ERROR: Error}
+    kinds = {CaseOutcome.FAILED: Failure, CaseOutcome.SKIPPED: Skipped, CaseOutcome.ERROR: Error}
     if case.answer in kinds:
         yield kinds[case.answer](one_line(case.why))

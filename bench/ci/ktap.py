@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.ci.results import Answer, Case, Row, Table, one_line
+from bench.ci.results import CaseOutcome, ComparisonCases, RowCases, TargetCase, one_line
 
 VERSION = "KTAP version 1"
-_DIRECTIVES = {Answer.SKIPPED: "SKIP", Answer.ERROR: "ERROR"}
+_DIRECTIVES = {CaseOutcome.SKIPPED: "SKIP", CaseOutcome.ERROR: "ERROR"}
 
 
-def lines(tables: Sequence[Table]) -> Iterator[str]:
+def lines(tables: Sequence[ComparisonCases]) -> Iterator[str]:
     """The whole output."""
     yield from _plan(len(tables))
     for number, table in enumerate(tables, 1):
@@ -27,7 +27,7 @@ def _plan(tests: int) -> Iterator[str]:
     yield f"1..{tests}"
 
 
-def _rows(table: Table) -> Iterator[str]:
+def _rows(table: ComparisonCases) -> Iterator[str]:
     yield from _plan(len(table.rows))
     yield from (f"# {one_line(note)}" for note in table.notes)
     for number, row in enumerate(table.rows, 1):
@@ -35,21 +35,21 @@ def _rows(table: Table) -> Iterator[str]:
         yield from _result(number, row.name, row.answer)
 
 
-def _cases(row: Row) -> Iterator[str]:
+def _cases(row: RowCases) -> Iterator[str]:
     yield from _plan(len(row.cases))
     for number, case in enumerate(row.cases, 1):
         yield from _numbers(case)
         yield from _result(number, case.name, case.answer, case.why)
 
 
-def _numbers(case: Case) -> Iterator[str]:
+def _numbers(case: TargetCase) -> Iterator[str]:
     for text in case.numbers:
         yield f"# {one_line(case.name)}: {one_line(text)}"
 
 
-def _result(number: int, name: str, answer: Answer, why: str = "") -> Iterator[str]:
+def _result(number: int, name: str, answer: CaseOutcome, why: str = "") -> Iterator[str]:
     """A test's line; a name has no "#", behind which a directive would stand."""
-    ok = "ok" if answer in (Answer.PASSED, Answer.SKIPPED) else "not ok"
+    ok = "ok" if answer in (CaseOutcome.PASSED, CaseOutcome.SKIPPED) else "not ok"
     said = " ".join(part for part in (_DIRECTIVES.get(answer, ""), one_line(why)) if part)
     name = one_line(name).replace("#", "_")
     yield f"{ok} {number} {name}" + (f" # {said}" if said else "")

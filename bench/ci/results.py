@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from bench.machine import plain
 
 
-class Answer(enum.StrEnum):
+class CaseOutcome(enum.StrEnum):
     """What became of a test."""
 
     PASSED = "passed"
@@ -22,49 +22,49 @@ class Answer(enum.StrEnum):
     """It was tried, and no trial of it is whole."""
 
 
-_WORST = (Answer.FAILED, Answer.ERROR, Answer.PASSED, Answer.SKIPPED)
+_WORST = (CaseOutcome.FAILED, CaseOutcome.ERROR, CaseOutcome.PASSED, CaseOutcome.SKIPPED)
 
 
 @dataclass(frozen=True)
-class Case:
+class TargetCase:
     """One target in one row; ``numbers`` are lines for people."""
 
     name: str
-    answer: Answer
+    answer: CaseOutcome
     why: str = ""
     numbers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Row:
+class RowCases:
     """A row of the comparison, a test for each of its targets."""
 
     name: str
-    cases: Sequence[Case]
+    cases: Sequence[TargetCase]
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> CaseOutcome:
         """What its worst target came to; skipped only where all are."""
         return worst([case.answer for case in self.cases])
 
 
 @dataclass(frozen=True)
-class Table:
+class ComparisonCases:
     """One comparison, with what a reader has to know of it."""
 
     name: str
-    rows: Sequence[Row]
+    rows: Sequence[RowCases]
     notes: tuple[str, ...] = ()
 
     @property
-    def answer(self) -> Answer:
+    def answer(self) -> CaseOutcome:
         """As for a row."""
         return worst([row.answer for row in self.rows])
 
 
-def worst(answers: Sequence[Answer]) -> Answer:
+def worst(answers: Sequence[CaseOutcome]) -> CaseOutcome:
     """A failure before an error, either before all else; skipped where nothing else is there."""
-    return min(answers, key=_WORST.index, default=Answer.SKIPPED)
+    return min(answers, key=_WORST.index, default=CaseOutcome.SKIPPED)
 
 
 def one_line(words: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.ci.results import Table
+from bench.ci.results import ComparisonCases
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Wanted:
         """Whether anything was."""
         return self.ktap or self.junit is not None
 
-    def tell(self, tables: Sequence[Table]) -> None:
+    def tell(self, tables: Sequence[ComparisonCases]) -> None:
         """Write what was asked for; raises UserError for a file that cannot be written."""
         if self.junit is not None:
             from bench.ci import junit

@@ -16,7 +16,7 @@ from bench.model import Exit, UserError
 
 if TYPE_CHECKING:
     from bench.commands.parser import Parser
-    from bench.kernels.build import Progress
+    from bench.kernels.build import BuildProgress
 
 EXAMPLES = """examples:
   python -m bench kernel build
@@ -43,7 +43,16 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     below = top.add_subparsers(metavar="ACTION", required=True, parser_class=type(top))
-    build = below.add_parser("build", help="build a kernel for guests, or reuse one already built")
+    build = _action(
+        below,
+        "build",
+        "build a kernel for guests, or reuse one already built",
+        """examples:
+  python -m bench kernel build                                  the lab kernel, 6 to 10 minutes
+  python -m bench kernel build mine --source ~/linux            a tree of your own, as it is
+  python -m bench kernel build mine --source linux.tar.xz --patches series/
+""",
+    )
     build.add_argument("name", nargs="?", default="lab", metavar="NAME", help="default: lab")
     build.add_argument("--source", type=Path, metavar="DIR", help="source tree or tarball")
     build.add_argument("--config", type=Path, metavar="FRAGMENT", help="configuration fragment")
@@ -52,16 +61,48 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     listing = below.add_parser("list", help="kernels built here")
     listing.add_argument("--json", action="store_true", help="as one JSON list")
     listing.set_defaults(command=command_list)
-    probe = below.add_parser("probe", help="boot a kernel and say what it passes through")
+    probe = _action(
+        below,
+        "probe",
+        "boot a kernel and say what it passes through",
+        """examples:
+  python -m bench kernel probe lab                  every variant of the lab kernel's switch
+  python -m bench kernel probe ~/linux/arch/x86/boot/bzImage --json
+""",
+    )
     probe.add_argument("name", metavar="NAME", help="a name from `kernel list`, or a bzImage")
     probe.add_argument("--json", action="store_true", help="as one JSON object per variant")
     probe.set_defaults(command=command_probe)
     add_diff(below)
 
 
+def _action(
+    below: argparse._SubParsersAction[Parser], name: str, summary: str, examples: str
+) -> Parser:
+    """An action with its examples."""
+    return below.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog=examples,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+
+
 def add_diff(below: argparse._SubParsersAction[Parser]) -> None:
     """``bench kernel diff``."""
-    diff = below.add_parser("diff", help="instructions and requests per op of two kernels")
+    diff = _action(
+        below,
+        "diff",
+        "instructions and requests per op of two kernels",
+        """examples:
+  python -m bench kernel diff old/bzImage new/bzImage --daemon passthrough-c --only
+  python -m bench kernel diff base=lab,fuse.iops=mainline lab --threshold 2 --profile
+  python -m bench kernel diff lab new/bzImage --workload readdir --workload getattr-storm --json
+
+exit codes: 0 no regression beyond the threshold; 1 one; 2 usage; 3 nothing could be compared
+""",
+    )
     diff.add_argument("base", metavar="BASE", help="[LABEL=]IMAGE[,PARAMETER]")
     diff.add_argument("patched", metavar="PATCHED", help="[LABEL=]IMAGE[,PARAMETER]")
     diff.add_argument("--daemon", default="plain", metavar="NAME", help="server (default: plain)")
@@ -100,7 +141,7 @@ def command_build(arguments: argparse.Namespace, _argv: list[str]) -> int:
     drawn = 0.0
     shown = ""
 
-    def progress(now: Progress) -> None:
+    def progress(now: BuildProgress) -> None:
         nonlocal drawn, shown
         live = sys.stderr.isatty()
         if live and time.monotonic() - drawn > DRAW_EVERY_S:

@@ -6,9 +6,10 @@ import argparse
 import difflib
 import math
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from bench.model import Exit
+from bench.model import TIMEOUT_MAX_S, Exit
 
 if TYPE_CHECKING:
     pass
@@ -72,6 +73,26 @@ def seconds(text: str) -> float:
     if not 0 <= number < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a time in seconds, 0 or more")
     return number
+
+
+def timeout(text: str) -> float:
+    """A cache timeout in seconds, as servers take it."""
+    number = seconds(text)
+    if number >= TIMEOUT_MAX_S:
+        raise argparse.ArgumentTypeError(f"{text!r} is more than servers take: below 1e9 seconds")
+    return number
+
+
+def given(text: str) -> str:
+    """A word that is one: an empty one is a variable of the shell's that is not set."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty: is a variable not set?")
+    return text
+
+
+def folder(text: str) -> Path:
+    """A path that is one."""
+    return Path(given(text))
 
 
 def share(text: str) -> float:

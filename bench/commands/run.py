@@ -22,28 +22,14 @@ if TYPE_CHECKING:
 
 RUN_EXAMPLES = """examples:
   python -m bench run --daemon passthrough
-      the main comparison: native, overlayfs, plain-c, plain and passthrough, every workload
-  python -m bench run --daemon passthrough --quick
-      the same in a minute: tiny tree, two rounds, no macro-*; for trying things, not for posting
-  python -m bench run --daemon plain --workload readdir --workload getattr-storm/fd --trials 20
-  python -m bench run --daemon passthrough --tree medium --backing /mnt/ext4 --cache cold-all
-  python -m bench run --daemon passthrough-c --readdir-mode readdirplus,readdir,auto \
-          --timeouts own,1,forever --workload walk-du --workload getattr-storm/path
-  python -m bench run --matrix patch-posting --dry-run
-      what to run before posting: first how much it is, then without --dry-run
-  python -m bench run --daemon passthrough --kernel lab --clock instructions
-      on the lab kernel, in a virtual machine, counting instructions (see: kernel build)
-  python -m bench run --daemon bindfs --daemon mine='./server -f {backing} {mountpoint}'
-      a packaged server, and one of your own; braces also: {attr_timeout} {entry_timeout}
-  python -m bench run --daemon plain-c --workload getattr-storm --attribution
-      where the time of each op goes: requests, server, queue and switch, client's kernel
-  python -m bench run --kernel base=old/bzImage --kernel patched=new/bzImage
-  python -m bench run --kernel lab --backing-fs ext4 --cache cold-all
-      on ext4 on a virtio disk, the guest's caches dropped before every mount
-  python -m bench run --daemon passthrough-c --tune --precision 2% --max-time 1800
-  python -m bench run --resume results/local/20260101-120000
-  python -m bench run --matrix iops --kernel lab --scheduler tcp://10.0.0.1:8786
-      boots by other machines (see: worker)
+      on this kernel: native, overlayfs, and both pairs of servers with passthrough and without; minutes
+  python -m bench run --matrix iops --clock instructions \\
+          --kernel base=old/bzImage --kernel patched=new/bzImage
+      a kernel pair, before it is posted; --dry-run says how long
+  python -m bench run --daemon mine:attach-lookup='./server -f {backing} {mountpoint}'
+      a server of your own; braces also: {attr_timeout} {entry_timeout}
+
+More of them: docs/axes.md, docs/levels.md, docs/commands.md.
 """
 CODES = """exit codes:
   0 measured   1 bug   2 usage   3 nothing could be measured here (reasons printed)
@@ -67,9 +53,12 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
 def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     """Measure, then report; the exit code is the worse of the two."""
     if arguments.dry_run and not arguments.resume:
+        from bench.guests import kernels
         from bench.plan import dry_run
 
-        return dry_run.show(settings_from(arguments), as_json=arguments.json)
+        settings = settings_from(arguments)
+        kernels.images_of(settings)
+        return dry_run.show(settings, as_json=arguments.json)
     from bench.run.view import View
 
     view = View(quiet=arguments.quiet, as_json=arguments.json)

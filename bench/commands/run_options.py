@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.axes import OPTIONS
 from bench.axes.axis import Axis
 from bench.commands import run_fleet, strangers
-from bench.commands.parser import positive, seconds, share
+from bench.commands.parser import folder, given, positive, seconds, share, timeout
 from bench.kernels import disk
 from bench.model import Clock, Placement, UserError
 
@@ -76,7 +75,10 @@ def _place(group: argparse._ArgumentGroup) -> None:
         help="tiny, small, medium, large, huge, or depth=3,branching=10,... (default: small)",
     )
     group.add_argument(
-        "--backing", metavar="DIR", help="directory beneath the mounts (default: a tmpfs)"
+        "--backing",
+        type=given,
+        metavar="DIR",
+        help="directory beneath the mounts (default: a tmpfs)",
     )
 
 
@@ -136,13 +138,13 @@ def _mounts(group: argparse._ArgumentGroup) -> None:
     """What a mount may keep, and how its directories are read."""
     group.add_argument(
         "--attr-timeout",
-        type=seconds,
+        type=timeout,
         metavar="S",
         help="attribute timeout of every mount (default: each workload's, mostly 0)",
     )
     group.add_argument(
         "--entry-timeout",
-        type=seconds,
+        type=timeout,
         metavar="S",
         help="entry timeout of every mount (default: each workload's, mostly 0)",
     )
@@ -238,9 +240,9 @@ def _machine(group: argparse._ArgumentGroup) -> None:
 def _results(group: argparse._ArgumentGroup) -> None:
     """Where a run goes, and what is said of it."""
     group.add_argument(
-        "--output", type=Path, metavar="DIR", help="run directory (default: results/local/<time>)"
+        "--output", type=folder, metavar="DIR", help="run directory (default: results/local/<time>)"
     )
-    group.add_argument("--resume", metavar="RUN", help="finish an interrupted run")
+    group.add_argument("--resume", type=given, metavar="RUN", help="finish an interrupted run")
     strangers.add(group)
     group.add_argument("--no-report", action="store_true", help="leave report.py to be run later")
     group.add_argument(

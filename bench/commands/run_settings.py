@@ -30,10 +30,13 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     """Settings of a new run; raises UserError for names that do not exist."""
     from bench import registry
     from bench.plan import foreign
-    from bench.plan.settings import Settings
+    from bench.plan.settings import FILL_S, Settings
     from workloads import tree
 
     refuse_two_timeouts(arguments)
+    # In a guest the directory is one of the guest's.
+    if arguments.backing and not arguments.kernel and not Path(arguments.backing).is_dir():
+        raise UserError(f"--backing {arguments.backing}: does not exist")
     asked = defaults(arguments)
     for name in ("tree", "backing", "backing_fs", "trials", "values"):
         asked[name] = getattr(arguments, name) or asked.get(name)
@@ -42,6 +45,8 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     asked |= axes_asked(arguments)
     refuse_contradictions(asked | {"profile": arguments.profile})
     asked |= told(arguments)
+    if fills(arguments, asked):
+        asked["fill_s"] = FILL_S
     chosen = Settings.of({k: v for k, v in asked.items() if v is not None})
     chosen = foreign.introduce(chosen)
     for name in chosen.daemons:  # what a guest's kernel lacks is for the guest to say
@@ -49,6 +54,12 @@ def settings_from(arguments: argparse.Namespace) -> Settings:
     registry.rows(chosen.workloads)
     tree.parse_tree(chosen.tree)
     return chosen
+
+
+def fills(arguments: argparse.Namespace, asked: Mapping[str, Any]) -> bool:
+    """Whether nothing was said of how long the run is to be: more rounds then, where time allows."""
+    said = arguments.trials or arguments.quick or arguments.matrix or arguments.precision
+    return not (said or asked.get("kernels"))
 
 
 def refuse_two_timeouts(arguments: argparse.Namespace) -> None:

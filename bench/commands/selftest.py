@@ -30,6 +30,9 @@ EXAMPLES = """examples:
   python -m bench selftest --aa --kernel lab
       the same in guests on the instruction clock: what one boot of each row
       shows by chance, by which the ranges of every such run are widened
+  python -m bench selftest --power
+      how small a difference does a default run find? Known ones are put on an
+      A/A run of 24 rounds
   python -m bench selftest --effect 900
       and is a server that is 1, 2, 5, 10 or 50 us slower found to be?
   python -m bench selftest --from results/epyc-6.18/aa --save results/epyc-6.18
@@ -54,6 +57,8 @@ COUNTED_AA: dict[str, Any] = {
     "trials": 4,
 }
 """In guests: two boots give the floor of each row, by which the other two are judged."""
+POWER: dict[str, Any] = {"daemons": ("native", "plain-c", "passthrough-c"), "trials": 24}
+"""As a default run, of targets that differ from it in language alone: windows and values are its own."""
 QUICK_AA: dict[str, Any] = {
     "daemons": ("native", "plain-c"),
     "workloads": ("getattr-storm/fd", "readdir"),
@@ -85,27 +90,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--quick", action="store_true", help="fewer replicates, same seeds: seconds, not minutes"
     )
-    command.add_argument(
-        "--aa", action="store_true", help="make a fresh run of every target under two names"
-    )
-    command.add_argument(
-        "--effect",
-        type=float,
-        metavar="SECONDS",
-        help="make runs of a server that is slower by known times, as many as fit",
-    )
-    command.add_argument(
-        "--rounds",
-        type=int,
-        metavar="N",
-        help="of that run (default: 20; 5 with --quick; 4 boots with --kernel)",
-    )
-    command.add_argument(
-        "--kernel", metavar="NAME", help="in guests of this kernel, on the instruction clock"
-    )
-    command.add_argument(
-        "--backing", metavar="DIR", help="directory beneath its mounts (default: a tmpfs)"
-    )
+    _fresh_runs(command)
     command.add_argument(
         "--from",
         dest="recorded",
@@ -125,13 +110,46 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--json", action="store_true", help="as one JSON object")
 
 
+def _fresh_runs(command: argparse.ArgumentParser) -> None:
+    """Runs that a check makes for itself, and where."""
+    command.add_argument(
+        "--aa", action="store_true", help="make a fresh run of every target under two names"
+    )
+    command.add_argument(
+        "--power",
+        action="store_true",
+        help="an A/A run as a default run measures, and what it finds of known differences",
+    )
+    command.add_argument(
+        "--effect",
+        type=float,
+        metavar="SECONDS",
+        help="make runs of a server that is slower by known times, as many as fit",
+    )
+    command.add_argument(
+        "--rounds",
+        type=int,
+        metavar="N",
+        help="of that run (default: 20; 5 with --quick; 4 boots with --kernel)",
+    )
+    command.add_argument(
+        "--kernel", metavar="NAME", help="in guests of this kernel, on the instruction clock"
+    )
+    command.add_argument(
+        "--backing", metavar="DIR", help="directory beneath its mounts (default: a tmpfs)"
+    )
+
+
 def command_selftest(arguments: argparse.Namespace, argv: list[str]) -> int:
     """Measure if there is something to measure, then check; the exit code is the checks'."""
     asked = argv[1:]
+    if arguments.power:
+        arguments.aa = True
+        asked += ["--only", "power"]
     if arguments.aa:
         asked += ["--from", str(fresh_run(arguments, argv))]
         # A quick run's noise is that of a few short trials, not the machine's.
-        if not arguments.save and not arguments.quick:
+        if not (arguments.save or arguments.quick or arguments.power):
             asked += ["--save", str(LOCAL)]
     elif arguments.rounds or arguments.backing or arguments.kernel:
         raise UserError("--rounds, --backing and --kernel are of a fresh run: give --aa as well")
@@ -174,6 +192,8 @@ def settings(arguments: argparse.Namespace) -> Settings:
         if not workload.needs
     ]
     asked = {"workloads": tuple(rows)} | AA | (QUICK_AA if arguments.quick else {})
+    if arguments.power and not arguments.quick:
+        asked = {**asked, **POWER, "values": Settings().values, "window_s": Settings().window_s}
     if arguments.kernel:
         if arguments.backing:
             raise UserError("--backing is this machine's: leave it out with --kernel")

@@ -83,7 +83,7 @@ def allowed_by(arguments: argparse.Namespace) -> frozenset[str]:
 
 def command_history(arguments: argparse.Namespace) -> int:
     """Sparklines, points or charts over all runs."""
-    asked = history.Asked(arguments.workload, arguments.target, arguments.machine)
+    asked = history.Selection(arguments.workload, arguments.target, arguments.machine)
     lines, problems = history.collect(arguments.results, asked)
     for problem in problems:
         print(f"bench: {problem}", file=sys.stderr)
@@ -102,7 +102,7 @@ def command_history(arguments: argparse.Namespace) -> int:
 
 
 def command_verify(arguments: argparse.Namespace) -> int:
-    """Their run, unpacked in a directory, and ours."""
+    """Verify a published run, unpacked in a directory, by a run of this machine."""
     made = verify.verify(Path(arguments.bundle), Path(arguments.run), arguments.margin / 100)
     if arguments.json:
         print(json.dumps(verify.as_json(made), indent=1))

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from bench.comparison import unlike
 from bench.comparison.header import entries
-from bench.comparison.sides import Key, Side, SideRow
-from bench.comparison.unlike import Difference
+from bench.comparison.sides import MatchKey, Side, SideRow
+from bench.comparison.unlike import Mismatch
 from bench.model import Clock, UserError
 from bench.profile import store
 from bench.profile.difference import between
@@ -29,7 +29,7 @@ SEPARATE = (
 class Compared:
     """One row of a comparison; ``ratio`` is patched / base."""
 
-    key: Key
+    key: MatchKey
     unit: str
     base: Estimate
     patched: Estimate
@@ -55,7 +55,7 @@ class Comparison:
     mean: Estimate
     only_base: tuple[str, ...]
     only_patched: tuple[str, ...]
-    allowed: tuple[Difference, ...]
+    allowed: tuple[Mismatch, ...]
     notes: tuple[str, ...]
 
     @property
@@ -101,14 +101,14 @@ def compare(base: Side, patched: Side, threshold: float, allowed: frozenset[str]
     )
 
 
-def _place(key: Key, side: Side) -> tuple[object, ...]:
+def _place(key: MatchKey, side: Side) -> tuple[object, ...]:
     """Rows by name, their targets in the order of run.json."""
     names = [str(entry.get("name")).partition("@")[0] for entry in entries(side.about, "targets")]
     at = names.index(key.target) if key.target in names else len(names)
     return (key.row.order if key.row else ()), at, key.target
 
 
-def _ratio(base: Side, patched: Side, key: Key) -> Estimate:
+def _ratio(base: Side, patched: Side, key: MatchKey) -> Estimate:
     under, over = base.rows[key].medians, patched.rows[key].medians
     if base.paired_with(patched):
         ratio = paired_ratio(over, under)
@@ -123,7 +123,7 @@ def _ratio(base: Side, patched: Side, key: Key) -> Estimate:
     return over_boots(replace(ratio, points=tuple(every)), floor)
 
 
-def _floor(key: Key, base: Side, patched: Side) -> float:
+def _floor(key: MatchKey, base: Side, patched: Side) -> float:
     """The larger noise floor of the machines' A/A runs, where there was one."""
     if base.clock == Clock.INSTRUCTIONS:
         return max(of_boots(side.noise, key.slug) for side in (base, patched))
@@ -131,18 +131,25 @@ def _floor(key: Key, base: Side, patched: Side) -> float:
     return max((noise.floor for noise in known if noise), default=0.0)
 
 
-def _guard(key: Key, base: Side, patched: Side) -> str:
+def _guard(key: MatchKey, base: Side, patched: Side) -> str:
     """Why a row cannot be right, by what the guards saw on either side."""
     seen = [(name, flag) for name, row in _both(key, base, patched) for flag in row.flags]
     return next((f"{name}: {flag.said}" for name, flag in seen if flag.implausible), "")
 
 
-def _both(key: Key, base: Side, patched: Side) -> tuple[tuple[str, SideRow], tuple[str, SideRow]]:
+def _both(
+    key: MatchKey, base: Side, patched: Side
+) -> tuple[tuple[str, SideRow], tuple[str, SideRow]]:
     return ("base", base.rows[key]), ("patched", patched.rows[key])
 
 
 def _row(
-    key: Key, base: Side, patched: Side, ratio: Estimate, judgement: Judgement, threshold: float
+    key: MatchKey,
+    base: Side,
+    patched: Side,
+    ratio: Estimate,
+    judgement: Judgement,
+    threshold: float,
 ) -> Compared:
     slower = judgement.finding is Finding.SLOWER
     (_, one), (_, other) = named = _both(key, base, patched)
@@ -163,7 +170,9 @@ def _row(
     )
 
 
-def _mean(ratios: Mapping[Key, Estimate], judged: Mapping[Key, Judgement], side: Side) -> Estimate:
+def _mean(
+    ratios: Mapping[MatchKey, Estimate], judged: Mapping[MatchKey, Judgement], side: Side
+) -> Estimate:
     """Over all rows but those that cannot be right."""
     sound = [
         ratio for key, ratio in ratios.items() if judged[key].finding is not Finding.IMPLAUSIBLE

@@ -12,7 +12,7 @@ from typing import Any
 
 from bench.comparison.header import kernel_labels, part_of
 from bench.comparison.shapes import Line, wrapped
-from bench.comparison.sides import Key, Side, SideRow, of_kernel, whole
+from bench.comparison.sides import MatchKey, Side, SideRow, of_kernel, whole
 from bench.comparison.unlike import timeouts
 from bench.model import UserError
 from bench.report import units
@@ -30,7 +30,7 @@ NAME, SPARK = 24, 20
 
 
 @dataclass(frozen=True)
-class Asked:
+class Selection:
     """What to show; None is all."""
 
     workload: str | None
@@ -62,13 +62,13 @@ class Course:
     """One target of one row over the runs, oldest first."""
 
     ground: Comparable
-    key: Key
+    key: MatchKey
     points: tuple[Point, ...]
 
 
-def collect(results: Path, asked: Asked) -> tuple[list[Course], list[str]]:
+def collect(results: Path, asked: Selection) -> tuple[list[Course], list[str]]:
     """Every course of the runs ``results``/<machine>/<run>, and a line about each unreadable one."""
-    found: dict[tuple[Comparable, Key], list[Point]] = {}
+    found: dict[tuple[Comparable, MatchKey], list[Point]] = {}
     problems = []
     for file in sorted(results.glob("*/*/run.json")):
         try:
@@ -87,7 +87,7 @@ def collect(results: Path, asked: Asked) -> tuple[list[Course], list[str]]:
     return sorted(courses, key=_order), problems
 
 
-def _points(run: Run, asked: Asked) -> Iterator[tuple[Key, Comparable, Point]]:
+def _points(run: Run, asked: Selection) -> Iterator[tuple[MatchKey, Comparable, Point]]:
     started = str(run.about.get("started", ""))
     for part in _kernels(run):
         for key, row in part.rows.items():
@@ -104,7 +104,7 @@ def _kernels(run: Run) -> list[Side]:
     return [of_kernel(run.name, run, f"@{label}") for label in labels]
 
 
-def _wanted(key: Key, asked: Asked) -> bool:
+def _wanted(key: MatchKey, asked: Selection) -> bool:
     if asked.target not in (None, key.target):
         return False
     if asked.workload is None:

@@ -8,7 +8,7 @@ from bench.comparison.header import entries, kernel_labels
 from bench.comparison.sides import Side, SideRow, of_kernel
 from bench.model import Level, UserError, Verdict
 from bench.report import headlines, units
-from bench.report.posting import Cell, Column, Posting
+from bench.report.posting import Column, PostedCell, Posting
 from bench.report.text import mail as lines
 from bench.stats.frame import Run, load
 
@@ -38,7 +38,7 @@ def of_sides(made: Comparison, target: str = "") -> str:
 
 
 def block(made: Comparison, run: Run, target: str = "") -> str:
-    """The same of what was compared already; facts and costs are those of ``run``."""
+    """The mail of what was compared already; facts and costs are those of ``run``."""
     units.measure_in(made.base.clock)
     return lines.mail(run, posting(made, target))
 
@@ -93,13 +93,13 @@ def _rows_of(made: Comparison, server: str) -> dict[RowKey, Compared]:
     }
 
 
-def _side(side: Side, rows: dict[RowKey, Compared]) -> dict[RowKey, Cell]:
-    return {key: Cell(row.base, side.rows[row.key].requests) for key, row in rows.items()}
+def _side(side: Side, rows: dict[RowKey, Compared]) -> dict[RowKey, PostedCell]:
+    return {key: PostedCell(row.base, side.rows[row.key].requests) for key, row in rows.items()}
 
 
-def _cell(row: Compared, patched: SideRow) -> Cell:
+def _cell(row: Compared, patched: SideRow) -> PostedCell:
     engaged = Verdict.ENGAGED in patched.verdicts
-    return Cell(row.patched, patched.requests, row.ratio, row.judgement.finding, engaged)
+    return PostedCell(row.patched, patched.requests, row.ratio, row.judgement.finding, engaged)
 
 
 def _label(made: Comparison, side: Side) -> str:

@@ -187,7 +187,7 @@ def ratio(estimate: Estimate) -> str:
 
 
 def interval(estimate: Estimate) -> str:
-    """Its interval in brackets; empty without one."""
+    """The interval of an estimate in brackets; empty without one."""
     if not estimate.has_interval:
         return ""
     return units.bounds(estimate.low, estimate.high, estimate.value)

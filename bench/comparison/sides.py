@@ -37,7 +37,7 @@ Medians = Mapping[int, float]
 
 
 @dataclass(frozen=True)
-class Key:
+class MatchKey:
     """What a row is matched by: its key, and the target without its kernel.
 
     ``target`` is empty where one target, or one series, was picked on purpose; ``row`` is None
@@ -97,7 +97,7 @@ class Side:
     origin: Path
     part: str
     about: Mapping[str, Any]
-    rows: Mapping[Key, SideRow]
+    rows: Mapping[MatchKey, SideRow]
     problems: tuple[str, ...]
     release: str
     """Label of the kernel it was measured on."""
@@ -185,7 +185,10 @@ def _of_trials(
     rows = {}
     for (group, target), own in trials.groupby(["group", "target"], sort=False):
         bare = str(target).removesuffix(f"@{kernel}") if kernel else str(target)
-        series, key = (str(group), str(target)), Key(own["key"].iloc[0], "" if picked else bare)
+        series, key = (
+            (str(group), str(target)),
+            MatchKey(own["key"].iloc[0], "" if picked else bare),
+        )
         rows[key] = _row(own, medians.get(series, {}), _alone(flags.get(series, ())))
     return Side(
         spec,
@@ -266,7 +269,7 @@ def _of_pyperf(spec: str, path: Path) -> Side:
     medians = {n: statistics.median(own) for n, own in times.items() if own}
     about = _about_of(known)
     release = str(about["environment"]["kernel_release"] or "")
-    rows = {Key(None, ""): _row(frame, medians)} if values else {}
+    rows = {MatchKey(None, ""): _row(frame, medians)} if values else {}
     return Side(spec, path.resolve(), "", about, rows, (), release)
 
 

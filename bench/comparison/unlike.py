@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.axes.rows import TIMEOUTS as TIMEOUTS_AXIS
-from bench.comparison.sides import Key, Side, SideRow
+from bench.comparison.sides import MatchKey, Side, SideRow
 from bench.machine.environment import scheduling
 from bench.model import UserError
 from bench.report import units
@@ -22,7 +22,7 @@ TIMEOUTS = "timeouts"
 
 
 @dataclass(frozen=True)
-class Difference:
+class Mismatch:
     """One thing that differs. ``what`` is the word ``--allow-different`` takes."""
 
     what: str
@@ -65,10 +65,10 @@ WORDS = (*dict.fromkeys(what for what, _, _ in CHECKS), TIMEOUTS)
 """Everything that can differ, by the word ``--allow-different`` takes for it."""
 
 
-def differences(base: Side, patched: Side) -> list[Difference]:
+def differences(base: Side, patched: Side) -> list[Mismatch]:
     """All that differs, the clock first; rows that are only in one side are told elsewhere."""
     found = [
-        Difference(what, f"{label}: {_words(one, other)}")
+        Mismatch(what, f"{label}: {_words(one, other)}")
         for what, label, pick in CHECKS
         if (one := pick(base.about)) != (other := pick(patched.about))
     ]
@@ -93,7 +93,7 @@ def kernels(base: Side, patched: Side) -> list[str]:
     return said
 
 
-def refuse(base: Side, patched: Side, allowed: frozenset[str]) -> list[Difference]:
+def refuse(base: Side, patched: Side, allowed: frozenset[str]) -> list[Mismatch]:
     """The differences, all of them allowed; raises UserError naming those that are not.
 
     The clock cannot be allowed: instructions are not time.
@@ -135,13 +135,13 @@ def aligned(base: Side, patched: Side) -> tuple[Side, Side]:
 def _whatever_timeouts(side: Side) -> Side:
     """A side whose rows are matched whatever their timeouts; itself where one would hide another."""
     rows = {
-        Key(key.row and key.row.without(TIMEOUTS_AXIS), key.target): row
+        MatchKey(key.row and key.row.without(TIMEOUTS_AXIS), key.target): row
         for key, row in side.rows.items()
     }
     return replace(side, rows=rows) if len(rows) == len(side.rows) else side
 
 
-def _timeouts_apart(base: Side, patched: Side) -> list[Difference]:
+def _timeouts_apart(base: Side, patched: Side) -> list[Mismatch]:
     """Rows whose mounts had other timeouts, told once for every pair of them."""
     apart: dict[str, list[str]] = {}
     for key in sorted(base.rows.keys() & patched.rows.keys(), key=lambda key: key.order):
@@ -149,12 +149,12 @@ def _timeouts_apart(base: Side, patched: Side) -> list[Difference]:
         if one != other:
             apart.setdefault(f"{one} and {other}", []).append(_named(key))
     return [
-        Difference(TIMEOUTS, f"attr/entry timeout: {pair} ({names[0]}{_others(len(names) - 1)})")
+        Mismatch(TIMEOUTS, f"attr/entry timeout: {pair} ({names[0]}{_others(len(names) - 1)})")
         for pair, names in apart.items()
     ]
 
 
-def _named(key: Key) -> str:
+def _named(key: MatchKey) -> str:
     return key.said or "the series"
 
 

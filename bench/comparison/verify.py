@@ -16,7 +16,7 @@ from typing import Any
 from bench.comparison import unlike
 from bench.comparison.header import kernel_labels
 from bench.comparison.shapes import WIDTH, Line, wrapped
-from bench.comparison.sides import Key, Side, SideRow, refuse_empty, whole
+from bench.comparison.sides import MatchKey, Side, SideRow, refuse_empty, whole
 from bench.model import Clock, Exit, UserError
 from bench.report import units
 from bench.report.targets import baselines
@@ -41,7 +41,7 @@ NAME = 24
 class Verified:
     """One ratio: theirs, ours, and what the two say of one another."""
 
-    key: Key
+    key: MatchKey
     baseline: str
     theirs: Estimate
     ours: Estimate
@@ -96,7 +96,7 @@ def _same_trials(theirs: Path, ours: Path) -> bool:
     return one.exists() and other.exists() and filecmp.cmp(one, other, shallow=False)
 
 
-def _pairs(theirs: Side, against: Sequence[str]) -> list[tuple[Key, str]]:
+def _pairs(theirs: Side, against: Sequence[str]) -> list[tuple[MatchKey, str]]:
     """What is divided by what: every target by the plain server, that one by the floor.
 
     Without a plain server everything is divided by the floor. Of several kernels every target has
@@ -112,14 +112,16 @@ def _pairs(theirs: Side, against: Sequence[str]) -> list[tuple[Key, str]]:
             found.append((key, f"{others[-1]}{at}{label}"))
         if at and labels and label != labels[0]:
             found.append((key, f"{bare}@{labels[0]}"))
-    return [pair for pair in found if Key(pair[0].row, pair[1]) in theirs.rows]
+    return [pair for pair in found if MatchKey(pair[0].row, pair[1]) in theirs.rows]
 
 
-def _test(theirs: Side, ours: Side, key: Key, baseline: str, margin: float) -> Equivalence:
+def _test(theirs: Side, ours: Side, key: MatchKey, baseline: str, margin: float) -> Equivalence:
     """The equivalence of one ratio, or why nothing can be said of it."""
     them, us = (_ratio(side, key, baseline).points for side in (theirs, ours))
     for name in (key.target, baseline):
-        note = _not_alike(theirs.rows.get(Key(key.row, name)), ours.rows.get(Key(key.row, name)))
+        note = _not_alike(
+            theirs.rows.get(MatchKey(key.row, name)), ours.rows.get(MatchKey(key.row, name))
+        )
         if note:
             return unknown(them, us, f"{name}: {note}")
     if theirs.clock == Clock.INSTRUCTIONS:
@@ -144,8 +146,8 @@ def _because(row: SideRow | None) -> str:
     return f" ({row.trouble})" if row and row.trouble else ""
 
 
-def _ratio(side: Side, key: Key, baseline: str) -> Estimate:
-    rows = (side.rows.get(key), side.rows.get(Key(key.row, baseline)))
+def _ratio(side: Side, key: MatchKey, baseline: str) -> Estimate:
+    rows = (side.rows.get(key), side.rows.get(MatchKey(key.row, baseline)))
     over, under = (row.medians if row else {} for row in rows)
     return paired_ratio(over, under)
 

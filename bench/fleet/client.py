@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.fleet import identity, task
 from bench.fleet.message import BootOrder, BootReport, News
-from bench.fleet.mirror import Mirror
+from bench.fleet.mirror import EventMirror
 from bench.guests.session import Guest
 from bench.model import Clock, Exit, UserError
 
@@ -104,7 +104,7 @@ class Fleet:
     address: str
     view: View
     topic: str = field(default_factory=lambda: f"bench-{secrets.token_hex(8)}")
-    mirrors: dict[str, Mirror] = field(default_factory=dict)
+    mirrors: dict[str, EventMirror] = field(default_factory=dict)
     images: dict[str, Future[Any]] = field(default_factory=dict)
     memory_mb: int = 2048
     """Memory of a guest, in MiB."""
@@ -138,7 +138,7 @@ class Fleet:
         }
 
     def refuse_nobody(self) -> dict[str, Mapping[str, Any]]:
-        """Those alike, once there is one; says who is not, and raises UserError after AT_FIRST_S."""
+        """The workers that are alike, once there is one; names the others; UserError after AT_FIRST_S."""
         deadline = time.monotonic() + AT_FIRST_S
         while not (found := self._offering(there := self.workers())):
             if time.monotonic() > deadline:
@@ -180,7 +180,7 @@ class Fleet:
     ) -> str:
         """See bench.guests.session.Elsewhere."""
         called = share.name
-        mirror = self.mirrors[called] = Mirror(share)
+        mirror = self.mirrors[called] = EventMirror(share)
         order = self._order(guest, called, job)
         with self._sending:
             image = self._image(guest.image.path, order.image)

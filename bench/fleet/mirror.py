@@ -16,7 +16,7 @@ from bench.fleet.message import BootReport, News
 from bench.guests.protocol import EVENTS
 
 
-class Mirror:
+class EventMirror:
     """The events of one boot, in the order told, each trial's end once."""
 
     def __init__(self, share: Path) -> None:

@@ -64,7 +64,7 @@ def boot(order: str, content: bytes) -> str:
     from distributed import Reschedule, get_worker
 
     asked = BootOrder.loads(order)
-    here = Here(get_worker(), asked)
+    here = BootOnWorker(get_worker(), asked)
     UNDER_WAY.add(here.attempt)
     try:
         here.refuse_unlike()
@@ -78,7 +78,7 @@ def boot(order: str, content: bytes) -> str:
         UNDER_WAY.discard(here.attempt)
 
 
-class Here:
+class BootOnWorker:
     """One boot on this worker."""
 
     def __init__(self, worker: Worker, order: BootOrder) -> None:
@@ -125,7 +125,7 @@ class Here:
                 result = guest_boot(guest, settings, share, lambda: self.look(share), cpu())
                 self.look(share)
                 return self.report(share, ending(result))
-            except Hung:
+            except TrialHung:
                 self.take(share)
                 return self.report(
                     share, f"guest hung: no end of the trial after {TRIAL_TIMEOUT_S:.0f} s"
@@ -143,7 +143,7 @@ class Here:
             raise Unfit(f"disk is full ({free >> 10} KiB left)")
         self.take(share)
         if self._begun is not None and time.monotonic() - self._begun > TRIAL_TIMEOUT_S:
-            raise Hung
+            raise TrialHung
         if time.monotonic() - self._last > NEWS_EVERY_S and self._told < len(self.lines):
             self.tell()
 
@@ -181,7 +181,7 @@ class Here:
         )
 
 
-class Hung(Exception):
+class TrialHung(Exception):
     """A trial does not end."""
 
 

@@ -21,8 +21,8 @@ from bench.guests import conformed
 from bench.guests.kernels import find
 from bench.guests.listener import Hung, Listener, tidy
 from bench.guests.pool import Pool, width
-from bench.guests.progress import Progress
-from bench.guests.protocol import JOB, Work
+from bench.guests.progress import BootProgress
+from bench.guests.protocol import JOB, Purpose
 from bench.guests.session import PASSED_ON, Boot, Elsewhere, Guest, GuestRun
 from bench.kernels import disk, vm
 from bench.kernels.console import EXITED, last_line
@@ -142,7 +142,7 @@ def checks(run: GuestRun) -> Iterator[Boot]:
         known = None if run.conform else conformed.recall(run.settings, guest, wanted)
         costed = {record["target"] for record in run.directory.costs()}
         if known is None or (run.settings.cost and not costed):
-            yield Boot(guest, Work.CHECK)
+            yield Boot(guest, Purpose.CHECK)
         else:
             run.broken[guest.label] = known
 
@@ -151,7 +151,7 @@ def round_of(run: GuestRun, number: int) -> list[Boot]:
     """The boots of one round: every shard on every kernel, kernels in an order drawn from the seed."""
     chance = random.Random(f"{run.settings.seed}/boots/{number}")
     return [
-        Boot(guest, Work.MEASURE, number, shard)
+        Boot(guest, Purpose.MEASURE, number, shard)
         for shard in range(max(1, run.settings.shards))
         for guest in chance.sample(run.guests, len(run.guests))
     ]
@@ -165,7 +165,7 @@ def not_done(run: GuestRun, boots: list[Boot]) -> list[Boot]:
 
 def run_boots(run: GuestRun, pool: Pool, boots: list[Boot]) -> bool:
     """Make these boots; always true, as there is always more to measure where there is time."""
-    progress = Progress(run.view, len(boots), pool.jobs)
+    progress = BootProgress(run.view, len(boots), pool.jobs)
 
     def one(boot: Boot, cpus: tuple[int, ...]) -> None:
         until_done(run, boot, cpus)
@@ -210,7 +210,7 @@ def once(run: GuestRun, boot: Boot, share: Path, listener: Listener, cpus: tuple
     Raises UserError when the run's directory cannot be written.
     """
     guest = boot.guest
-    profiled = run.settings.profile and boot.work is Work.MEASURE
+    profiled = run.settings.profile and boot.work is Purpose.MEASURE
     with run.lock:
         run.view.status(f"booting kernel {guest.label}: {boot.name}")
         what = job(run, boot)

@@ -25,15 +25,15 @@ from bench.guests.protocol import (
     JOB,
     Begin,
     Broken,
-    CostLine,
+    CannotMeasure,
     Done,
     End,
     Events,
     Hello,
-    Refused,
+    Purpose,
     Say,
+    TargetCost,
     Warn,
-    Work,
 )
 from bench.kernels import disk
 from bench.machine import isolate
@@ -115,7 +115,7 @@ def main() -> int:
                 bench.patience = math.inf  # the host watches
             do_work(job, bench, schedule.make(settings, gives), events)
     except UserError as error:
-        events.put(Refused(str(error), int(error.code)))
+        events.put(CannotMeasure(str(error), int(error.code)))
     events.put(Done())
     return 0
 
@@ -157,7 +157,7 @@ def do_work(job: dict[str, Any], bench: Bench, planned: Plan, events: Events) ->
     refuse_empty(planned)
     skipped = [asdict(item) for item in planned.skipped]
     events.put(Hello(headers.facts(bench, planned), skipped))
-    if job["work"] == Work.CHECK:
+    if job["work"] == Purpose.CHECK:
         check(job, bench, planned, events)
     else:
         measure(job, bench, planned, events)
@@ -170,7 +170,7 @@ def check(job: dict[str, Any], bench: Bench, planned: Plan, events: Events) -> N
     events.put(Broken(broken))
     if bench.settings.cost:
         for record in costs(planned, bench, voice, {*broken, *job["costed"]}):
-            events.put(CostLine(record))
+            events.put(TargetCost(record))
 
 
 def measure(job: dict[str, Any], bench: Bench, planned: Plan, events: Events) -> None:

@@ -21,17 +21,26 @@ def parse(text: str) -> tuple[str, str, tuple[str, ...]]:
     return label or Path(image).name, image, tuple(parameters)
 
 
+def images_of(settings: Settings) -> list[images.Image]:
+    """The images of a run's kernels; raises UserError for one that is not there, or is no kernel."""
+    found = [(text, images.locate(parse(text)[1])) for text in settings.kernels]
+    for text, image in found:
+        if not images.bootable(image.path):
+            raise UserError(f"--kernel {text}: {image.path} is no kernel: wanted a bzImage")
+    return [image for _, image in found]
+
+
 def find(settings: Settings) -> list[Guest]:
     """The kernels of a run, each with the accelerator it boots with.
 
     Raises UserError for a kernel that is not there, and for programs that a boot will need.
     """
+    located = images_of(settings)
     vm.vng()
     disk.require(settings.backing_fs)
     found = []
-    for text in settings.kernels:
-        label, name, parameters = parse(text)
-        image = images.locate(name)
+    for text, image in zip(settings.kernels, located, strict=True):
+        label, _, parameters = parse(text)
         if settings.clock is Clock.INSTRUCTIONS:
             accelerator, why = vm.TCG, "the instruction clock needs it"
         else:

@@ -14,16 +14,16 @@ from bench.guests.protocol import (
     JOB,
     Begin,
     Broken,
-    CostLine,
+    CannotMeasure,
     Done,
     End,
     Event,
     Hello,
+    Purpose,
     Reader,
-    Refused,
     Say,
+    TargetCost,
     Warn,
-    Work,
 )
 from bench.guests.session import Boot, GuestRun, Stopped
 from bench.kernels import disk
@@ -56,7 +56,7 @@ class Listener:
         self.begun: TrialLine | None = None
         self.finished = False
         self.since = time.monotonic()
-        self.profiles = resolve.Boot(share)
+        self.profiles = resolve.BootSymbols(share)
 
     def attend(self) -> None:
         """Listen; raises UserError on a full disk, Stopped when no boot shall go on."""
@@ -92,13 +92,13 @@ class Listener:
                 self._warn_once(f"{self.guest.label}: {text}")
             case Broken(targets):
                 self._compared(targets)
-            case CostLine(record):
+            case TargetCost(record):
                 self.run.directory.append_cost(checked_cost(record))
             case Begin(record):
                 self._begin(record)
             case End(record, pyperf):
                 self._end(record, pyperf)
-            case Refused(reason, code):
+            case CannotMeasure(reason, code):
                 raise UserError(f"kernel {self.guest.label}: {reason}", Exit(code))
             case Done():
                 self._done()
@@ -202,7 +202,7 @@ class Listener:
     def _done(self) -> None:
         """All of the boot's work was tried: a resumed run need not boot for it again."""
         self.finished = True
-        if self.boot.work is Work.MEASURE:
+        if self.boot.work is Purpose.MEASURE:
             done = self.run.directory.header().get("boots", [])
             self.run.directory.update_header(boots=[*done, self.boot.key])
 

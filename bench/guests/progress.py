@@ -8,7 +8,7 @@ import time
 from bench.run.view import View
 
 
-class Progress:
+class BootProgress:
     """Counts boots, ``jobs`` of which run at a time; the rest is taken to last as long as those done."""
 
     def __init__(self, view: View, total: int, jobs: int) -> None:

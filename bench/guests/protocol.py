@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 JOB, EVENTS = "job.json", "events.jsonl"
 
 
-class Work(StrEnum):
+class Purpose(StrEnum):
     """What a boot is for."""
 
     CHECK = "check"
@@ -67,7 +67,7 @@ class Broken(Event):
 
 
 @dataclass(frozen=True)
-class CostLine(Event):
+class TargetCost(Event):
     """A target's line of the cost sheet."""
 
     name: ClassVar[str] = "cost"
@@ -92,7 +92,7 @@ class End(Event):
 
 
 @dataclass(frozen=True)
-class Refused(Event):
+class CannotMeasure(Event):
     """The guest cannot measure what was asked; ``code`` is a bench.model.Exit."""
 
     name: ClassVar[str] = "refused"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench.guests.protocol import Work
+from bench.guests.protocol import Purpose
 from bench.kernels import images, vm
 from bench.plan.settings import Settings
 from bench.results.store import RunDirectory
@@ -40,14 +40,14 @@ class Boot:
     """One boot to be made."""
 
     guest: Guest
-    work: Work
+    work: Purpose
     round: int = 0
     shard: int = 0
 
     @property
     def name(self) -> str:
         """What its folder is called."""
-        if self.work is Work.CHECK:
+        if self.work is Purpose.CHECK:
             return f"check-{self.guest.label}"
         return f"{self.round:02}-{self.guest.label}" + (f"-{self.shard}" if self.shard else "")
 

@@ -48,7 +48,7 @@ _STEP = re.compile(r"^  (?:CC|AS|HOSTCC|LD|AR)\s", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Progress:
+class BuildProgress:
     """How far a build is: `steps` compiled or linked so far, `elapsed_s` seconds."""
 
     stage: str
@@ -56,10 +56,10 @@ class Progress:
     elapsed_s: float
 
 
-ProgressFunction = Callable[[Progress], None]
+ProgressFunction = Callable[[BuildProgress], None]
 
 
-def _no_progress(progress: Progress) -> None:
+def _no_progress(progress: BuildProgress) -> None:
     pass
 
 
@@ -80,7 +80,7 @@ class _Log:
         self._file.close()
 
     def stage(self, name: str, steps: int = 0) -> None:
-        self._progress(Progress(name, steps, self.elapsed_s()))
+        self._progress(BuildProgress(name, steps, self.elapsed_s()))
 
     def run(self, stage: str, argv: Sequence[str], cwd: Path) -> None:
         """Run to the end, or kill what was started when interrupted.
@@ -279,7 +279,7 @@ def _alone(progress: ProgressFunction) -> Iterator[None]:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
             except BlockingIOError:
-                progress(Progress("wait for another build", 0, time.monotonic() - begin))
+                progress(BuildProgress("wait for another build", 0, time.monotonic() - begin))
                 time.sleep(1)
         yield
     finally:
@@ -301,6 +301,8 @@ def build(
     real error and the path of the log.
     """
     what = recipe(name, source, config, patches)
+    if what.source.is_dir():
+        _require_kernel_tree(what.source, what)
     _check_tools()
     key = key_of(what)
     found = load_entry(_entry_path(what, key))

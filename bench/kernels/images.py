@@ -71,3 +71,10 @@ def locate(what: str) -> Image:
         f"no kernel {what!r}, neither a file nor built here (built: {known}): "
         f"python -m bench kernel build {what}"
     )
+
+
+def bootable(path: Path) -> bool:
+    """Whether a file begins as an x86 boot image or an ELF does; qemu would boot anything, and wait."""
+    with path.open("rb") as opened:
+        head = opened.read(0x206)
+    return head[0x202:0x206] == b"HdrS" or head[:4] == b"\x7fELF"

@@ -1,8 +1,11 @@
-"""Whether something else disturbed a trial: what the machine did beside it, and where that is too much.
+"""Whether something else disturbed a trial: what others did beside it, and where that is too much.
 
 ``take`` reads a few files of /proc before and after a trial's windows; ``between`` and ``causes`` are
-pure. CPU time counts in the clock ticks of /proc/stat, 10 ms on most kernels, so a short trial is
-judged with that much grace.
+pure. Only what others do counts: the CPU time of all processes less that of the worker, the server
+and the runner, and what the disks moved less what these three read and wrote. The pressure of io
+(/proc/pressure/io) does not tell them apart: waiting for an answer to FUSE's own READ counts as io.
+CPU time counts in the clock ticks of /proc/stat, 10 ms on most kernels, so a short trial is judged
+with that much grace. What the limits find is in results/self/disturbance.txt.
 """
 
 from __future__ import annotations
@@ -17,10 +20,15 @@ from typing import Any
 
 OTHERS = 0.05
 """Share of the time of the trial's CPUs that others may use before it counts as disturbed."""
+ELSEWHERE = 0.25
+"""Share of one CPU that others may use on the CPUs that are not the trial's: caches, memory and the
+clock rate are shared."""
 STEAL = 0.02
 """Share that the hypervisor may take."""
 STALLED = 0.05
-"""Share of the time something may wait for memory or a disk (Documentation/accounting/psi.rst)."""
+"""Share of the time something may wait for memory (Documentation/accounting/psi.rst)."""
+DISK_KIB_S = 4096
+"""What others may read from disks and write to them, in KiB a second; a quarter of it once is nothing."""
 FREQUENCY = 0.05
 """Relative change of a CPU's frequency from one end of a trial to the other."""
 GRACE_TICKS = 2
@@ -42,13 +50,23 @@ class Reading:
     """Pages swapped in and out since boot."""
     writeback_kib: int
     stalled_s: Mapping[str, float]
-    """``some`` stall of memory and io since boot; empty without PSI."""
+    """``some`` stall of memory since boot; empty without PSI."""
     mhz: float | None
+    all_busy_s: float = 0.0
+    """CPU time spent on all CPUs, by anybody."""
+    runner_s: float = 0.0
+    """CPU time of the runner itself, which has a CPU of its own where there are two."""
+    disks_kib: int = 0
+    """What all disks read and wrote since boot."""
+    our_disks_kib: int = 0
+    """Moved for worker, server and runner."""
 
 
 def take(cpus: Collection[int], daemon: int | None) -> Reading:
     """Now, for these CPUs; ``daemon`` is the server's pid."""
-    busy, steal = cpu_seconds(Path("/proc/stat").read_text(), cpus)
+    stat = Path("/proc/stat").read_text()
+    busy, steal = cpu_seconds(stat, cpus)
+    runner = resource.getrusage(resource.RUSAGE_SELF)
     vmstat = _table(Path("/proc/vmstat").read_text())
     meminfo = _table(Path("/proc/meminfo").read_text().replace(":", ""))
     return Reading(
@@ -58,8 +76,12 @@ def take(cpus: Collection[int], daemon: int | None) -> Reading:
         ours_s=_children_s() + (_daemon_s(daemon) if daemon else 0.0),
         swapped=vmstat.get("pswpin", 0) + vmstat.get("pswpout", 0),
         writeback_kib=meminfo.get("Writeback", 0),
-        stalled_s={name: s for name in ("memory", "io") if (s := stall_s(name)) is not None},
+        stalled_s={name: s for name in ("memory",) if (s := stall_s(name)) is not None},
         mhz=_mhz(cpus),
+        all_busy_s=cpu_seconds(stat, ())[0],
+        runner_s=runner.ru_utime + runner.ru_stime,
+        disks_kib=moved_kib(Path("/proc/diskstats").read_text(), whole_disks()),
+        our_disks_kib=_own_kib(daemon),
     )
 
 
@@ -80,6 +102,20 @@ def cpu_seconds(stat: str, cpus: Collection[int]) -> tuple[float, float]:
     return busy / tick, steal / tick
 
 
+def moved_kib(diskstats: str, disks: Collection[str]) -> int:
+    """What these disks read and wrote, by a /proc/diskstats (Documentation/admin-guide/iostats.rst)."""
+    fields = (line.split() for line in diskstats.splitlines())
+    return sum(int(one[5]) + int(one[9]) for one in fields if one[2] in disks) // 2
+
+
+def whole_disks() -> set[str]:
+    """Disks that are one: no partition of another, nothing that stands for others or lies in memory."""
+    made = ("loop", "ram", "zram", "dm-", "md", "nbd")
+    with suppress(OSError):
+        return {one.name for one in Path("/sys/block").iterdir() if not one.name.startswith(made)}
+    return set()
+
+
 def stall_s(what: str) -> float | None:
     """Seconds since boot in which something waited for memory or io; None without PSI."""
     with suppress(OSError, ValueError, IndexError):
@@ -93,15 +129,21 @@ def between(before: Reading, after: Reading, cpus: int) -> dict[str, Any]:
     elapsed = max(after.elapsed_s - before.elapsed_s, 1e-3)
     available = elapsed * cpus
     grace = GRACE_TICKS / os.sysconf("SC_CLK_TCK")
-    others = (after.busy_s - before.busy_s) - (after.ours_s - before.ours_s)
+    ours = after.ours_s - before.ours_s
+    others = (after.busy_s - before.busy_s) - ours
+    runner = after.runner_s - before.runner_s
+    elsewhere = (after.all_busy_s - before.all_busy_s) - ours - runner - max(others, 0.0)
+    moved = (after.disks_kib - before.disks_kib) - (after.our_disks_kib - before.our_disks_kib)
     return {
         "elapsed_s": round(elapsed, 3),
         "others": round(max(others - grace, 0.0) / available, 4),
+        "elsewhere": round(max(elsewhere - grace, 0.0) / elapsed, 4),
         "steal": round(max(after.steal_s - before.steal_s - grace, 0.0) / available, 4),
         "stalled": {
             name: round((seconds - before.stalled_s.get(name, seconds)) / elapsed, 4)
             for name, seconds in after.stalled_s.items()
         },
+        "disk_kib_s": round(max(moved - DISK_KIB_S // 4, 0) / elapsed),
         "swapped_pages": after.swapped - before.swapped,
         "writeback_kib": max(before.writeback_kib, after.writeback_kib),
         "mhz": None if before.mhz is None or after.mhz is None else [before.mhz, after.mhz],
@@ -113,6 +155,8 @@ def causes(seen: Mapping[str, Any]) -> str:
     found = []
     if seen["others"] > OTHERS:
         found.append(f"other processes used {seen['others']:.0%} of its CPUs")
+    if seen["elsewhere"] > ELSEWHERE:
+        found.append(f"other processes used {seen['elsewhere']:.0%} of a CPU beside it")
     if seen["steal"] > STEAL:
         found.append(f"the hypervisor took {seen['steal']:.0%}")
     found += [
@@ -120,6 +164,8 @@ def causes(seen: Mapping[str, Any]) -> str:
         for name, share in seen["stalled"].items()
         if share > STALLED
     ]
+    if seen["disk_kib_s"] > DISK_KIB_S:
+        found.append(f"others moved {seen['disk_kib_s'] / 1024:.0f} MiB/s on disks")
     if seen["swapped_pages"]:
         found.append(f"{seen['swapped_pages']} pages were swapped")
     if seen["writeback_kib"] > WRITEBACK_KIB:
@@ -132,6 +178,16 @@ def causes(seen: Mapping[str, Any]) -> str:
 def _children_s() -> float:
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
+
+
+def _own_kib(daemon: int | None) -> int:
+    """What children that ended, the runner and the daemon caused at disks."""
+    who = (resource.RUSAGE_CHILDREN, resource.RUSAGE_SELF)
+    found = sum(one.ru_inblock + one.ru_oublock for one in map(resource.getrusage, who)) // 2
+    with suppress(OSError, ValueError):
+        told = _table(Path(f"/proc/{daemon}/io").read_text().replace(":", "")) if daemon else {}
+        found += (told.get("read_bytes", 0) + told.get("write_bytes", 0)) // 1024
+    return found
 
 
 def _daemon_s(pid: int) -> float:

@@ -109,7 +109,7 @@ class Child(Protocol):
     pid: int
 
     def poll(self) -> int | None:
-        """Its exit status (negative: the signal that ended it), None while it runs."""
+        """The child's exit status (negative: the signal that ended it), None while it runs."""
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait for its end; raises subprocess.TimeoutExpired."""
@@ -126,7 +126,7 @@ class Forked:
         self._status: int | None = None
 
     def poll(self) -> int | None:
-        """Its exit status, None while it runs."""
+        """The child's exit status, None while it runs."""
         if self._status is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:

@@ -25,7 +25,7 @@ def variant() -> str:
 
 
 def settings() -> dict[str, str]:
-    """Its other parameters and their values; empty on any other kernel."""
+    """The lab kernel's other parameters and their values; empty on any other kernel."""
     found = {name: SWITCH.with_name(name) for name in SETTINGS}
     return {name: path.read_text().strip() for name, path in found.items() if path.exists()}
 

@@ -14,12 +14,12 @@ no newline, and what is no character at all."""
 
 
 def text(words: str) -> str:
-    """The same words with everything but text replaced by "?"; newlines and tabs stay."""
+    """Words with everything but text replaced by "?"; newlines and tabs stay."""
     return _SUSPECT.sub(_shown, words)
 
 
 def value(whole: Any) -> Any:
-    """The same JSON value with every string in it, keys too, as ``text`` and on one line each."""
+    """A JSON value with every string in it, keys too, as ``text`` and on one line each."""
     if isinstance(whole, str):
         return text(whole).replace("\n", " ").replace("\t", " ")
     if isinstance(whole, list):

@@ -35,7 +35,7 @@ def prepared() -> Iterator[None]:
             if null != number:
                 os.dup2(null, number)
     before = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = Plain(_text(before[0], 1)), Silent(_text(before[1], 2))
+    sys.stdout, sys.stderr = PlainText(_text(before[0], 1)), Silent(_text(before[1], 2))
     try:
         yield
     finally:
@@ -74,7 +74,7 @@ def _text(stream: TextIO | None, number: int) -> TextIO:
     return stream
 
 
-class Plain(io.TextIOBase):
+class PlainText(io.TextIOBase):
     """A stream that is given text alone: no control character but newline and tab."""
 
     def __init__(self, stream: TextIO) -> None:

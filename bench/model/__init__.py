@@ -17,8 +17,8 @@ from bench.model.daemon import (
 )
 from bench.model.series import (
     Requests,
+    ServedAs,
     Target,
-    Way,
 )
 from bench.model.words import (
     LIBFUSE_EXAMPLES,
@@ -42,6 +42,7 @@ from bench.model.words import (
 from bench.model.workload import (
     FOREVER,
     FOREVER_S,
+    TIMEOUT_MAX_S,
     Body,
     Bound,
     Context,
@@ -59,6 +60,7 @@ __all__ = [
     "LIBFUSE_EXAMPLES",
     "NOT_KNOWN",
     "SCHEMA",
+    "TIMEOUT_MAX_S",
     "TWIN",
     "Body",
     "Bound",
@@ -80,6 +82,7 @@ __all__ = [
     "Placement",
     "ReaddirMode",
     "Requests",
+    "ServedAs",
     "Serving",
     "Shape",
     "Sync",
@@ -88,7 +91,6 @@ __all__ = [
     "Timeouts",
     "UserError",
     "Verdict",
-    "Way",
     "Window",
     "Workload",
     "XattrWay",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bench.model.daemon import AS_USUAL, Serving
 from bench.model.words import Level, Opcode
 
-Way = tuple[str, Level, bool, Serving]
+ServedAs = tuple[str, Level, bool, Serving]
 """Daemon, level asked of it, whether listings are to be passed through, how it serves."""
 
 
@@ -26,7 +26,7 @@ class Target:
     serving: Serving = AS_USUAL
 
     @property
-    def way(self) -> Way:
+    def way(self) -> ServedAs:
         """What makes the target, apart from its name."""
         return self.daemon, self.asked, self.readdir, self.serving
 

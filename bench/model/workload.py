@@ -103,6 +103,8 @@ class Body(Protocol):
 
 FOREVER_S = 3600.0
 """A timeout that never runs out: longer than any trial. Of workloads about first contact, too."""
+TIMEOUT_MAX_S = 1e9
+"""Cache timeouts are below it, in seconds: what our servers take (daemons/_native/server_options.c)."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.machine import mountinfo, own
-from bench.model import Cache, Fixture, Lacking, UserError
+from bench.model import Cache, Exit, Fixture, Lacking, UserError
 
 MEMORY_BACKED = frozenset({"tmpfs", "ramfs", "rootfs"})
 
@@ -114,7 +114,8 @@ def locked(directory: Path) -> Iterator[None]:
         yield
     except BlockingIOError:
         raise UserError(
-            f"another run is measuring on {directory}: wait for it, or use another --backing"
+            f"another run is measuring on {directory}: wait for it, or use another --backing",
+            Exit.NOTHING,
         ) from None
     finally:
         os.close(descriptor)

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from bench.model import Clock, Placement, UserError
-from bench.results.kinds import Flag, Kind, Number, Text, Whole, Word, Wrong
+from bench.results.kinds import Kind, Number, Text, TrueOrFalse, Whole, Word, Wrong
 from bench.results.objects import Facts, ListOf
 
 MOST = 10_000
 """Rounds, windows and threads that a run can be asked for."""
 OF_TYPES: dict[Any, Kind] = {
-    bool: Flag(),
+    bool: TrueOrFalse(),
     int: Whole(0, 2**63),
     float: Number(0.0, 1e9),
     str: Text(10_000),

@@ -57,6 +57,7 @@ def facts(settings: Settings, planned: Plan) -> dict[str, Any]:
         "series": len(series) * kernels,
         "trials": len(planned.trials) * kernels,
         "rounds": settings.trials,
+        "more": f", up to {settings.most_trials} while there is time" if settings.fill_s else "",
         "minutes": round(seconds / 60, 1),
         "skipped": [asdict(item) for item in planned.skipped],
     }
@@ -70,7 +71,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         ("targets", f"{len(found['targets'])}: {', '.join(found['targets'])}"),
         ("rows", f"{found['rows']}, of {', '.join(found['workloads'])}"),
         ("series", str(found["series"])),
-        ("trials", f"{found['trials']} in {found['rounds']} rounds"),
+        ("trials", f"{found['trials']} in {found['rounds']} rounds{found['more']}"),
         ("time", f"about {found['minutes']:g} minutes, and the report"),
     ]
     say += [("skipped", text) for text in _by_reason(found["skipped"])]

@@ -9,12 +9,13 @@ command takes it, no counters of its own. ``NAME:attach-lookup:files`` attaches 
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import shlex
 import shutil
 import string
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -83,8 +84,14 @@ def parse(text: str) -> Daemon:
         companions=("native", "plain-c", *([named.twin] if named.twin else [])),
         foreign=True,
         twin=named.twin,
-        files_only=named.files_only,
+        files_only=named.files_only or attaches_files(words),
     )
+
+
+def attaches_files(words: Sequence[str]) -> bool:
+    """Whether a command is one of our servers' that is told to attach regular files alone."""
+    told = itertools.pairwise(words)
+    return "--attach=files" in words or ("--attach", FILES) in told
 
 
 class Claimed(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bench.axes.rowkey import RowKey
-from bench.model import Cache, Level, Placement, Serving, Timeouts, Way
+from bench.model import Cache, Level, Placement, ServedAs, Serving, Timeouts
 from bench.model.daemon import AS_USUAL
 
 
@@ -29,7 +29,7 @@ class Series:
     serving: Serving = AS_USUAL
 
     @property
-    def way(self) -> Way:
+    def way(self) -> ServedAs:
         """What makes its target, apart from the name."""
         return self.daemon, self.asked, self.readdir, self.serving
 

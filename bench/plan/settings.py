@@ -17,6 +17,11 @@ COUNTED_VALUES = 5
 """Windows on the instruction clock. One in ten (22 of 225) meets other work of the kernel and does more by
 0.1 to 2.8 % (read-random on plain-c): of three, two may; the median of five leaves it out."""
 
+FILL_S = 270.0
+"""Seconds that the trials of a default run may take: with all else it ends within six minutes."""
+MOST_ROUNDS = 12
+"""More narrow an interval less than they cost."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -36,7 +41,8 @@ class Settings:
     workloads: tuple[str, ...] = ()
     tree: str = "small"
     backing: str = ""
-    trials: int = 5
+    trials: int = 6
+    """Rounds; with fewer than 6 the sign-flip test cannot decide (bench.stats.verdicts)."""
     values: int = 5
     window_s: float = 0.03
     names: int = 1000
@@ -61,6 +67,10 @@ class Settings:
     """Relative half width that every interval of a ratio shall have; None: ``trials`` rounds."""
     max_time_s: float = 3600.0
     """After this long no round is added for the sake of precision."""
+    fill_s: float = 0.0
+    """Further rounds are made as long as all trials take no more than this; 0: none."""
+    most_trials: int = MOST_ROUNDS
+    """Rounds after which no more are made for want of something better to do."""
     tune: bool = False
     """Whether the machine's knobs are set for the run (bench.machine.tune)."""
     cost: bool = False

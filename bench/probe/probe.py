@@ -26,7 +26,7 @@ _CONTENT = b"seen through the backing file"
 
 
 def probe_in_child(limit_s: float = PROBE_LIMIT_S) -> KernelAbility:
-    """The same in a child, so that a kernel that hangs over it hangs nobody else; raises UserError."""
+    """Probe in a child, so that a kernel that hangs over it hangs nobody else; raises UserError."""
     try:
         return child.ask(probe, child.Deadline(limit_s, "trying what this kernel passes through"))
     except (TimeoutError, ChildProcessError) as error:

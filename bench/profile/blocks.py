@@ -21,7 +21,7 @@ class Unreadable(Exception):
 
 
 @dataclass
-class Window:
+class ProfiledWindow:
     """One profiled window, addresses still unnamed."""
 
     callers: list[int] = field(default_factory=lambda: [0])
@@ -54,7 +54,7 @@ def path_of(folder: Path, number: int) -> Path:
     return folder / f"{number}.blocks"
 
 
-def read(path: Path) -> Window:
+def read(path: Path) -> ProfiledWindow:
     """A window's file; raises Unreadable."""
     try:
         lines = path.read_text().splitlines()
@@ -70,8 +70,8 @@ def read(path: Path) -> Window:
         raise Unreadable(f"{path.name} is not a window's file") from None
 
 
-def _window(lines: Iterator[list[str]]) -> Window:
-    window = Window()
+def _window(lines: Iterator[list[str]]) -> ProfiledWindow:
+    window = ProfiledWindow()
     noted = None
     for kind, *words in lines:
         if kind == "path":

@@ -10,7 +10,7 @@ from bench.profile.store import Profile
 
 
 @dataclass(frozen=True)
-class Line:
+class DifferenceLine:
     """A function, or a subsystem, in both profiles: instructions per operation."""
 
     name: str
@@ -32,8 +32,8 @@ class Difference:
 
     old: float
     new: float
-    functions: Sequence[Line]
-    subsystems: Sequence[Line]
+    functions: Sequence[DifferenceLine]
+    subsystems: Sequence[DifferenceLine]
 
     @property
     def change(self) -> float:
@@ -58,10 +58,10 @@ def between(old: Profile, new: Profile) -> Difference:
 
 def _lines(
     old: Mapping[str, float], new: Mapping[str, float], owners: Mapping[str, str]
-) -> list[Line]:
+) -> list[DifferenceLine]:
     whole = sum(new.values()) - sum(old.values())
     lines = [
-        Line(
+        DifferenceLine(
             name,
             owners.get(name, name),
             old.get(name, 0.0),

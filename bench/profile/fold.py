@@ -10,14 +10,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from enum import StrEnum
 
-from bench.profile.blocks import KERNEL, Window
+from bench.profile.blocks import KERNEL, ProfiledWindow
 from bench.profile.symbols import Names
 
 Stack = tuple[str, ...]
 Folded = Mapping[Stack, int]
 
 
-class Kind(StrEnum):
+class StackOwner(StrEnum):
     """Whose instructions: the first frame of every stack."""
 
     CLIENT = "client"
@@ -43,7 +43,7 @@ DRIVER = "opdriver:"
 """Frames of a client outside the op driver are the interpreter's: left out."""
 
 
-def fold(window: Window, names: Names) -> dict[Stack, int]:
+def fold(window: ProfiledWindow, names: Names) -> dict[Stack, int]:
     """Name every call path and block of a window."""
     stacks = {path: window.stack(path) for path in {path for path, _, _ in window.cells}}
     kinds = tasks(window, stacks, names)
@@ -57,8 +57,8 @@ def fold(window: Window, names: Names) -> dict[Stack, int]:
 
 
 def tasks(
-    window: Window, stacks: Mapping[int, tuple[int, list[int]]], names: Names
-) -> dict[int, Kind]:
+    window: ProfiledWindow, stacks: Mapping[int, tuple[int, list[int]]], names: Names
+) -> dict[int, StackOwner]:
     """What each task is, told by what it did."""
     called: dict[int, set[str]] = {}
     user: set[int] = set()
@@ -73,19 +73,19 @@ def tasks(
     return {task: _kind(task, seen, task in user, window) for task, seen in called.items()}
 
 
-def _kind(task: int, called: set[str], user: bool, window: Window) -> Kind:
+def _kind(task: int, called: set[str], user: bool, window: ProfiledWindow) -> StackOwner:
     if task in window.clients:
-        return Kind.CLIENT
+        return StackOwner.CLIENT
     if called.intersection(SERVES):
-        return Kind.SERVER
+        return StackOwner.SERVER
     if called.intersection(IDLES):
-        return Kind.IDLE
-    return Kind.OTHER if user else Kind.THREAD
+        return StackOwner.IDLE
+    return StackOwner.OTHER if user else StackOwner.THREAD
 
 
-def context(kind: Kind, frames: Iterable[str]) -> Kind:
+def context(kind: StackOwner, frames: Iterable[str]) -> StackOwner:
     """An interrupt's instructions are nobody's, whatever it interrupted."""
-    return Kind.INTERRUPT if any(name.startswith(INTERRUPTS) for name in frames) else kind
+    return StackOwner.INTERRUPT if any(name.startswith(INTERRUPTS) for name in frames) else kind
 
 
 def tidy(frames: Iterable[str]) -> list[str]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bench.profile import subsystems
-from bench.profile.fold import Kind, Stack
+from bench.profile.fold import Stack, StackOwner
 from bench.profile.store import Profile
 
 SENDERS: Mapping[str, str] = {
@@ -60,10 +60,10 @@ def measured(profile: Profile, requests: Mapping[str, float]) -> list[RequestPro
     for stack, count in profile.folded.items():
         part = subsystems.of_stack(stack).value
         per_op = count / profile.ops
-        if stack[0] == Kind.SERVER:
+        if stack[0] == StackOwner.SERVER:
             for opcode, share in _served(stack, sent, whole).items():
                 _add(server[opcode], part, per_op * share)
-        elif stack[0] == Kind.CLIENT and (sender := _sent(stack, sent)):
+        elif stack[0] == StackOwner.CLIENT and (sender := _sent(stack, sent)):
             _add(client[sender], part, per_op)
     return [
         RequestProfile(

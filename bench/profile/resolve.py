@@ -20,7 +20,7 @@ COUNTED = {
 """What a window had how often: entries of these functions."""
 
 
-class Boot:
+class BootSymbols:
     """One boot's windows and the symbols of its kernel."""
 
     def __init__(self, share: Path) -> None:
@@ -69,7 +69,7 @@ class Boot:
         return kept | {"counts": counts(window, self.kernel)}
 
 
-def counts(window: blocks.Window, kernel: symbols.Functions) -> dict[str, int]:
+def counts(window: blocks.ProfiledWindow, kernel: symbols.Functions) -> dict[str, int]:
     """How often a window entered what COUNTED names."""
     starts = dict(zip(kernel.names, kernel.addresses, strict=True))
     return {

@@ -11,7 +11,7 @@ from collections import Counter
 from enum import StrEnum
 from functools import cache
 
-from bench.profile.fold import Folded, Kind, Stack
+from bench.profile.fold import Folded, Stack, StackOwner
 from bench.profile.symbols import UNKNOWN_KERNEL
 
 
@@ -108,7 +108,7 @@ _RULES: tuple[tuple[Subsystem, str], ...] = (
     (Subsystem.IDLE, r"do_idle|cpu_startup|default_idle|cpuidle"),
 )
 _MATCHERS = tuple((subsystem, re.compile(pattern)) for subsystem, pattern in _RULES)
-_USER = {Kind.CLIENT: Subsystem.CLIENT, Kind.SERVER: Subsystem.SERVER}
+_USER = {StackOwner.CLIENT: Subsystem.CLIENT, StackOwner.SERVER: Subsystem.SERVER}
 
 
 def is_user(frame: str) -> bool:
@@ -128,12 +128,12 @@ def of_function(name: str) -> Subsystem | None:
 def of_stack(stack: Stack) -> Subsystem:
     """The subsystem a stack's instructions belong to."""
     kind, *frames = stack
-    if kind == Kind.INTERRUPT:
+    if kind == StackOwner.INTERRUPT:
         return Subsystem.INTERRUPT
-    if kind == Kind.IDLE:
+    if kind == StackOwner.IDLE:
         return Subsystem.IDLE
     if is_user(frames[-1]):
-        return _USER.get(Kind(kind), Subsystem.PROCESS)
+        return _USER.get(StackOwner(kind), Subsystem.PROCESS)
     for name in reversed(frames):
         if is_user(name):
             break

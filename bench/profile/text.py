@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from bench.profile import subsystems
-from bench.profile.difference import Difference, Line
+from bench.profile.difference import Difference, DifferenceLine
 from bench.profile.requests import RequestProfile
 from bench.profile.store import Profile
 
@@ -90,7 +90,7 @@ def difference_lines(
     return lines[:-1]
 
 
-def _difference_line(row: Line) -> str:
+def _difference_line(row: DifferenceLine) -> str:
     return (
         f"{_cut(row.name):<{_NAME}} {row.change:>+10.1f} {100 * row.share:>6.1f}% "
         f"{row.old:>10.1f} {row.new:>10.1f}"

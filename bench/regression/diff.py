@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.ci.results import Answer, Case, Row, Table
+from bench.ci.results import CaseOutcome, ComparisonCases, RowCases, TargetCase
 from bench.ci.told import PLAIN, Wanted
 from bench.guests.kernels import parse
 from bench.measure import start
@@ -259,19 +259,19 @@ def as_tests(
     patched: str,
     functions: Mapping[tuple[str, str], Difference],
     notes: tuple[str, ...] = (),
-) -> Table:
+) -> ComparisonCases:
     """The comparison as tests, those of one row side by side."""
-    cases: dict[str, list[Case]] = {}
+    cases: dict[str, list[TargetCase]] = {}
     for one in rows:
         cases.setdefault(one.row, []).append(_case(one, functions.get((one.row, one.target))))
-    made = tuple(Row(name, tuple(own)) for name, own in cases.items())
-    return Table(f"kernel diff {base} {patched}", made, notes)
+    made = tuple(RowCases(name, tuple(own)) for name, own in cases.items())
+    return ComparisonCases(f"kernel diff {base} {patched}", made, notes)
 
 
-def _case(one: KernelComparison, found: Difference | None) -> Case:
+def _case(one: KernelComparison, found: Difference | None) -> TargetCase:
     if one.old is None or one.new is None or one.change is None:
-        return Case(one.target, Answer.ERROR, "no round with a trial that is ok on both")
-    answer = Answer.FAILED if one.regressed else Answer.PASSED
+        return TargetCase(one.target, CaseOutcome.ERROR, "no round with a trial that is ok on both")
+    answer = CaseOutcome.FAILED if one.regressed else CaseOutcome.PASSED
     why = f"{one.change:+.2f} % instructions, threshold {one.threshold:g} %"
     numbers = [
         f"instructions per op {one.old.instructions:.1f} -> {one.new.instructions:.1f} "
@@ -282,7 +282,7 @@ def _case(one: KernelComparison, found: Difference | None) -> Case:
         numbers.append(f"levels: {one.old.level} and {one.new.level}")
     if found and one.notable:
         numbers.append(accounted_for(found))
-    return Case(one.target, answer, why if one.regressed else "", tuple(numbers))
+    return TargetCase(one.target, answer, why if one.regressed else "", tuple(numbers))
 
 
 def lost(records: Iterable[TrialLine]) -> list[str]:

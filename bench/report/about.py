@@ -17,7 +17,7 @@ from bench.report import units
 from bench.report.row import Row
 from bench.report.targets import targets
 from bench.stats.frame import Run
-from bench.stats.noise_floor import ASSUMED
+from bench.stats.noise_floor import ASSUMED_COLD, ASSUMED_WARM
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,13 @@ def clock(run: Run) -> str:
 
 def level(run: Run) -> str:
     """The passthrough level in force, and why it is lower than what was asked for."""
+    through = [one for one in targets(run) if not one.native and one.asked not in ("", Level.NONE)]
+    given = list(dict.fromkeys(one.level for one in through if one.asked == one.level))
+    if len(given) > 1 and all(one.asked == one.level for one in through):
+        return f"levels {units.listing(given)} in force, as asked"
     said: dict[str, list[str]] = defaultdict(list)
-    for target in targets(run):
-        if not target.native and target.asked not in ("", Level.NONE):
-            said[_level_of(target.asked, target.level, target.reason)].append(target.name)
+    for target in through:
+        said[_level_of(target.asked, target.level, target.reason)].append(target.name)
     if len(said) == 1:
         return next(iter(said))
     named = [f"{units.listing(names)}: {text}" for text, names in said.items()]
@@ -168,7 +171,8 @@ def method() -> str:
     if what is units.INSTRUCTIONS:
         return (
             f"{middle}ratios are paired by boot; a range no wider than the last digit is left out; A/A is "
-            f"what a row's target differs by from itself ({ASSUMED:.0%} where no A/A run is known)"
+            f"what a row's target differs by from itself ({ASSUMED_WARM:.1%} "
+            f"warm and {ASSUMED_COLD:.0%} cold where no A/A run is known)"
         )
     return (
         f"{middle}ratios are paired by round; 95 % intervals over rounds, their autocorrelation "
@@ -189,7 +193,7 @@ def noise(run: Run) -> str:
     counted = int((~disturbed["superseded"]).sum())
     return (
         f"{len(disturbed)} of {units.times(len(trials), 'trial')} disturbed (e.g. {worst}); "
-        f"{again} made again; {counted} disturbed ones count, as nothing better was had"
+        f"{again} made again; {counted} noisy trials kept: repeats were no quieter"
     )
 
 

@@ -130,7 +130,7 @@ def prices(run: Run) -> list[str]:
 
 
 def _twin(cost: InodeCost, sheet: Sequence[InodeCost]) -> InodeCost | None:
-    """The same server without passthrough, if this one attached its inodes."""
+    """The twin of a server that attached its inodes: the same one without passthrough."""
     daemon, _, rest = cost.target.partition(":")
     _, at, kernel = rest.partition("@")
     name = daemon.replace("passthrough", "plain") + (at and at + kernel)

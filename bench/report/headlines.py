@@ -42,7 +42,7 @@ class Headline(NamedTuple):
 
 
 def headline(about: Mapping[str, Any], keys: Sequence[RowKey]) -> Headline:
-    """Those of these rows that were named beforehand."""
+    """The rows that were named beforehand."""
     names, rule = _named(about)
     by_name = {plain_name(key): key for key in keys}
     found = [by_name[name] for name in names if name in by_name]
@@ -54,7 +54,7 @@ def headline(about: Mapping[str, Any], keys: Sequence[RowKey]) -> Headline:
 
 
 def plain_name(key: RowKey) -> str:
-    """Its name without what all rows of a run have in common."""
+    """A row's name without what all rows of a run have in common."""
     return key.without(CLOCK, PLACEMENT).name
 
 

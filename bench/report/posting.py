@@ -27,7 +27,7 @@ LEVELS = {
 
 
 @dataclass(frozen=True)
-class Cell:
+class PostedCell:
     """One row of one column."""
 
     time: Estimate
@@ -57,10 +57,10 @@ class Column:
 
     name: str
     head: tuple[str, ...]
-    cells: Mapping[RowKey, Cell]
+    cells: Mapping[RowKey, PostedCell]
     level: str = ""
     target: str = ""
-    """Its name in the run where that is another: ``plain-c@base``."""
+    """The target's name in the run where that is another: ``plain-c@base``."""
     beside: bool = False
     """Whether only its ratios are told: it is there to show that nothing else changed."""
 
@@ -116,7 +116,7 @@ def of_run(run: Run, rows: Sequence[Row], wanted: Sequence[str] = ()) -> Posting
 def chosen_targets(
     run: Run, known: Sequence[TargetInRow], against: Sequence[str], wanted: Sequence[str]
 ) -> tuple[list[TargetInRow], list[str]]:
-    """Those to be told of, best first, and the names of those that are not."""
+    """The targets to be told of, best first, and the names of those that are not."""
     names = {target.name: target for target in known}
     if missing := [name for name in wanted if name not in names]:
         raise UserError(f"no target {', '.join(missing)}: the run has {', '.join(names)}")
@@ -150,12 +150,12 @@ def _column(target: TargetInRow, rows: Sequence[Row], base: str, wide: int) -> C
     )
 
 
-def _cell(line: Line, base: str) -> Cell:
+def _cell(line: Line, base: str) -> PostedCell:
     judged: Judgement | None = line.judgements.get(base)
     total = line.requests.total if line.requests else None
     engaged = line.verdict == Verdict.ENGAGED
     finding = finding_of(line.ratios[base], judged)
-    return Cell(line.time, total, line.ratios[base], finding, engaged, line.control)
+    return PostedCell(line.time, total, line.ratios[base], finding, engaged, line.control)
 
 
 def finding_of(ratio: Estimate, judged: Judgement | None) -> Finding | None:
@@ -166,9 +166,9 @@ def finding_of(ratio: Estimate, judged: Judgement | None) -> Finding | None:
     return Finding.SLOWER if dearer else Finding.NOT_ENGAGED
 
 
-def _base_cells(rows: Sequence[Row], base: str, kernel: str) -> dict[RowKey, Cell]:
+def _base_cells(rows: Sequence[Row], base: str, kernel: str) -> dict[RowKey, PostedCell]:
     return {
-        row.key: Cell(line.time, line.requests.total if line.requests else None)
+        row.key: PostedCell(line.time, line.requests.total if line.requests else None)
         for row in rows
         for line in row.lines
         if (line.target.base, line.target.kernel) == (base, kernel) and line.time.known

@@ -11,17 +11,17 @@ from bench.axes import OPTIONS
 from bench.axes.axis import Axis
 from bench.model import NOT_KNOWN, SCHEMA, Clock, Level, ReaddirMode, UserError
 from bench.results.json_text import fit, parse
-from bench.results.kinds import Flag, Kind, Name, Number, Text, Whole, Word, Wrong
+from bench.results.kinds import Kind, Name, Number, Text, TrueOrFalse, Whole, Word, Wrong
 from bench.results.objects import Anything, Entries, Facts, ListOf, MapOf
 
-NAME, TEXT, WHOLE, FLAG = Name(), Text(), Whole(), Flag()
+NAME, TEXT, WHOLE, FLAG = Name(), Text(), Whole(), TrueOrFalse()
 TEXTS, CPUS = ListOf(TEXT), ListOf(Whole(0, 10**6))
 NAMED = 20
 """Sentences about what was left out, at most."""
 
 
 @dataclass(frozen=True)
-class Asked:
+class Places:
     """What was asked for of an axis: a list of its places; older runs may have a single one."""
 
     axis: Axis[Any]
@@ -43,7 +43,7 @@ class Asked:
 
 AXES: dict[str, Kind] = {
     **dict.fromkeys(("daemons", "workloads"), TEXTS),
-    **{axis.name: Asked(axis) for axis in OPTIONS},
+    **{axis.name: Places(axis) for axis in OPTIONS},
 }
 SETTINGS = Facts(
     {

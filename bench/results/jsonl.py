@@ -15,7 +15,7 @@ NAMED = 20
 """Sentences about lines that were left out, at most."""
 
 
-Line = TypeVar("Line")
+Read = TypeVar("Read")
 
 
 def trials(file: Path) -> tuple[list[TrialLine], list[str]]:
@@ -28,12 +28,12 @@ def costs(file: Path) -> tuple[list[CostLine], list[str]]:
     return _lines(file, cost)
 
 
-def _lines(file: Path, read: Callable[[object], Line]) -> tuple[list[Line], list[str]]:
+def _lines(file: Path, read: Callable[[object], Read]) -> tuple[list[Read], list[str]]:
     try:
         lines = file.read_bytes().split(b"\n")
     except OSError as error:
         return [], [f"{file.name}: {error.strerror}; nothing in it could be read"]
-    found: list[Line] = []
+    found: list[Read] = []
     bad: dict[str, list[int]] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():

@@ -162,7 +162,7 @@ class Word:
 
 
 @dataclass(frozen=True)
-class Flag:
+class TrueOrFalse:
     """True or false."""
 
     said: str = "true or false"

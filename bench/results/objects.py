@@ -115,7 +115,7 @@ class Object:
 
     @property
     def said(self) -> str:
-        """Its keys."""
+        """The table's keys, in braces."""
         return f"{{{', '.join(keys(self.table))}}}"
 
     def read(self, value: object, left_out: list[str] | None) -> dict[str, Any]:

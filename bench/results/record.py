@@ -23,7 +23,7 @@ from bench.model import (
     Verdict,
     XattrWay,
 )
-from bench.results.kinds import Flag, Name, Number, Text, Values, Whole, Word, Wrong
+from bench.results.kinds import Name, Number, Text, TrueOrFalse, Values, Whole, Word, Wrong
 from bench.results.objects import (
     FURTHER,
     REQUIRED,
@@ -55,14 +55,14 @@ PROFILE = re.compile(r"profiles/[^/]+")
 LONGEST = 1e15
 """Seconds or instructions per operation that nothing takes, nor their inverse."""
 
-NAME, LABEL, TEXT, WHOLE, FLAG = Name(), Name(200), Text(), Whole(), Flag()
+NAME, LABEL, TEXT, WHOLE, FLAG = Name(), Name(200), Text(), Whole(), TrueOrFalse()
 COUNT = Whole(0, 10**9)
 NS = Number(-1e18, 1e18)
 HISTOGRAM = MapOf(Text(40, "upper bound ns"), WHOLE)
 CPUS = ListOf(Whole(0, 10**6))
 
 
-class Requests(TypedDict):
+class CountedRequests(TypedDict):
     """What a counting pass saw, outside the timed windows."""
 
     ops: Annotated[int, Key(WHOLE, 0)]
@@ -80,7 +80,7 @@ class OpcodeTimes(TypedDict):
     total_ns: Annotated[float, Key(NS, REQUIRED)]
 
 
-class Attribution(TypedDict):
+class AttributedWindow(TypedDict):
     """Where the time of one more window went."""
 
     ops: Annotated[int, Key(WHOLE, REQUIRED)]
@@ -117,7 +117,7 @@ class CpuLists(TypedDict):
     daemon: Annotated[list[int], Key(CPUS, [])]
 
 
-class ServerEnd(TypedDict):
+class ServerUse(TypedDict):
     """What a daemon had used when it was unmounted."""
 
     exit: Annotated[int | None, Key(Whole(-1000, 1000), None)]
@@ -240,8 +240,12 @@ class TrialLine(TypedDict):
         ),
     ]
     requests: Annotated[
-        Requests | None,
-        Key(Object(Requests), None, "counting pass, outside the timed windows; null for native"),
+        CountedRequests | None,
+        Key(
+            Object(CountedRequests),
+            None,
+            "counting pass, outside the timed windows; null for native",
+        ),
     ]
     expected: Annotated[
         dict[str, list[float]] | None,
@@ -282,9 +286,9 @@ class TrialLine(TypedDict):
         ),
     ]
     attribution: Annotated[
-        Attribution | None,
+        AttributedWindow | None,
         Key(
-            Object(Attribution),
+            Object(AttributedWindow),
             None,
             "with `--attribution`: one more window, apart from the timed ones; by opcode "
             "`{count, server_ns, total_ns}`, sums in ns. `server_ns` (null without our shim) is from "
@@ -307,14 +311,15 @@ class TrialLine(TypedDict):
     ]
     cache_how: Annotated[str, Key(TEXT, "", "how the cache state was made and verified, in words")]
     cpus: Annotated[CpuLists | None, Key(Object(CpuLists), None, "where they ran")]
-    server: Annotated[ServerEnd | None, Key(Object(ServerEnd), None, "the daemon's, at unmount")]
+    server: Annotated[ServerUse | None, Key(Object(ServerUse), None, "the daemon's, at unmount")]
     noise: Annotated[
         dict[str, Any] | None,
         Key(
             Facts(),
             None,
-            "what else went on beside the windows: `{elapsed_s, others, steal, stalled, swapped_pages, "
-            "writeback_kib, mhz}`, shares of the time of the trial's CPUs; null on the instruction clock",
+            "what others did beside the windows: `{elapsed_s, others, elsewhere, steal, stalled, disk_kib_s, "
+            "swapped_pages, writeback_kib, mhz}`, shares of the time of the trial's CPUs (elsewhere: of one "
+            "CPU); null on the instruction clock",
             2,
         ),
     ]

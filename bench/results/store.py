@@ -87,7 +87,7 @@ class RunDirectory:
         return jsonl.trials(self.trials_path)[0]
 
     def costs(self) -> list[CostLine]:
-        """The same of costs.jsonl."""
+        """The lines of costs.jsonl that can be read."""
         return jsonl.costs(self.costs_path)[0]
 
     def problems(self) -> list[str]:

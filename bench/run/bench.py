@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,10 @@ from bench.mounts.mount import spawn
 from bench.plan.settings import Settings
 from bench.probe.decide import KernelAbility
 from bench.run.job import Job
+
+LOOK_EVERY_S = 0.25
+QUIET_S = 60.0
+"""Longer than a worker runs windows for; idle time passes at once on the instruction clock."""
 
 
 @dataclass
@@ -49,6 +54,15 @@ class Bench:
     def cpus_for(self, threads: int) -> placement.Cpus:
         """Who runs where with so many client threads."""
         return self.crowds.get(threads, self.cpus)
+
+    @property
+    def look_every_s(self) -> float:
+        """How often the runner wakes while a worker runs windows.
+
+        Where the host watches, runner and worker share one CPU, and what the runner does when it wakes
+        is counted in the window.
+        """
+        return LOOK_EVERY_S if self.patience < math.inf else QUIET_S
 
     @property
     def stall_s(self) -> float:

@@ -53,7 +53,7 @@ def outcomes(run: RunDirectory) -> Counter[str]:
 
 
 @dataclass
-class Work:
+class TrialLoop:
     """Trials as they are done: one after another, each on disk before the next begins."""
 
     run: RunDirectory
@@ -64,7 +64,7 @@ class Work:
     """Targets whose answers differ from the backing, and how."""
     counts: Counter[str] = field(default_factory=Counter)
 
-    def all(self, trials: Sequence[Trial]) -> None:
+    def run_all(self, trials: Sequence[Trial]) -> None:
         """Do these trials in this order, those of refused targets excepted."""
         trials = [one for one in trials if one.series.target not in self.broken]
         with self.view.trials(len(trials)) as progress:
@@ -76,15 +76,15 @@ class Work:
                 self.counts[record["outcome"]] += 1
                 progress.end(record)
 
-    def another(self, gives: KernelGives, number: int, wide: Collection[str]) -> bool:
+    def extra_round(self, gives: KernelGives, number: int, wide: Collection[str]) -> bool:
         """One more round of these comparisons; whether there was anything to do."""
         more = schedule.one_round(self.bench.settings, gives, number)
         more = [one for one in more if one.series.key.label in wide]
-        self.all(more)
-        self.again(more)
+        self.run_all(more)
+        self.repeat_disturbed(more)
         return bool(more)
 
-    def again(self, trials: Sequence[Trial]) -> None:
+    def repeat_disturbed(self, trials: Sequence[Trial]) -> None:
         """Do once more what was disturbed among these trials, with all it is compared with."""
         if self.bench.settings.quick:
             return
@@ -101,7 +101,7 @@ class Work:
         said = f"{count} of {len(records)} trials were disturbed by something else"
         if more:
             self.view.say(f"{said}: {len(more)} trials are made again")
-            self.all(more)
+            self.run_all(more)
         else:
             self.view.warn(f"{said}: this machine is not quiet, nothing is made again")
 

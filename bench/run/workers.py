@@ -77,7 +77,7 @@ def drain(pipes: list[Any], watch: Watch, pid: int) -> list[bytes]:
         for number, pipe in enumerate(pipes):
             selector.register(pipe, selectors.EVENT_READ, number)
         while selector.get_map():
-            for key, _ in selector.select(timeout=0.25):
+            for key, _ in selector.select(timeout=watch.bench.look_every_s):
                 chunk = os.read(key.fd, 1 << 20)
                 texts[key.data] += chunk
                 if not chunk:

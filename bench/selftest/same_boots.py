@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from scipy.special import stdtrit
@@ -38,9 +40,7 @@ def run(request: CheckRequest) -> CheckResult:
         return skipped("no run on the instruction clock was named: --aa --kernel lab makes one")
     parts = list(parts_of(found))
     if len(parts) < 2:
-        return skipped(
-            "4 boots are needed, or two runs: some give the floor, the others are judged"
-        )
+        return floors_alone(parts)
     judged = [one for at, part in enumerate(parts) for one in called(part, without(parts, at))]
     noise = noise_of(parts)
     floors = sorted(one.floor for one in noise.values())
@@ -54,17 +54,31 @@ def run(request: CheckRequest) -> CheckResult:
     figures = {
         "pairs": len(judged),
         "called": sum(judged),
-        KEYS[COUNTED]: {row: vars(one) for row, one in noise.items()},
+        KEYS[COUNTED]: as_figures(noise),
     }
     return CheckResult(held(len(judged) >= PAIRS and not any(judged)), lines, figures)
 
 
+def floors_alone(parts: Sequence[Part]) -> CheckResult:
+    """What too few boots to judge any give all the same."""
+    needed = skipped("4 boots are needed, or two runs: some give the floor, others are judged")
+    noise = noise_of(parts)
+    lines = (*needed.lines, *(noise_lines(noise) if noise else ()))
+    return replace(needed, lines=lines, figures={KEYS[COUNTED]: as_figures(noise)} if noise else {})
+
+
+def as_figures(noise: Mapping[str, Noise]) -> dict[str, Any]:
+    """The floors as selftest.json has them."""
+    return {row: vars(one) for row, one in noise.items()}
+
+
 def parts_of(runs: Sequence[Run]) -> Iterator[Part]:
-    """Each run, or both halves of the only one."""
+    """Each run, or both halves of the only one, where either is two boots."""
     for one in runs:
         sides = dict(pairs(trial_medians(one.samples)))
         rounds = sorted({number for over, _ in sides.values() for number in over})
-        halves = (rounds,) if len(runs) > 1 else (rounds[::2], rounds[1::2])
+        as_one = len(runs) > 1 or len(rounds) < 4
+        halves = (rounds,) if as_one else (rounds[::2], rounds[1::2])
         for half in halves:
             chosen = {
                 key: paired_ratio({at: over[at] for at in half if at in over}, under)

@@ -22,7 +22,7 @@ from bench.stats.noise_floor import Noise
 from bench.stats.verdicts import judge_table, percent
 
 BLOCK = 5
-"""Rounds of one comparison: a default run's. A longer run gives several."""
+"""Rounds of one comparison, fewer than a default run's. A longer run gives several."""
 BAR = 0.05
 COMPARISONS = 200
 """Fewer say little: of 40, no false call at all still leaves 9 % possible."""

@@ -42,7 +42,7 @@ def run(request: CheckRequest) -> CheckResult:
 
 
 def with_effect(table: Array) -> Array:
-    """The same table with a difference in its first row."""
+    """A table of log ratios with a difference added to its first row."""
     return np.vstack([table[:1] + math.log(EFFECT), table[1:]])
 
 

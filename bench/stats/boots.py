@@ -14,9 +14,10 @@ SPREAD = 0.05
 AGREE = 0.001
 """How far the medians of boots are apart at most where that is strange."""
 KERNEL_WORK = 150e3
-"""Instructions of one window beyond the median of its boot that are no property of what it visits: what
-the kernel does now and then takes some 240 000, in every row alike (240 and 480 thousand in those of the
-first lab run), and shows where a window is short; a directory that is listed in one request more, 20 000
+"""Instructions of one window beyond the median of its boot that are no property of what it visits. The
+CPU's list of free pages was refilled in it, by up to 2016 pages: some 240 000 instructions of
+__rmqueue_pcplist (mm/page_alloc.c), found with --profile, and told of by runs from before the list was
+filled ahead of every window (bench.run.steady). A directory that is listed in one request more takes 20 000
 at most."""
 
 
@@ -53,6 +54,6 @@ def _uneven(boots: list[tuple[NDArray[np.float64], float]]) -> str:
     if excess.max() >= KERNEL_WORK:
         return (
             f"{apart}window {int(excess.argmax()) + 1} has {excess.max() / 1e3:.0f} thousand "
-            "instructions of other work of the kernel"
+            "instructions more: the kernel refilled its list of free pages there, or did other work"
         )
     return f"{apart}each visits other names, and directories are not listed in as many requests"

@@ -52,7 +52,7 @@ class _Twin:
 
     name: str
     own: bool
-    """The same server; else another that stands in for it."""
+    """Whether it is the same server; else another stands in for it."""
 
 
 def held_against_twins(trials: pd.DataFrame, targets: object) -> pd.DataFrame:
@@ -182,7 +182,7 @@ class _Claim:
 
 
 def _rest(here: PerOp, asked: Iterable[str]) -> dict[str, float]:
-    """The other opcodes as they are, so that they do not count as changed."""
+    """The opcodes that are not asked about, as they are, so that they do not count as changed."""
     return {op: count for op, count in here.items() if op not in asked}
 
 

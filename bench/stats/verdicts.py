@@ -43,6 +43,8 @@ FLIPS = 20_000
 """Patterns of signs drawn beyond that."""
 SEED = 20_260_601
 """Seed of those patterns, so that the same run gets the same verdicts anywhere."""
+HOPELESS = 1.0
+"""Relative difference from which a width is no information: a factor of two, or more."""
 MOST_ROUNDS = 10_000
 """More than this many are no advice."""
 
@@ -212,12 +214,14 @@ def _undecided(
         return Finding.TOO_FEW, ratio.note or f"n={ratio.n}: too few", None
     if excluded <= resolution:
         return Finding.SAME, f"no difference larger than {percent(excluded)}", None
-    seen = f"a difference of {percent(excluded)} is not excluded"
+    if excluded > HOPELESS:
+        return Finding.NOISY, "too noisy to say", more_rounds(ratio, resolution)
+    seen = f"may differ by up to {percent(excluded)}"
     if floor > resolution:
         return Finding.NOISY, f"{seen}; the noise floor here is {percent(floor)}", None
     more = more_rounds(ratio, resolution)
-    advice = f"about {more} more rounds would" if more else "no number of rounds would"
-    return Finding.NOISY, f"{seen}; {advice} exclude {percent(resolution)}", more
+    advice = f"about {more} more rounds" if more else "no number of rounds"
+    return Finding.NOISY, f"{seen}; {advice} would tell to {percent(resolution)}", more
 
 
 def more_rounds(ratio: Estimate, resolution: float) -> int | None:

@@ -29,7 +29,7 @@ TABLES, ROWS, ROUNDS, WINDOWS = 200, 10, 12, 5
 SHARED, OWN, WINDOW = 0.03, 0.01, 0.005
 COSTS = 1.3
 """What the target costs beside native."""
-SEED = 20_261_127
+SEED = 20_261_128
 Array = np.ndarray
 Spoil = Callable[[np.random.Generator, Array, Array], None]
 """Changes the logs (rows x rounds x windows) of target and native in place."""
@@ -131,14 +131,22 @@ def frame(target: str, logs: Array) -> pd.DataFrame:
     )  # fmt: skip
 
 
+DRIFTING = {step}
+"""What makes later rounds longer in every row."""
+
+
 def main() -> None:
     """Simulate, print, write down."""
-    lines = [f"{TABLES} tables of {ROWS} rows, {ROUNDS} rounds of {WINDOWS} windows, seed {SEED}"]
+    lines = [
+        f"{TABLES} tables of {ROWS} rows, {ROUNDS} rounds of {WINDOWS} windows, seed {SEED}",
+        f"two modes are looked for from {guards.FEWEST_FOR_MODES} rounds on, drift from "
+        f"{guards.FEWEST_FOR_DRIFT}: a run of fewer is not told of them",
+    ]
     figures: dict[str, dict[str, float]] = {}
     for number, spoil in enumerate((*SOUND, *WRONG)):
         chance = np.random.default_rng([SEED, number])
         fatal: Counter[str] = Counter()
-        hits = others = 0
+        hits = others = drifts = 0
         for _ in range(TABLES):
             found = table(spoil, chance)
             wanted = WRONG.get(spoil)
@@ -147,12 +155,21 @@ def main() -> None:
                 bad = {flag.word for flag in flags if flag.implausible} - {wanted}
                 fatal.update(bad)
                 others += bool(bad) and not (wanted and row == "row0")
+                told = any(flag.word == "drift" for flag in flags)
+                drifts += told and not (wanted == "drift" and row == "row0")
         name, sound = spoil.__name__.replace("_", " "), ROWS - (spoil in WRONG)
-        figures[name] = {"found": hits / TABLES, "wrongly": others / (TABLES * sound)}
+        known = ROWS - (WRONG.get(spoil) == "drift")
+        figures[name] = {
+            "found": hits / TABLES,
+            "wrongly": others / (TABLES * sound),
+            "drift_wrongly": drifts / (TABLES * known),
+        }
         said = f"{WRONG[spoil]} found in {percent(hits / TABLES)}, " if spoil in WRONG else ""
         lines.append(
             f"{name}: {said}called implausible wrongly: {percent(others / (TABLES * sound))} "
             f"of rows {dict(fatal) or ''}".rstrip()
+            + f"; drift noted in {percent(drifts / (TABLES * known))}"
+            + (" (it is there)" if spoil in DRIFTING else " wrongly")
         )
         print(lines[-1], flush=True)
     here = Path(__file__)

@@ -108,7 +108,7 @@ def place(served: Mounted) -> Path:
 
 @pytest.fixture
 def below(served: Mounted, place: Path) -> Path:
-    """The same directory in the backing."""
+    """A directory of the mount, in the backing."""
     return served.backing / place.name
 
 

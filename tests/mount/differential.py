@@ -127,7 +127,7 @@ class Differential(RuleBasedStateMachine):
             do.furnish(side, ODD)
 
     def both(self, operation: Callable[..., do.Result], *arguments: object) -> None:
-        """The same on both sides; the results must be equal."""
+        """One operation on both sides; the results must be equal."""
         type(self).done += 1
         with do.acting_as(self.user, self.umask):
             got, wanted = (do.outcome(operation, side, *arguments) for side in self.sides)

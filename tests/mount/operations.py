@@ -222,7 +222,7 @@ def read(side: Side, slot: int, offset: int, size: int) -> Result:
 
 
 def write(side: Side, slot: int, offset: int, data: bytes) -> Result:
-    """And how large the file is then: where an appender's write went."""
+    """The bytes written, and how large the file is then: where an appender's write went."""
     written = os.pwrite(side.slots[slot], data, offset)
     return written, os.fstat(side.slots[slot]).st_size
 

@@ -99,7 +99,7 @@ class Mounted:
         return self.collect()
 
     def collect(self) -> Mapping[str, object]:
-        """The same for a daemon that ends by itself."""
+        """What a daemon that ends by itself has said, and its exit status."""
         output, _ = self.process.communicate(timeout=DEADLINE_S)
         assert self.process.returncode == 0, self.errors
         assert mountinfo.find(self.root) is None

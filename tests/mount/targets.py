@@ -142,7 +142,7 @@ def targets() -> list[Target]:
 
 
 def writable() -> list[Target]:
-    """Those one can write through."""
+    """The targets that one can write through."""
     return [one for one in targets() if Difference.WRITE not in documented(one.daemon)]
 
 

@@ -123,7 +123,7 @@ def test_forget_passes_no_tracepoint(server: RawServer) -> None:
 
 
 def test_counting_leaves_no_descriptor_no_mount_no_instance(server: RawServer) -> None:
-    """The same process before and after, the limit of open files too."""
+    """A process is as before when it has counted, the limit of open files too."""
 
     def footprint() -> tuple[object, ...]:
         links = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.exists()]

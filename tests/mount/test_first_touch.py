@@ -17,7 +17,7 @@ from bench.run.prepare import warmer
 from workloads.tree import parse_tree
 
 REFERENCED, LRU, ACTIVE = 1 << 2, 1 << 5, 1 << 6
-"""Of /proc/kpageflags."""
+"""Bits of /proc/kpageflags."""
 PAGE = mmap.PAGESIZE
 
 

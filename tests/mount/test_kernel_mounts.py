@@ -60,7 +60,7 @@ class Held:
             select.select([], [], [], 0.002)
 
     def ended(self) -> None:
-        """It ends with 0, and leaves neither mount nor file behind."""
+        """The process ends with 0, and leaves neither mount nor file behind."""
         _, errors = self.process.communicate(timeout=DEADLINE_S)
         assert (self.process.returncode, errors) == (0, "")
         assert mountinfo.find(self.root) is None
@@ -70,7 +70,7 @@ class Held:
 @each
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_ends_it(daemon: Daemon, shm: Path, number: signal.Signals) -> None:
-    """Also while a client has a file open."""
+    """A signal ends the mount, also while a client has a file open."""
     held = Held(daemon, shm)
     with (held.root / "dir" / "file").open():
         held.process.send_signal(number)

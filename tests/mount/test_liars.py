@@ -66,7 +66,7 @@ def test_a_server_that_reads_out_other_bytes_is_refused(tmp_path: Path, backing:
 
 
 def test_what_is_passed_through_is_engaged(tmp_path: Path, backing: Path) -> None:
-    """The same server with the switch on, against itself with the switch off."""
+    """A server with the switch on engages, against itself with the switch off."""
     honest = OURS.replace("--level none", "--level rw").replace("liar:rw", "honest:rw/off")
     off = OURS.replace("liar:rw", "off")
     code, _, errors = run(

@@ -73,7 +73,7 @@ def test_attributes_are_those_of_the_backing(shown: Target, tmp_path: Path) -> N
 
 @pytest.mark.differs(Difference.CACHED_LINKS)
 def test_statx_fields_are_native(place: Path, twin: Path) -> None:
-    """Of the same inodes made in both: nlink, owner, mode, size, rdev, set times; the basic mask."""
+    """Inodes made alike in both have the same nlink, owner, mode, size, rdev, set times; the basic mask."""
     furnish(twin)
     for name in furnish(place):
         got, wanted = statx(place / name), statx(twin / name)

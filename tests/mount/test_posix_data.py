@@ -200,7 +200,7 @@ def direct(path: Path) -> list[object]:
 
 
 def test_the_last_page_of_a_mapping_of_a_direct_descriptor(place: Path) -> None:
-    """It is written back although it is no whole block."""
+    """The last page is written back although it is no whole block."""
     path = place / "file"
     path.write_bytes(b"0" * 5000)
     fd = os.open(path, os.O_RDWR | os.O_DIRECT)

@@ -50,7 +50,7 @@ def _names(directory: int) -> list[str]:
 
 
 def test_probing_leaves_no_mount_no_descriptor_no_thread() -> None:
-    """The same process before and after."""
+    """A process is as before when it has probed."""
     before = _footprint()
     ability = probe.probe()
     assert _footprint() == before

@@ -69,7 +69,7 @@ def numbered_one(backing: Path) -> Iterator[Path]:
 
 
 def test_an_inode_numbered_one(daemon: Daemon, numbered_one: Path, serve: Serve) -> None:
-    """It is another inode than the root: found, listed, walked through, forgotten and found again."""
+    """Inode 1 of the backing is not the root: found, listed, walked through, forgotten and found again."""
     mounted = serve(daemon)
     there = mounted.root / numbered_one.name
     for _again in range(2):

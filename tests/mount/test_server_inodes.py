@@ -126,7 +126,7 @@ def test_a_reused_inode_number_is_a_new_inode(daemon: Daemon, backing: Path, ser
 def test_another_file_system_below_is_not_entered(
     daemon: Daemon, backing: Path, serve: Serve
 ) -> None:
-    """Its inode numbers would collide with ours: the name is listed, the way in is EXDEV."""
+    """Inode numbers of another file system would collide: its name is listed, the way in is EXDEV."""
     (backing / "below").mkdir()
     (backing / "file").touch()
     subprocess.run(["mount", "-t", "tmpfs", "below", backing / "below"], check=True)

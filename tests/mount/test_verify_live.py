@@ -29,7 +29,7 @@ def bench(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_published_run_is_run_again_and_judged(tmp_path: Path, backing: Path) -> None:
-    """Same settings, same seed, a run of its own; nothing stays mounted.
+    """The verifying run has the same settings and seed, and leaves nothing mounted.
 
     The margin is a factor of 1000: whether a busy machine repeats itself is not what is tested.
     """

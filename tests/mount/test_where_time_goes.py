@@ -63,7 +63,7 @@ def test_a_known_delay_is_found_in_the_server_and_nowhere_else(tmp_path: Path, d
 
 @pytest.mark.parametrize("row", ["open-close", "readdir", "lookup-cold"])
 def test_it_sees_what_the_counting_pass_sees(tmp_path: Path, row: str) -> None:
-    """The same requests per op, opcode by opcode, those nobody waits for kept apart."""
+    """Attribution sees the same requests per op, opcode by opcode, those nobody waits for kept apart."""
     trial = records(tmp_path, "--daemon", "plain-c", "--workload", row)["plain-c"]
     found, counted = trial["attribution"], trial["requests"]
     assert found["why"] == ""

@@ -83,7 +83,7 @@ def test_listings_in_both_orders(tmp_path: Path, cache: str) -> None:
 
 @pytest.mark.parametrize("cache", [Cache.COLD_FUSE, Cache.WARM])
 def test_real_programs(tmp_path: Path, cache: Cache) -> None:
-    """Those that are here; what is missing is a row left out, not a failure."""
+    """Programs that are here are run; one that is missing is a row left out, not a failure."""
     trials = measured(tmp_path, names(Group.PROGRAMS), "--cache", cache.value)
     assert trials
     refuse_unexpected(trials)

@@ -18,7 +18,8 @@ pytestmark = [pytest.mark.mount, each_daemon]
 
 ASKED = 7
 NAME = "user.one"
-"""Of security names the kernel asks twice when it gets EOPNOTSUPP (vfs_getxattr in fs/xattr.c)."""
+"""A name of the user's: for security names the kernel asks twice when it gets EOPNOTSUPP (vfs_getxattr in
+fs/xattr.c)."""
 
 
 @pytest.mark.parametrize(

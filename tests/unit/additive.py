@@ -59,7 +59,7 @@ class Cell:
     entries: int = 0
     engaged: bool = False
     timeouts: tuple[float, float] = (3600.0, 3600.0)
-    """Of attributes and of entries, in seconds."""
+    """Timeouts of attributes and of entries, in seconds."""
     threads: int = 1
 
 

@@ -48,7 +48,7 @@ class Process:
     status: int | None = None
 
     def poll(self) -> int | None:
-        """Its exit status."""
+        """The child's exit status."""
         return self.status
 
     def wait(self, timeout: float | None = None) -> int:

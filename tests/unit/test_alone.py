@@ -40,7 +40,7 @@ def test_instructions_are_counted_beside_one_another() -> None:
 
 
 def test_a_planted_link_is_not_followed(lock: Path, tmp_path: Path) -> None:
-    """It is not locked either; the backing's own lock remains."""
+    """A file that a link points to is not locked either; the backing's own lock remains."""
     (tmp_path / "precious").write_text("thesis")
     lock.symlink_to(tmp_path / "precious")
     with alone.on_this_machine(WALL):

@@ -100,7 +100,7 @@ def test_what_nobody_waits_for_is_kept_apart() -> None:
 
 
 def test_overlapping_requests_have_no_shares() -> None:
-    """Their sum could exceed the window."""
+    """The sum of requests that overlap could exceed the window."""
     found = attribution.judge(WINDOW, [*TIMED, Timed(Opcode.READ, 59, 70)], SERVED).as_json()
     assert found["by_opcode"] == {}
     assert found["why"] == "1 of 3 requests were sent before another had ended"

@@ -51,7 +51,7 @@ def test_threads_and_clone_fd_multiply() -> None:
 
 
 def test_a_mode_a_daemon_lacks_is_skipped_with_the_reason() -> None:
-    """It is never measured in another mode instead."""
+    """A daemon is never measured in another mode instead."""
     settings = Settings(
         daemons=("native", "plain", "plain-c"), only=True, axes={"modes": (ReaddirMode.READDIR,)}
     )
@@ -63,7 +63,7 @@ def test_a_mode_a_daemon_lacks_is_skipped_with_the_reason() -> None:
 
 
 def test_a_daemon_without_threads_to_choose_runs_as_it_is_and_that_is_said() -> None:
-    """Its one way is no combination that was asked for."""
+    """The daemon's one way is no combination that was asked for."""
     settings = Settings(daemons=("plain",), only=True, axes={"server_threads": (1, 2)})
     made = schedule.make(settings, RW)
     assert [target.name for target in made.targets] == ["plain"]

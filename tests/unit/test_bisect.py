@@ -62,7 +62,7 @@ def is_untouched(source: Path) -> bool:
 
 
 def test_the_first_bad_revision_is_found(tmp_path: Path) -> None:
-    """Of nine revisions the one that made it slower, and the user's tree stays as it was."""
+    """Bisecting nine revisions finds the slow one, and the user's tree stays as it was."""
     source = repository(tmp_path / "linux", *["1000"] * 5, *["1030"] * 4)
     found = find(source)
     assert found.candidates == (git(source, "rev-parse", "r5"),)

@@ -23,7 +23,15 @@ from bench.selftest.check import Check, CheckRequest, CheckResult, Held
 from bench.stats import boots, guards
 from bench.stats.estimates import over_boots, paired_ratio
 from bench.stats.frame import load
-from bench.stats.noise_floor import ASSUMED, FILE, KEYS, Noise, load_noise_floor, of_boots
+from bench.stats.noise_floor import (
+    ASSUMED_COLD,
+    ASSUMED_WARM,
+    FILE,
+    KEYS,
+    Noise,
+    load_noise_floor,
+    of_boots,
+)
 from bench.stats.verdicts import Finding, judge_table
 
 COUNTED = Clock.INSTRUCTIONS.value
@@ -72,7 +80,12 @@ def test_a_floor_is_the_rows_own_or_one_that_is_no_smaller() -> None:
     assert of_boots(known, "a--warm") == 0.001
     assert of_boots(known, "a--other") == 0.01
     assert of_boots(known, "c--warm") == 0.03
-    assert of_boots({}, "a--warm") == ASSUMED
+    assert (
+        of_boots({}, "a--warm--t1")
+        == ASSUMED_WARM
+        < of_boots({}, "a--cold-fuse--t1")
+        == ASSUMED_COLD
+    )
 
 
 def test_each_clock_has_its_own_floors(tmp_path: Path) -> None:
@@ -100,7 +113,7 @@ def test_a_range_is_printed_where_it_is_wider_than_the_last_digit(
 
 
 def test_the_floor_of_a_row_stands_beside_its_range(tmp_path: Path) -> None:
-    """And is in the range, on the instruction clock alone."""
+    """A row's floor is in its range, on the instruction clock alone."""
     path = counted_twins(tmp_path)
     floor = {"floor": 0.0123, "detectable": 0.0123, "rounds": 1}
     group = "open-close--warm--t1--to0-0--same"
@@ -177,7 +190,10 @@ def test_a_difference_between_twins_is_in_the_floor(tmp_path: Path) -> None:
 def test_too_few_boots_are_skipped(tmp_path: Path, boots: int) -> None:
     """Some give the floor, two at least are judged by it."""
     path = counted_twins(tmp_path, boots=boots)
-    assert same_boots.run(CheckRequest(recorded=(path,))).held is Held.SKIPPED
+    found = same_boots.run(CheckRequest(recorded=(path,)))
+    assert found.held is Held.SKIPPED
+    floors = found.figures.get(KEYS[Clock.INSTRUCTIONS], {})
+    assert len(floors) == (20 if boots > 1 else 0)
 
 
 def test_the_noise_of_the_other_clock_is_kept(tmp_path: Path) -> None:
@@ -193,7 +209,7 @@ def test_the_noise_of_the_other_clock_is_kept(tmp_path: Path) -> None:
 
 def test_an_a_a_run_in_guests() -> None:
     """Every row that is no program, four targets under two names: more than a hundred pairs."""
-    asked = argparse.Namespace(quick=False, rounds=None, backing=None, kernel="lab")
+    asked = argparse.Namespace(quick=False, rounds=None, backing=None, kernel="lab", power=False)
     made = selftest.settings(asked)
     assert made.clock is Clock.INSTRUCTIONS and made.kernels == ("lab",) and made.twins
     assert made.trials == 4 and len(made.workloads) * len(made.daemons) > same_boots.PAIRS

@@ -118,7 +118,7 @@ def test_the_answer_is_a_table_of_levels_and_opponents(tmp_path: Path) -> None:
 
 
 def test_both_orders_are_answered_and_ls_comes_first(tmp_path: Path) -> None:
-    """They are studies of their own: what adaptive READDIRPLUS does differs between them."""
+    """Each order is a study of its own: what adaptive READDIRPLUS does differs between them."""
     plain, through = curve(PLAIN, 20, 2, order="alternate-"), curve(LISTING, 8, 22, engaged=True)
     as_ls = curve(LISTING, 8, 42, engaged=True, order="alternate-")
     path = write(tmp_path, [*PLAIN_CURVE, *through, *plain, *as_ls])

@@ -29,7 +29,7 @@ def run(tmp_path: Path) -> RunDirectory:
 
 @pytest.fixture
 def packed(run: RunDirectory, tmp_path: Path) -> Path:
-    """Its bundle."""
+    """The bundle of a run."""
     bundle.pack(run, tmp_path / "one.tar.gz")
     return tmp_path / "one.tar.gz"
 
@@ -136,7 +136,7 @@ def test_a_manifest_of_another_kind_is_refused(tmp_path: Path, manifest: bytes) 
 def test_the_command_names_the_file(
     run: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And how others run it again."""
+    """The command prints the file's name, and how others run it again."""
     output = tmp_path / "x.tar.gz"
     assert main(["bundle", str(run.path), "-o", str(output)]) == Exit.MEASURED
     assert f"bench verify {output}" in capsys.readouterr().out

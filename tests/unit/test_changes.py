@@ -127,7 +127,7 @@ def test_another_value_than_was_set_is_noticed(name: str, variant: str, context:
 
 
 def test_work_left_by_a_killed_run_is_in_nobodys_way(context: Context) -> None:
-    """The same trial again finds the names free."""
+    """A trial that is made again finds its names free."""
     workload = registry.workloads()["create"]
     body = workload.prepare(context)
     body.before()

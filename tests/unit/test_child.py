@@ -40,13 +40,13 @@ def test_an_error_comes_back_as_it_was() -> None:
 
 
 def test_a_child_that_dies_says_so() -> None:
-    """And not what it would have answered."""
+    """The error says how the child died, not what it would have answered."""
     with pytest.raises(ChildProcessError):
         child.ask(lambda: os.kill(os.getpid(), signal.SIGKILL), soon())
 
 
 def test_a_child_that_hangs_is_ended_at_its_deadline() -> None:
-    """It is gone when the error is told."""
+    """The child is gone when the error is told."""
     read, write = os.pipe()
 
     def hang() -> None:

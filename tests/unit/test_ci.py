@@ -14,21 +14,23 @@ from test_compare import two_runs
 from test_kernel_diff import compare, figure
 
 from bench.ci import junit, ktap
-from bench.ci.results import Answer, Case, Row, Table
+from bench.ci.results import CaseOutcome, ComparisonCases, RowCases, TargetCase
 from bench.comparison.__main__ import main
 from bench.model import Exit, UserError
 from bench.regression import diff
 
-PASSED = Case("plain-c", Answer.PASSED, numbers=("instructions per op 100 -> 100",))
-FAILED = Case("native", Answer.FAILED, "+3.00 % instructions, threshold 1 %")
-UNSURE = Case("plain", Answer.SKIPPED, "undecided")
-BROKEN = Case("overlayfs", Answer.ERROR, "no round with a trial that is ok on both")
+PASSED = TargetCase("plain-c", CaseOutcome.PASSED, numbers=("instructions per op 100 -> 100",))
+FAILED = TargetCase("native", CaseOutcome.FAILED, "+3.00 % instructions, threshold 1 %")
+UNSURE = TargetCase("plain", CaseOutcome.SKIPPED, "undecided")
+BROKEN = TargetCase("overlayfs", CaseOutcome.ERROR, "no round with a trial that is ok on both")
 
 
-def table(*cases: Case) -> Table:
+def table(*cases: TargetCase) -> ComparisonCases:
     """Two rows: these, and one that passes."""
-    return Table(
-        "diff a b", (Row("readdir", cases), Row("getattr-storm/fd", (PASSED,))), ("a note",)
+    return ComparisonCases(
+        "diff a b",
+        (RowCases("readdir", cases), RowCases("getattr-storm/fd", (PASSED,))),
+        ("a note",),
     )
 
 
@@ -75,8 +77,8 @@ def test_ktap_nests_targets_in_rows_in_comparisons() -> None:
 
 def test_a_stranger_s_name_is_no_directive_and_no_line_of_its_own() -> None:
     """A target is called as its author likes."""
-    hostile = Case("mine # SKIP\nok 2 all\x1b[2J", Answer.FAILED, "it\nis slow")
-    (made,) = parsed(list(ktap.lines([Table("t\n1..0", (Row("r#", (hostile,)),))])))
+    hostile = TargetCase("mine # SKIP\nok 2 all\x1b[2J", CaseOutcome.FAILED, "it\nis slow")
+    (made,) = parsed(list(ktap.lines([ComparisonCases("t\n1..0", (RowCases("r#", (hostile,)),))])))
     (row,) = made[3]
     ((ok, name, said, _),) = row[3]
     assert not ok
@@ -113,7 +115,11 @@ def test_kernel_diff_as_tests() -> None:
     ]
     made = diff.as_tests(rows, "base", "new", {})
     (row,) = made.rows
-    assert [case.answer for case in row.cases] == [Answer.FAILED, Answer.PASSED, Answer.ERROR]
+    assert [case.answer for case in row.cases] == [
+        CaseOutcome.FAILED,
+        CaseOutcome.PASSED,
+        CaseOutcome.ERROR,
+    ]
     assert row.cases[0].why == "+3.00 % instructions, threshold 1 %"
     assert row.cases[1].numbers == (
         "instructions per op 1000.0 -> 1002.0 (+0.20 %)",

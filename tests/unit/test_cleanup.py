@@ -66,7 +66,7 @@ def test_what_belongs_to_a_living_run_is_not(runtime: Path, idle: subprocess.Pop
 
 
 def test_a_run_holds_its_lock_and_a_child_does_not(runtime: Path) -> None:
-    """Or what a killed runner left would keep its run alive."""
+    """A child that held the lock would keep the run of a killed runner alive."""
     runs.hold()
     try:
         with runs.dead(runs.name(), runtime) as dead:
@@ -163,7 +163,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="acts as several users
 def test_a_default_backing_that_somebody_else_made_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Theirs, a link of theirs, or links planted in it: root writes through none of them."""
+    """A directory of others, a link, or links planted in it: root writes through none of them."""
     tmp_path.chmod(0o1777)
     theirs = tmp_path / "fuse-passthrough-bench"
     monkeypatch.setattr(backing, "default_directory", lambda: theirs)
@@ -209,7 +209,7 @@ def test_a_planted_lock_or_tree_is_not_written_through(
 
 @needs_root
 def test_a_backing_that_others_may_write_in_is_refused(tmp_path: Path) -> None:
-    """They could plant links at any time."""
+    """Others could plant links at any time."""
     folder = tmp_path / "shared"
     folder.mkdir()
     folder.chmod(0o1777)

@@ -93,7 +93,7 @@ def test_noise_is_no_open_gate(tmp_path: Path, capsys: pytest.CaptureFixture[str
 
 
 def test_faster_is_no_regression(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of two tables, one per patched run, each has its own verdict."""
+    """Two patched runs are two tables, each with its own verdict."""
     base, patched = two_runs(tmp_path)
     changed(patched, slower(0.8, "--plain"))
     code, table = compared(capsys, base, patched)
@@ -190,7 +190,7 @@ def test_clocks_are_never_mixed(tmp_path: Path, capsys: pytest.CaptureFixture[st
 def test_another_kernel_is_named_not_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It is what comparisons are made for."""
+    """Another kernel is what comparisons are made for."""
     base, patched = two_runs(tmp_path, rows=1)
     about(patched, "environment.kernel_release", "6.19.0")
     _, table = compared(capsys, base, patched)
@@ -331,7 +331,7 @@ def series_file(path: Path, factor: float = 1.0) -> Path:
 
 
 def test_series_files_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Their runs are the rounds, and pyperf's metadata say what they were measured on."""
+    """The runs of series files are the rounds, and pyperf's metadata say what they were measured on."""
     one = series_file(tmp_path / "one.json")
     code, table = compared(capsys, one, series_file(tmp_path / "two.json", 1.5), "--threshold", "1")
     assert code == REGRESSION
@@ -341,7 +341,7 @@ def test_series_files_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_series_files_of_a_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """They are read from the run, which knows their rounds: two of one run are paired."""
+    """Series are read from their run, which knows the rounds: two of one run are paired."""
     run = kernels_run(tmp_path, rows=1)
     (run / "series").mkdir()
     labels = [f"getattr-storm--path--warm--t1--plain@{kernel}" for kernel in ("base", "patched")]
@@ -378,7 +378,7 @@ def test_text_is_plain_and_narrow(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_markdown_has_a_row_for_each_row(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """And every cell in its column."""
+    """Each row has its line, and every cell stands in its column."""
     wide = ("--markdown", "--threshold", "60")
     assert main(["compare", *wide, *map(str, two_runs(tmp_path))]) == Exit.MEASURED
     table = [line for line in capsys.readouterr().out.splitlines() if line.startswith("|")]
@@ -409,7 +409,7 @@ def test_a_threshold_is_a_percentage(capsys: pytest.CaptureFixture[str], thresho
 def test_a_disturbed_attempt_that_was_repeated_is_no_loss(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of two attempts at a round the better counts, and the other is not told as lost."""
+    """The better of two attempts counts, and the other is not told as lost."""
     base, patched = two_runs(tmp_path, rows=1)
     file = patched / "trials.jsonl"
     trials = [json.loads(line) for line in file.read_text().splitlines()]
@@ -440,7 +440,7 @@ def test_a_run_json_of_odd_shape_is_no_traceback(
 
 
 def test_disturbed_trials_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """They count, as nothing better was measured; the row says how many, and by what."""
+    """Disturbed trials count, as nothing better was measured; the row says how many, and by what."""
     base, patched = two_runs(tmp_path, rows=1)
     changed(patched, lambda one: one["round"] < 3 and one.update(disturbed="steal 12 %"))
     _, table = compared(capsys, base, patched)

@@ -103,7 +103,7 @@ def test_each_field_is_compared(monkeypatch: pytest.MonkeyPatch, backing: Path, 
 def test_device_and_directory_block_size_are_left_aside(
     monkeypatch: pytest.MonkeyPatch, backing: Path
 ) -> None:
-    """They differ between a mount and its backing by nature."""
+    """Both differ between a mount and its backing by nature."""
     twisted = _Twisted(monkeypatch, backing)
     twisted.stat("sub", st_dev=1, st_blksize=1)
     assert twisted.report().same
@@ -213,7 +213,7 @@ def test_only_the_first_differences_are_kept_but_all_are_counted(tmp_path: Path)
 
 
 def test_a_large_tree_is_sampled_by_seed(backing: Path) -> None:
-    """The same seed takes the same entries, and the report says that it is a sample."""
+    """A seed takes the same entries each time, and the report says that it is a sample."""
     for number in range(30):
         (backing / "sub" / f"n{number}").touch()
     reports = [conformance.compare(backing, backing, limit=12, seed=s) for s in (1, 1, 2)]

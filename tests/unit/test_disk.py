@@ -55,7 +55,7 @@ def test_a_missing_mkfs_is_named_with_its_package(
 
 @pytest.mark.parametrize("filesystem", disk.MAKERS)
 def test_an_image_is_sparse_and_gone_after_the_boot(filesystem: str, tmp_path: Path) -> None:
-    """Also when the boot fails."""
+    """No image is left, also when the boot fails."""
     with pytest.raises(KeyboardInterrupt), disk.image(filesystem, tmp_path) as (path,):
         assert path.stat().st_size == disk.SIZE_BYTES
         assert path.stat().st_blocks * 512 < disk.SIZE_BYTES / 100
@@ -93,7 +93,7 @@ def test_tmpfs_needs_no_disk(tmp_path: Path) -> None:
 def test_a_mkfs_that_fails_is_told_in_its_own_words(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And leaves no image."""
+    """The error is mkfs's own, and no image is left."""
     program = tmp_path / "bin" / "mkfs.xfs"
     program.parent.mkdir()
     program.write_text("#!/bin/sh\necho no room for a log >&2\nexit 1\n")

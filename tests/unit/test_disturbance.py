@@ -28,12 +28,14 @@ cpu0 100 0 100 2500 10 5 5 20 0 0
 cpu1 200 0 100 2500 0 0 0 20 0 0
 intr 1 2 3
 """
-QUIET = disturbance.Reading(100.0, 10.0, 0.0, 9.0, 0, 0, {"memory": 1.0, "io": 1.0}, 3000.0)
+QUIET = disturbance.Reading(
+    100.0, 10.0, 0.0, 9.0, 0, 0, {"memory": 1.0}, 3000.0, 50.0, 5.0, 9000, 100
+)
 
 
 def seen(**changes: Any) -> dict[str, Any]:
     """One second later on one CPU, all of it used by the trial itself but for these changes."""
-    later = replace(QUIET, elapsed_s=101.0, busy_s=11.0, ours_s=10.0)
+    later = replace(QUIET, elapsed_s=101.0, busy_s=11.0, ours_s=10.0, all_busy_s=51.0)
     return disturbance.between(QUIET, replace(later, **changes), 1)
 
 
@@ -59,7 +61,9 @@ def test_a_tick_at_each_end_is_not_held_against_a_trial() -> None:
     [
         ({"busy_s": 11.5}, f"other processes used {0.5 - GRACE_S:.0%} of its CPUs"),
         ({"steal_s": 0.1}, f"the hypervisor took {0.1 - GRACE_S:.0%}"),
-        ({"stalled_s": {"memory": 1.2, "io": 1.0}}, "memory stalls, 20% of the time"),
+        ({"stalled_s": {"memory": 1.2}}, "memory stalls, 20% of the time"),
+        ({"all_busy_s": 51.8}, f"other processes used {0.8 - GRACE_S:.0%} of a CPU beside it"),
+        ({"disks_kib": 9000 + 11 * 1024}, "others moved 10 MiB/s on disks"),
         ({"swapped": 7}, "7 pages were swapped"),
         ({"writeback_kib": 4096}, "4096 KiB under writeback"),
         ({"mhz": 2000.0}, "frequency went from 3000 to 2000 MHz"),
@@ -68,6 +72,26 @@ def test_a_tick_at_each_end_is_not_held_against_a_trial() -> None:
 def test_what_disturbed_is_named(changes: dict[str, Any], said: str) -> None:
     """Each cause in words, with its size."""
     assert disturbance.causes(seen(**changes)) == said
+
+
+def test_what_the_trial_does_itself_disturbs_nothing() -> None:
+    """The runner on a CPU of its own, files that the server reads, and waiting for a READ of FUSE."""
+    assert disturbance.causes(seen(all_busy_s=51.9, runner_s=5.9)) == ""
+    assert disturbance.causes(seen(disks_kib=90_000, our_disks_kib=81_100)) == ""
+    assert "io" not in disturbance.take(os.sched_getaffinity(0), None).stalled_s
+
+
+def test_disks_are_counted_once() -> None:
+    """By their own name: a partition's traffic is its disk's, too."""
+    line = "{} {} {} 10 0 {} 5 20 0 {} 7 0 0 0"
+    text = "\n".join(
+        line.format(8, n, name, read, wrote)
+        for n, (name, read, wrote) in enumerate(
+            [("sda", 100, 60), ("sda1", 100, 60), ("loop0", 4, 4)]
+        )
+    )
+    assert disturbance.moved_kib(text, {"sda"}) == 80
+    assert all((Path("/sys/block") / name).exists() for name in disturbance.whole_disks())
 
 
 def test_a_kernel_without_psi_and_cpufreq_is_read_all_the_same() -> None:

@@ -44,7 +44,7 @@ def test_processes_draw_what_one_process_draws(
     try:
         for worth in (0, 1 << 40):
             monkeypatch.setattr(draw, "WORTH_A_POOL", worth)
-            assert report.main([str(run)]) == Exit.MEASURED
+            assert report.main([str(run), "--charts", "all"]) == Exit.MEASURED
             found.append(artefacts(run))
     finally:
         units.measure_in(Clock.WALL)
@@ -61,7 +61,7 @@ def test_a_chart_that_cannot_be_written_is_one_line(
     """Whoever draws it."""
     run = make_run(tmp_path, rows=1)
     (run / "report/charts/getattr-storm--path--warm--t1--to0-0--same-time.svg").mkdir(parents=True)
-    assert report.main([str(run)]) == Exit.USAGE
+    assert report.main([str(run), "--charts", "all"]) == Exit.USAGE
     [line] = capsys.readouterr().err.splitlines()
     assert "cannot be written" in line
 
@@ -76,7 +76,7 @@ def test_an_interrupted_report_leaves_no_process(
         raise KeyboardInterrupt
 
     monkeypatch.setattr(report, "write_tables", interrupt)
-    assert report.main([str(make_run(tmp_path, rows=3))]) == Exit.INTERRUPTED
+    assert report.main([str(make_run(tmp_path, rows=3)), "--charts", "all"]) == Exit.INTERRUPTED
     assert capsys.readouterr().err == "report.py: interrupted\n"
     assert multiprocessing.active_children() == []
 
@@ -98,7 +98,7 @@ def test_no_process_outlives_a_killed_report(tmp_path: Path) -> None:
 
 
 def test_a_text_table_needs_no_plotting_library(tmp_path: Path) -> None:
-    """It takes longer to import than the table to make."""
+    """A plotting library takes longer to import than the table to make."""
     code = (
         "import sys, report; report.main([sys.argv[1], '--format', 'text', 'md', 'csv']);"
         "print([name for name in ('matplotlib', 'PIL', 'jinja2') if name in sys.modules])"

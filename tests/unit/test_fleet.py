@@ -10,7 +10,7 @@ import pytest
 from bench.fleet import identity
 from bench.fleet.accepted import refuse_foreign
 from bench.fleet.message import BootReport, News
-from bench.fleet.mirror import Mirror
+from bench.fleet.mirror import EventMirror
 from bench.guests.protocol import EVENTS
 from bench.model import UserError
 from bench.plan.settings import Settings
@@ -32,7 +32,7 @@ def report(attempt: str, lines: list[str]) -> BootReport:
 
 def test_news_and_report_make_one_file(tmp_path: Path) -> None:
     """What news did not bring (some were lost on the way) the report does, in order and once."""
-    mirror = Mirror(tmp_path)
+    mirror = EventMirror(tmp_path)
     lines = [line("hello"), line("begin", 1), line("end", 1), line("begin", 2), line("end", 2)]
     mirror.news(News("b", "x", 0, tuple(lines[:2])))
     mirror.news(News("b", "x", 3, tuple(lines[3:])))  # what was between is lost
@@ -45,7 +45,7 @@ def test_news_and_report_make_one_file(tmp_path: Path) -> None:
 
 def test_a_boot_begun_again_elsewhere_adds_what_was_not_done(tmp_path: Path) -> None:
     """A worker died in its second trial: the first stays as it was, no trial is there twice."""
-    mirror = Mirror(tmp_path)
+    mirror = EventMirror(tmp_path)
     mirror.news(
         News("b", "x", 0, (line("hello"), line("begin", 1), line("end", 1), line("begin", 2)))
     )
@@ -63,7 +63,7 @@ def test_a_report_cannot_write_elsewhere(tmp_path: Path) -> None:
     share = tmp_path / "share"
     share.mkdir()
     logs = {"../a.log": "x", "run.json": "x", "fine.log": "x"}
-    Mirror(share).report(BootReport("y", (), "", "", logs, "w", {}))
+    EventMirror(share).report(BootReport("y", (), "", "", logs, "w", {}))
     assert sorted(path.name for path in tmp_path.rglob("*.*")) == [
         "events.jsonl", "fine.log", "guest.console",
     ]  # fmt: skip
@@ -85,7 +85,7 @@ def test_no_command_and_no_path_of_a_message_is_used(settings: Settings) -> None
 
 
 def test_machines_that_differ_have_other_resources() -> None:
-    """And each difference is named."""
+    """Machines that differ are told apart, and each difference is named."""
     ours = identity.identity()
     theirs = {**ours, "qemu": "QEMU emulator version 1"}
     assert identity.resource(ours) != identity.resource(theirs)

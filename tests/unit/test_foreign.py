@@ -25,6 +25,7 @@ from bench.model import (
 from bench.plan import foreign, schedule
 from bench.plan.grid import KernelGives, targets, why_lower
 from bench.plan.settings import Settings
+from bench.run.judge import about_files
 from daemons import _libfuse
 
 OPTIONS = DaemonOptions(attr_timeout=0.5, entry_timeout=3600.0)
@@ -93,6 +94,21 @@ def test_a_twin_and_what_is_attached_are_said_behind_the_level() -> None:
     assert (made.name, made.twin, made.files_only) == ("mine", "off", True)
     assert "off" in made.companions
     assert not foreign.parse("mine:rw=server {mountpoint}").files_only
+
+
+@pytest.mark.parametrize(
+    ("option", "files"),
+    [("--attach files", True), ("--attach=files", True), ("--attach all", False)],
+)
+def test_our_server_told_to_attach_files_claims_no_directory(option: str, files: bool) -> None:
+    """GETATTRs of parents and of the root then arrive, and it is engaged for the files all the same."""
+    made = foreign.parse(f"mine:attach-lookup=python3 -m daemons._serve {option} {{mountpoint}}")
+    assert made.files_only is files
+    given = replace(OPTIONS, level=Level.ATTACH_LOOKUP)
+    claimed = made.claims(given, Cache.WARM)
+    assert {Opcode.GETATTR, Opcode.READDIR} <= claimed
+    kept = claimed & about_files(registry.workloads()["getattr-storm"])
+    assert Opcode.GETATTR in kept and Opcode.READDIR not in kept
 
 
 @pytest.mark.parametrize(
@@ -248,7 +264,7 @@ def test_which_timeouts_a_server_holds(control: TimeoutControl, held: set[tuple[
 
 
 def test_why_a_level_is_lower() -> None:
-    """It is the kernel's doing, or the server's."""
+    """A lower level is the kernel's doing, or the server's."""
     example = registry.daemon("passthrough_hp")
     kernel = KernelGives(Level.RW, "mainline")
     assert why_lower(example, Level.RW, kernel) == ""

@@ -10,7 +10,7 @@ from workloads import _git
 
 
 def test_git_begins_no_housekeeping(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would go on in the background: objects vanished from a large repository while it was copied."""
+    """Housekeeping would go on in the background: objects vanished while a repository was copied."""
     trace = tmp_path / "trace"
     monkeypatch.setenv("GIT_TRACE", str(trace))
     folder = tmp_path / "repository"

@@ -124,7 +124,7 @@ def pairs(ratio: float) -> tuple[dict[int, float], dict[int, float]]:
 
 
 def test_an_outlier_is_labelled_and_kept() -> None:
-    """It is named with its round, and the trial median of that round is still there."""
+    """An outlier is named with its round, and the trial median of that round is still there."""
     trials = noise(9, 5)
     trials[4] *= 1000
     (flag,) = flags(trials)

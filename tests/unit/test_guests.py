@@ -17,7 +17,7 @@ from bench.guests import host
 from bench.guests.kernels import parse
 from bench.guests.listener import Hung, Listener
 from bench.guests.pool import Pool, width
-from bench.guests.protocol import EVENTS, Work
+from bench.guests.protocol import EVENTS, Purpose
 from bench.guests.session import Boot, Guest, GuestRun, Stopped
 from bench.kernels import images
 from bench.model import Clock, Exit, UserError
@@ -71,7 +71,7 @@ def a_run(tmp_path: Path) -> tuple[GuestRun, Listener, Path]:
     run = GuestRun(settings, directory, View(quiet=True), [guest])
     share = tmp_path / "share"
     share.mkdir()
-    return run, Listener(run, Boot(guest, Work.MEASURE), share), share / EVENTS
+    return run, Listener(run, Boot(guest, Purpose.MEASURE), share), share / EVENTS
 
 
 def put(file: Path, event: str, **content: Any) -> None:
@@ -228,8 +228,8 @@ def test_a_guest_loads_what_its_servers_need(daemon: str, loaded: str) -> None:
 def test_no_boot_that_measures_compares_trees(tmp_path: Path) -> None:
     """One that compared first finds other memory: that is a boot of its own, where it is needed."""
     run, _, _ = a_run(tmp_path)
-    assert [boot.work for boot in host.checks(run)] == [Work.CHECK]
-    assert {boot.work for boot in host.round_of(run, 0)} == {Work.MEASURE}
+    assert [boot.work for boot in host.checks(run)] == [Purpose.CHECK]
+    assert {boot.work for boot in host.round_of(run, 0)} == {Purpose.MEASURE}
 
 
 def test_targets_are_compared_once_for_a_kernel(tmp_path: Path) -> None:
@@ -277,7 +277,7 @@ def test_kernels_and_targets_stand_in_the_order_of_the_command_line(tmp_path: Pa
         share.mkdir()
         facts = FACTS | {"targets": [{"name": f"plain@{label}", "kernel": label}]}
         put(share / EVENTS, "hello", facts=facts, skipped=[])
-        Listener(run, Boot(guest, Work.MEASURE), share).listen()
+        Listener(run, Boot(guest, Purpose.MEASURE), share).listen()
     header = run.directory.header()
     assert [one["label"] for one in header["kernels"]] == ["base", "patched"]
     assert [one["name"] for one in header["targets"]] == ["plain@base", "plain@patched"]
@@ -297,7 +297,7 @@ def test_a_line_a_dying_guest_has_spoilt_is_passed_over(line: bytes, tmp_path: P
 
 def boots(tmp_path: Path, count: int) -> list[Boot]:
     guest = Guest("lab", images.Image("lab", tmp_path / "bzImage"))
-    return [Boot(guest, Work.MEASURE, number) for number in range(count)]
+    return [Boot(guest, Purpose.MEASURE, number) for number in range(count)]
 
 
 def test_boots_run_side_by_side(tmp_path: Path) -> None:
@@ -325,7 +325,7 @@ def test_one_boot_at_a_time_keeps_the_order(tmp_path: Path) -> None:
 
 
 def test_a_boot_that_fails_ends_the_others(tmp_path: Path) -> None:
-    """Those under way are told to stop, those not begun are not; the error is the first one's."""
+    """Boots under way are told to stop, others are not begun; the error is the first one's."""
     stop = threading.Event()
     ended: list[int] = []
 
@@ -377,6 +377,6 @@ def test_parameters_that_make_boots_alike(
     run.settings = replace(run.settings, clock=clock)
     monkeypatch.setattr("bench.kernels.vm.boot", boot)
     monkeypatch.setattr("bench.guests.host.ending", lambda _result: "")
-    boot_of = Boot(replace(run.guests[0], parameters=("quiet",)), Work.MEASURE)
+    boot_of = Boot(replace(run.guests[0], parameters=("quiet",)), Purpose.MEASURE)
     assert host.once(run, boot_of, events.parent, listener, ()) == ""
     assert seen == [expected]

@@ -59,7 +59,7 @@ def test_machines_and_trees_are_lines_of_their_own(
 def test_kernels_of_a_run_are_points_of_their_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Their targets lose the kernel's label, and the axis gets its release."""
+    """Targets of several kernels lose the kernel's label, and the axis gets its release."""
     names = {"plain": "plain@base", "passthrough": "plain@patched"}
     run = make_run(tmp_path / "r", rows=1, targets=("plain", "passthrough"), names=names)
     header = json.loads((run / "run.json").read_text())
@@ -76,7 +76,7 @@ def test_kernels_of_a_run_are_points_of_their_own(
 def test_a_broken_run_is_named_and_left_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The others are shown; without any the exit code is 3."""
+    """The runs that can be read are shown; without any the exit code is 3."""
     published(tmp_path, 1)
     (published(tmp_path, 2) / "run.json").write_text("{")
     assert main(["history", "--results", str(tmp_path)]) == Exit.MEASURED

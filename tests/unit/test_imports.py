@@ -41,7 +41,7 @@ REPORT_FLOORS: tuple[tuple[str, ...], ...] = (
     ("page",),
     ("overlay",),
 )
-"""The same inside bench/report; ``core`` is the files that lie in no part."""
+"""The parts of bench/report, bottom-up as well; ``core`` is the files that lie in no part."""
 
 
 def modules(folder: str) -> Iterator[Path]:
@@ -209,11 +209,28 @@ def test_the_map_says_what_a_package_says(folder: str) -> None:
     assert sentence in mapped
 
 
-HANGING = ("Of ", "These, ", "And ", "Or ", "Whether a row says")
+def test_a_class_name_has_one_meaning() -> None:
+    """No two classes of the suite are called alike, wherever they stand."""
+    found: dict[str, list[str]] = {}
+    for folder in ("bench", "daemons", "workloads"):
+        for path in modules(folder):
+            for node in ast.walk(ast.parse(path.read_text())):
+                if isinstance(node, ast.ClassDef):
+                    found.setdefault(node.name, []).append(
+                        f"{path.relative_to(ROOT)}:{node.lineno}"
+                    )
+    assert len(found) > 200
+    assert {name: places for name, places in found.items() if len(places) > 1} == {}
+
+
+HANGING = (
+    "Of ", "These", "Those ", "And ", "Or ", "Also ", "But ", "Whether a row says", "The same", "Its ",
+    "Their ",
+)  # fmt: skip
 """How a docstring begins that cannot be read alone."""
 
 
-@pytest.mark.parametrize("folder", ["bench", "daemons", "workloads"])
+@pytest.mark.parametrize("folder", ["bench", "daemons", "workloads", "tests"])
 def test_docstrings_stand_alone(folder: str) -> None:
     """No docstring hangs on the line above it, those of attributes included."""
     found = [

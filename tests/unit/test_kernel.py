@@ -79,10 +79,10 @@ GOOD_PATCH = """\
 
 
 def leftovers() -> list[str]:
-    """What is in the cache apart from complete entries and logs."""
+    """What is in the cache apart from complete entries and logs; it need not be there."""
     return [
         path.name
-        for path in images.cache_dir().iterdir()
+        for path in images.cache_dir().glob("*")
         if path.name != "logs" and not (path / "build.json").exists()
     ]
 
@@ -209,7 +209,7 @@ def test_option_that_kconfig_drops_is_an_error(tree: Path) -> None:
 
 
 def test_progress_names_the_stages(tree: Path) -> None:
-    seen: list[building.Progress] = []
+    seen: list[building.BuildProgress] = []
     build(tree, progress=seen.append)
     assert {progress.stage for progress in seen} >= {"configure", "compile"}
     assert seen[-1].steps == 1
@@ -253,7 +253,7 @@ def test_two_who_want_the_same_image_build_it_once(
     monkeypatch.setenv("COMMAND", f"echo x >> {count}; while ! test -e {go}; do sleep 0.05; done")
     stages: list[str] = []
 
-    def waits(now: building.Progress) -> None:
+    def waits(now: building.BuildProgress) -> None:
         stages.append(now.stage)
         go.touch()
 

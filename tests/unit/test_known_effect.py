@@ -45,7 +45,7 @@ def test_a_difference_is_paired_by_round() -> None:
 
 
 def test_the_effect_is_the_delay_times_the_requests() -> None:
-    """Of two requests per operation each is held back."""
+    """Two requests per operation are each held back."""
     result = analyse([repeat({1_000: 2e-6, 5_000: 10e-6})])
     assert [one.expected for one in result.comparisons] == pytest.approx([2e-6, 10e-6])
     assert all(one.holds for one in result.comparisons)
@@ -53,7 +53,7 @@ def test_the_effect_is_the_delay_times_the_requests() -> None:
 
 
 def test_what_follows_a_wait_is_no_part_of_the_effect() -> None:
-    """That the base waits at all costs 1 us more than it waits for, and no D is charged with it."""
+    """Waiting at all costs the base 1 us more than it waits for, and no D is charged with it."""
     result = analyse([repeat({1_000: 2e-6})])
     assert [one.value for one in result.cooling] == pytest.approx([1e-6])
     assert any("500 us take 1.00 us more than themselves" in line for line in lines(result))
@@ -127,7 +127,7 @@ def test_a_runs_records_become_arms(tmp_path: Path) -> None:
 
 
 def test_without_a_delayed_run_the_check_is_skipped() -> None:
-    """It says what makes one."""
+    """A skipped check says what makes a delayed run."""
     result = CHECK.run(CheckRequest())
     assert result.held is Held.SKIPPED
     assert "--effect" in result.lines[0]

@@ -41,7 +41,7 @@ def test_a_kernel_booted_as_a_variant_stays_at_or_below_it(
 
 
 def test_other_kernels_have_no_switch(switch: Path) -> None:
-    """And get none."""
+    """Kernels without the switch are given no value."""
     switch.unlink()
     lab_switch.select(Level.LOOKUP)
     assert lab_switch.variant() == ""
@@ -49,7 +49,7 @@ def test_other_kernels_have_no_switch(switch: Path) -> None:
 
 
 def test_its_other_parameters_are_told_by_name(switch: Path) -> None:
-    """Those a kernel does not have are left out."""
+    """Parameters that a kernel does not have are left out."""
     switch.with_name("iops_perm").write_text("rcu\n")
     switch.with_name("readdir_buffer").write_text("page\n")
     assert lab_switch.settings() == {"iops_perm": "rcu", "readdir_buffer": "page"}

@@ -112,7 +112,7 @@ def test_a_cold_directory_must_be_looked_up_and_opened() -> None:
 
 
 def test_a_warm_row_with_long_timeouts_asks_for_no_attribute() -> None:
-    """And one with timeouts 0 for every one again."""
+    """Attributes are asked for with timeouts 0, every one again, and with long ones not at all."""
     warm = replace(CONTEXT, cache=Cache.WARM)
     assert list_stat.expect(warm)[Opcode.GETATTR].high == 0
     again = list_stat.expect(replace(warm, attr_timeout=0.0, entry_timeout=0.0))

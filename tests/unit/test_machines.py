@@ -47,7 +47,7 @@ def test_the_usual_example_comes_out() -> None:
 
 
 def test_machines_that_are_alike_have_no_spread() -> None:
-    """And their mean is known better than any one's ratio, by t's measure."""
+    """The mean of such machines is known better than any one's ratio, by t's measure."""
     found = combined(np.log(np.full(6, 0.5)), np.full(6, 0.01**2))
     assert (found.tau, found.p) == (0.0, 1.0)
     assert found.mean.value == pytest.approx(0.5)

@@ -74,7 +74,7 @@ def run(op: str, root: Path, items: Any, threads: int = 1, **told: Any) -> None:
 def test_every_name_is_made_and_none_that_is_there(
     op: str, kind: Any, size: int | None, threads: int, root: Path
 ) -> None:
-    """Of the right kind and size; a name that is there already is a failure."""
+    """What is made has the right kind and size; a name that is there already is a failure."""
     run(op, root, names(), threads)
     assert listed(root / "a") == EVERY
     for name in names():
@@ -217,7 +217,7 @@ def test_each_buffers_entries_are_statted_before_the_next(root: Path) -> None:
 
 @pytest.mark.parametrize("threads", [1, 2])
 def test_an_open_loop_keeps_its_rate(threads: int, root: Path) -> None:
-    """It takes at least as long as the last op is due, and every op is in the histogram."""
+    """A window takes at least as long as until the last op is due, and every op is in the histogram."""
     fill(root)
     with Driver("statx-at", root, names(), threads=threads) as driver:
         result = driver.run(PRIME, rate=2000)

@@ -12,7 +12,7 @@ from bench.report.text import open_loop
 from bench.run.worker import COUNT_OPS, paced_pass
 from bench.stats.frame import load
 from tests.unit.additive import PLAIN, Cell, write
-from workloads._bodies import Driven, Plain
+from workloads._bodies import Driven, PlainBody
 from workloads._native.opdriver import Driver
 
 
@@ -30,7 +30,7 @@ def test_the_pass_says_what_was_asked_for_and_kept(tmp_path: Path) -> None:
     assert sum(found["histogram"].values()) == -(-COUNT_OPS // 10) * 10
 
 
-class Once(Plain):
+class Once(PlainBody):
     """A body without single operations."""
 
     ops_per_loop = 1
@@ -58,7 +58,7 @@ def test_a_report_has_its_percentiles(tmp_path: Path) -> None:
 
 
 def test_several_opcodes_are_held_back_together() -> None:
-    """So that a slow backing can be played; one name for those held back alike."""
+    """A slow backing can be played by several delays; opcodes held back alike have one name."""
     found = delay.parse("LOOKUP=1ms+GETATTR=1ms+READDIR=2us")
     assert [(opcode.name, ns) for opcode, ns in found] == [
         ("LOOKUP", 1_000_000), ("GETATTR", 1_000_000), ("READDIR", 2_000)

@@ -36,6 +36,7 @@ for (let turn = 0; turn < 2; turn++) {
 if (!document.title.startsWith("error")) document.title = seen.join(" ");
 </script>"""
 WIDE = """<script>
+for (const one of document.querySelectorAll("details")) one.open = true;
 document.title = `${document.documentElement.scrollWidth} ${innerWidth} `
   + [...document.querySelectorAll("figure svg")]
     .filter((one) => one.getBoundingClientRect().width < 100).length;
@@ -90,11 +91,12 @@ def test_the_answer_and_its_chart_come_first(whole: Path) -> None:
     """Then summary, rows, break-even, projection, each row, and what it ran on."""
     found = heads(whole / "index.html")
     assert found == [
-        "Answer", "Summary", "All rows", "Break-even", "Projection", "Scaling", "Row by row",
-        "Environment",
+        "Needs less time while the share stat&#39;ed is (cold-fuse, 1000 entries)", "Proof",
+        "What gets slower", "Mail, bundle, command", "Every row, with its verdict", "Summary", "All rows",
+        "Break-even", "Projection", "Scaling", "Row by row", "Environment",
     ]  # fmt: skip
     shown = labels(whole / "index.html")
-    assert "list-stat" in shown[0]
+    assert "costs less than READDIRPLUS while fewer than" in shown[0]
     assert shown[1] == "time per operation, as a ratio to plain-c"
 
 
@@ -107,7 +109,10 @@ def test_every_chart_is_shown_once(whole: Path) -> None:
 def test_what_a_run_has_not_leaves_nothing_behind(plain: Path) -> None:
     """No list-stat, no projection, no cost sheet: neither chapter nor link nor CSV file."""
     found = heads(plain / "index.html")
-    assert found == ["Summary", "All rows", "Scaling", "Row by row", "Environment"]
+    assert found == [
+        "Proof", "What gets slower", "Mail, bundle, command", "Every row, with its verdict", "Summary",
+        "All rows", "Scaling", "Row by row", "Environment",
+    ]  # fmt: skip
     page = (plain / "index.html").read_text()
     assert "#break-even" not in page and "#costs" not in page and "#answer" not in page
     made = {file.name for file in plain.iterdir() if file.suffix == ".csv"}
@@ -209,3 +214,41 @@ def test_the_page_is_as_wide_as_its_window(whole: Path, tmp_path: Path, width: i
     page, window, hidden = title_in_browser(whole / "index.html", WIDE, width, tmp_path).split()
     assert int(page) <= int(window)
     assert hidden == "0"
+
+
+FILTERED = """<script>
+const field = document.querySelector("input[type=search]");
+field.value = "readdir plain-c";
+field.dispatchEvent(new Event("input"));
+const shown = [...document.querySelectorAll("#every tbody tr")].filter((one) => !one.hidden);
+document.title = `${shown.length} ${shown.every((one) => one.textContent.includes("readdir"))} `
+  + document.getElementById("left").textContent;
+</script>"""
+FIRST = """<script>
+const seen = [".claim", ".copies", ".front table", ".front figure"]
+  .map((name) => Math.round(document.querySelector(name).getBoundingClientRect().top));
+const folded = [...document.querySelectorAll("main > details")].filter((one) => !one.open).length;
+document.title = `${seen.every((top) => top < 900)} ${folded > 5}`;
+</script>"""
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no chromium on PATH")
+def test_rows_are_filtered_by_every_word(whole: Path, tmp_path: Path) -> None:
+    """How many are left is told beside the field."""
+    count, right, left, *_ = title_in_browser(whole / "index.html", FILTERED, 1600, tmp_path).split()
+    assert int(count) > 0 and right == "true" and left == count
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no chromium on PATH")
+def test_the_first_screen_has_claim_buttons_table_and_chart(whole: Path, tmp_path: Path) -> None:
+    """Everything else is folded below."""
+    assert title_in_browser(whole / "index.html", FIRST, 1600, tmp_path) == "true true"
+
+
+def test_what_the_buttons_copy_is_there(whole: Path) -> None:
+    """The mail of at most 45 lines, and both commands."""
+    page = (whole / "index.html").read_text()
+    for what in ("mail", "bundle", "reproduce"):
+        assert f'data-copy="{what}"' in page and f'<pre id="{what}">' in page
+    mail = page.partition('<pre id="mail">')[2].partition("</pre>")[0]
+    assert len(mail.splitlines()) <= 45

@@ -93,7 +93,7 @@ def test_unknown_daemon_gets_the_nearest_name() -> None:
 
 @pytest.mark.parametrize("name", ["getattr-strom", "getattr-storm/fdd", "readdirr"])
 def test_unknown_workload_gets_the_nearest_name(name: str) -> None:
-    """So does one in a workload or variant."""
+    """An unknown variant gets the nearest name as well."""
     with pytest.raises(UserError, match="did you mean"):
         registry.rows([name])
 
@@ -214,7 +214,7 @@ def test_several_kernels_stand_in_the_targets_names() -> None:
 
 
 def test_real_programs_have_no_place_on_the_instruction_clock() -> None:
-    """They are read from the host in mid-window, and the clock leaps meanwhile: skipped, with that reason."""
+    """Programs are read from the host in mid-window, and the clock leaps meanwhile: that is the reason."""
     made = schedule.make(Settings(clock=Clock.INSTRUCTIONS, trials=1), RW)
     assert not [one for one in made.trials if one.series.workload.startswith("macro-")]
     assert {item.what for item in made.skipped} == {

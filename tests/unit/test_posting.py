@@ -149,7 +149,7 @@ def pair(tmp_path: Path) -> Path:
 def test_a_kernel_pair_is_patched_against_base(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The same server on both, with the ratio between them; both kernels named."""
+    """One server on both kernels, with the ratio between them; both kernels named."""
     text = mail(capsys, pair(tmp_path))
     fits(text)
     assert "slow against base, same server (plain-c)" in " ".join(text.split())

@@ -18,7 +18,7 @@ from bench.stats.frame import load
 
 
 def wide(tmp_path: Path, half_width: float, **knobs: object) -> list[str]:
-    """Of a fake run of one row without troubles."""
+    """The comparisons that are too wide, in a fake run of one row without troubles."""
     return precision.wide(load(make_run(tmp_path, rows=1, troubles=False, **knobs)), half_width)
 
 

@@ -148,7 +148,7 @@ def trial(run: Path, row: str, target: str, round_: int, profile: Profile) -> di
 
 
 def test_rows_and_targets_are_found_by_any_part_that_is_theirs_alone(tmp_path: Path) -> None:
-    """And what could be several is named."""
+    """Any part that is one row's alone finds it, and what could be several is named."""
     records = [
         trial(tmp_path, "getattr-storm/fd", "native", 0, base()),
         trial(tmp_path, "getattr-storm/fd", "native", 1, base()),

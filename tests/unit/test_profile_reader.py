@@ -139,7 +139,7 @@ def test_a_stripped_part_is_named_by_its_file(tmp_path: Path) -> None:
 
 
 def test_marks_do_nothing_where_nobody_listens() -> None:
-    """They are NOPs; a number that does not fit is refused."""
+    """Marks are NOPs; a number that does not fit is refused."""
     marks.announce(0xFFFFFFFF)
     marks.begin()
     marks.end()

@@ -68,7 +68,7 @@ def test_a_run_without_profiles_has_no_chapter(tmp_path: Path) -> None:
 
 
 def test_a_profile_that_is_gone_is_left_out(tmp_path: Path) -> None:
-    """The rest of the report is drawn."""
+    """A report without a profile that is gone is drawn all the same."""
     path = profiled_run(tmp_path)
     for file in (path / store.FOLDER).iterdir():
         file.write_bytes(b"broken")

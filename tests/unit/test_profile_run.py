@@ -44,7 +44,7 @@ def test_a_window_under_the_emulators_eye_tells_the_host_what_it_needs() -> None
 
 
 def test_numbers_of_windows_differ_by_series_attempt_and_phase_only() -> None:
-    """And fit what a mark can carry."""
+    """Each window has a number of its own, which fits what a mark can carry."""
     numbers = {inside.number_of(series, attempt) for series in ("a", "b") for attempt in (0, 1)}
     assert len(numbers) == 4
     assert all(number < 1 << 32 for number in numbers)
@@ -54,7 +54,7 @@ def test_numbers_of_windows_differ_by_series_attempt_and_phase_only() -> None:
 def test_the_host_makes_a_profile_of_it(tmp_path: Path) -> None:
     """In the run's directory, with its counts; the addresses are gone."""
     share = boot_folder(tmp_path / "boot")
-    said = resolve.Boot(share).keep(TOLD, tmp_path, "row--r0")
+    said = resolve.BootSymbols(share).keep(TOLD, tmp_path, "row--r0")
     assert (said["error"], said["instructions"], said["ops"]) == ("", 155, 5)
     assert said["unnamed"] == pytest.approx(2 / 155, abs=1e-5)
     assert set(said["counts"]) == set(resolve.COUNTED)
@@ -76,7 +76,7 @@ def test_what_keeps_a_profile_away_is_one_line(
 ) -> None:
     """No window's file, no symbols, hidden addresses, a sum that is not the clock's."""
     share = boot_folder(tmp_path / "boot", symbols=symbols)
-    said = resolve.Boot(share).keep(TOLD | changes, tmp_path, "row--r0")
+    said = resolve.BootSymbols(share).keep(TOLD | changes, tmp_path, "row--r0")
     assert why in said["error"]
     assert "\n" not in said["error"]
     assert "file" not in said
@@ -85,7 +85,7 @@ def test_what_keeps_a_profile_away_is_one_line(
 def test_a_profile_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     """The run's disk is full, or its folder is a file."""
     (tmp_path / store.FOLDER).write_text("")
-    said = resolve.Boot(boot_folder(tmp_path / "boot")).keep(TOLD, tmp_path, "row--r0")
+    said = resolve.BootSymbols(boot_folder(tmp_path / "boot")).keep(TOLD, tmp_path, "row--r0")
     assert said["error"].startswith("cannot be written: ")
 
 

@@ -34,7 +34,7 @@ EVERYBODY = (NATIVE, OVERLAY, PLAIN, GETATTR, LISTING, LOOKUP)
 
 
 def projected(path: Path, cells: list[Cell]) -> Projections:
-    """Of the one kernel of a run of these cells."""
+    """The projection of a run of these cells, which has one kernel."""
     run = load(write(path, cells))
     [found] = projections(run, report_rows(run))
     return found
@@ -152,7 +152,7 @@ def test_requests_still_sent_are_not_saved(tmp_path: Path) -> None:
 
 
 def test_rows_in_which_inodes_are_attached_lie_outside(tmp_path: Path) -> None:
-    """They are printed with their error and a mark, and the statistics are without them."""
+    """Such rows are printed with their error and a mark, and the statistics are without them."""
     row = [
         Cell(NATIVE, "lookup-cold", 2.0e-6, cache="cold-fuse", timeouts=ZERO),
         Cell(PLAIN, "lookup-cold", 46.0e-6, {"GETATTR": 2, "LOOKUP": 1}, cache="cold-fuse",
@@ -203,7 +203,7 @@ def test_readdir_is_predicted_from_the_mode_that_sends_the_same_lookups(tmp_path
 
 
 def test_names_met_first_are_those_looked_up_where_nothing_expires(tmp_path: Path) -> None:
-    """Of 4 LOOKUPs 1 is a first at 15 - 5 us, 3 are of known names at 15 - 0.5: 70 - 10 - 43.5."""
+    """Among 4 LOOKUPs 1 is a first at 15 - 5 us, 3 are of known names at 15 - 0.5: 70 - 10 - 43.5."""
     walk = [
         Cell(NATIVE, "walk-du", 2e-6, cache="cold-fuse", timeouts=ZERO),
         Cell(LISTING, "walk-du", 70e-6, {"LOOKUP": 4}, cache="cold-fuse", timeouts=ZERO),

@@ -160,7 +160,7 @@ def test_the_readme_has_every_key_of_run_json() -> None:
 
 
 def test_a_wrong_part_of_run_json_takes_no_other_with_it(tmp_path: Path) -> None:
-    """It is named by its place; a clock that is not told is that of the trials."""
+    """What is wrong is named by its place; a clock that is not told is that of the trials."""
     path = make_run(tmp_path, trials=1, rows=1, troubles=False)
     about = json.loads((path / "run.json").read_text())
     about["targets"][1]["level"] = ["rw"]

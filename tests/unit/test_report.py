@@ -25,7 +25,7 @@ NAMESPACES = {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
 def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with every artefact made."""
     path = make_run(tmp_path_factory.mktemp("run"), rows=3)
-    assert report.main([str(path)]) == Exit.MEASURED
+    assert report.main([str(path), "--charts", "all"]) == Exit.MEASURED
     return path / "report"
 
 
@@ -43,6 +43,15 @@ def test_every_artefact_exists(drawn: Path) -> None:
         for chart in ("time", "ratio", "requests", "latency"):
             stem = f"getattr-storm--{variant}--warm--t1--to0-0--same-{chart}"
             assert made >= {f"{stem}.png", f"{stem}.svg"}
+
+
+def test_charts_of_rows_are_drawn_when_they_are_asked_for(tmp_path: Path) -> None:
+    """A report of hundreds of rows had 468 files of them."""
+    path = make_run(tmp_path, rows=3)
+    assert report.main([str(path)]) == Exit.MEASURED
+    drawn = {file.name for file in (path / "report").rglob("*.svg")}
+    assert drawn == {"overview.svg"}
+    assert not (path / "report" / "charts").exists()
 
 
 def test_every_artefact_names_what_it_is_of(drawn: Path) -> None:
@@ -172,7 +181,7 @@ def test_a_spoilt_row_does_not_spoil_the_report(tmp_path: Path, spoil: dict[str,
 
 
 def test_a_bare_run_json_is_enough(tmp_path: Path) -> None:
-    """Of run.json only the schema is needed; the rest is said not to be recorded."""
+    """Only the schema of run.json is needed; the rest is said not to be recorded."""
     path = make_run(tmp_path, rows=1)
     (path / "run.json").write_text(json.dumps({"schema": 1}))
     assert report.main([str(path)]) == Exit.MEASURED

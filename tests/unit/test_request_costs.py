@@ -22,7 +22,7 @@ from additive import (
 
 from bench.report.row import Row
 from bench.report.rows import rows as report_rows
-from bench.report.studies.request_costs import Costs, Name, RequestCost
+from bench.report.studies.request_costs import Costs, NameState, RequestCost
 from bench.stats.frame import load
 
 Measured = Mapping[Target, float]
@@ -51,7 +51,7 @@ def cells(
 def costs_of(
     path: Path, made: Sequence[list[Cell]], base: str = "plain-c"
 ) -> tuple[Costs, list[Row]]:
-    """Of a run of these rows; every estimate is that of the third of five rounds, 2 % up."""
+    """The costs of a run of these rows; every estimate is that of the third of five rounds, 2 % up."""
     rows = report_rows(load(write(path, [cell for row in made for cell in row])))
     return Costs(rows, [base], "native", "overlayfs"), rows
 
@@ -129,7 +129,9 @@ def test_names_met_first_known_and_missing_are_told_apart(tmp_path: Path) -> Non
     found = [us(costs.of("LOOKUP", by_name[name])) for name in
              ("lookup-cold", "getattr-storm/at", "lookup-negative")]  # fmt: skip
     assert found == [pytest.approx(pair) for pair in ((22.0, 5.0), (15.0, 0.5), (13.0, 0.5))]
-    assert us(costs.of("LOOKUP", by_name["lookup-cold"], Name.KNOWN)) == pytest.approx((15.0, 0.5))
+    assert us(costs.of("LOOKUP", by_name["lookup-cold"], NameState.KNOWN)) == pytest.approx(
+        (15.0, 0.5)
+    )
 
 
 def test_what_is_cheaper_than_native_is_no_relative(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from bench.plan import matrix, schedule
 from bench.plan.grid import KernelGives
 from bench.plan.settings import Settings
 from bench.report.rows import rows
-from bench.report.text import mail, tables
+from bench.report.text import long_mail, tables
 from bench.stats.frame import load
 
 SECONDS = st.floats(0, 1e6, allow_nan=False) | st.sampled_from([0.0, 1.0, 3600.0])
@@ -105,7 +105,7 @@ SEVERAL = {
     "modes": ["readdirplus", "auto"], "server_threads": ["0", "2"], "clone_fd": ["both"],
     "delays": ["GETATTR=5us"], "xattrs": ["answer", "off"], "orders": ["after"],
 }  # fmt: skip
-"""Of axes whose values are not simply all the words of an enumeration."""
+"""Values of axes that are not simply all the words of an enumeration."""
 
 
 def texts(axis: Any) -> list[str]:
@@ -154,8 +154,8 @@ def test_one_name_wherever_a_row_is_told(tmp_path: Path) -> None:
     names = [row.name for row in made]
     assert len(set(names)) == 6
     sheet = tables.tables(run, made)["rows.csv"]
-    posted = " ".join(mail.block(run, made).split())
-    robot = mail.zero_day(run, made)
+    posted = " ".join(long_mail.block(run, made).split())
+    robot = long_mail.zero_day(run, made)
     metrics = [line.split("  ")[-1].strip() for line in robot.splitlines() if "_per_op" in line]
     assert len(metrics) == len(set(metrics))
     for name in names:

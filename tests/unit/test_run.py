@@ -77,7 +77,7 @@ def test_every_series_has_a_trial_in_every_round(machine: Machine) -> None:
 def test_the_seed_decides_the_order(
     machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The same seed gives the same order, with the same seeds of names."""
+    """A seed gives the same order each time, with the same seeds of names."""
     machine.run()
     (tmp_path / "again").mkdir()
     again = Machine(tmp_path / "again", SETTINGS, monkeypatch)
@@ -121,6 +121,17 @@ def test_further_rounds_go_on_until_it_is_precise(
     further = [line for line in lines if line["round"] >= SETTINGS.trials]
     assert {line["round"] for line in further} == {2, 3}
     assert {line["variant"] for line in further} == {"fd"}
+
+
+@pytest.mark.parametrize(("fill_s", "rounds"), [(0.0, 2), (1e9, 4), (1e-9, 2)])
+def test_further_rounds_are_made_while_there_is_time(
+    fill_s: float, rounds: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole ones, to a number that is enough; never more than fit."""
+    wanted = Settings(**{**SETTINGS.__dict__, "fill_s": fill_s, "most_trials": 4})
+    lines = Machine(tmp_path, wanted, monkeypatch).run().run.trials()
+    counts = Counter(line["round"] for line in lines)
+    assert sorted(counts) == list(range(rounds)) and len(set(counts.values())) == 1
 
 
 def test_an_interrupted_run_is_resumed_where_it_stopped(machine: Machine) -> None:
@@ -175,7 +186,7 @@ def test_the_command_draws_the_report_of_a_finished_run(
 
 
 def test_a_series_file_that_is_empty_is_made_anew(machine: Machine) -> None:
-    """It blocked --resume for ever, and each attempt added a trial."""
+    """An empty series file blocked --resume for ever, and each attempt added a trial."""
     result = machine.run()
     files = sorted((result.run.path / "series").iterdir())
     files[0].write_text("")

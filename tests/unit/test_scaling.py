@@ -69,14 +69,14 @@ def test_variants_are_panels_of_one_chart_in_order_of_number(tmp_path: Path) -> 
 
 
 def test_threads_take_turns_on_the_instruction_clock(tmp_path: Path) -> None:
-    """Its guest has one CPU: costs are shown, no throughput."""
+    """A guest on that clock has one CPU: costs are shown, no throughput."""
     [made] = found(tmp_path, storm(PLAIN, 10e-6, 10e-6), Clock.INSTRUCTIONS)
     assert not made.gains
     assert len(grid(made).heads) == 3
 
 
 def test_a_run_without_the_axes_says_what_would_have_them(tmp_path: Path) -> None:
-    """Its own servers, kernels and levels, in a command that the command line takes."""
+    """The command names the run's own servers, kernels and levels, and the command line takes it."""
     path = write(tmp_path, storm(PLAIN, 10e-6))
     about = json.loads((path / "run.json").read_text())
     about["settings"] = {

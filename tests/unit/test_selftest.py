@@ -15,7 +15,8 @@ from bench.commands import selftest
 from bench.commands.main import main as bench
 from bench.model import TWIN, Exit
 from bench.plan.grid import targets
-from bench.selftest import coverage, no_flip, outside, same_target, simulate
+from bench.plan.settings import Settings
+from bench.selftest import coverage, no_flip, outside, power, same_target, simulate
 from bench.selftest.__main__ import checks, main
 from bench.selftest.check import CheckRequest, Held
 from bench.stats.noise_floor import FILE, load_noise_floor
@@ -189,7 +190,7 @@ def test_a_floor_that_cannot_be_read_takes_no_other_with_it(tmp_path: Path) -> N
 
 
 def test_a_missed_bar_is_exit_4(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """And the last line names it; as JSON the same."""
+    """The last line names the bar that was missed; JSON says it, too."""
     first = make_run(tmp_path / "1", effect=0.5, rows=8, troubles=False)
     other = make_run(tmp_path / "2", effect=2.0, rows=8, troubles=False)
     for run in (first, other):
@@ -232,7 +233,7 @@ def test_options_of_the_fresh_run_need_one(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_fresh_run_has_every_target_under_two_names() -> None:
-    """Its plan pairs each with its twin in every round; programs are left out."""
+    """A plan pairs each target with its twin in every round; programs are left out."""
     arguments = selftest_cli_arguments("--aa", "--rounds", "7")
     settings = selftest.settings(arguments)
     names = [target.name for target in targets(settings)]
@@ -278,3 +279,29 @@ def test_without_perf_the_cross_check_says_what_to_install(
     result = outside.run(QUICK)
     assert result.held is Held.SKIPPED
     assert "linux-perf" in result.lines[0] and "fio" in result.lines[0]
+
+
+def test_power_is_what_is_found_of_known_differences(tmp_path: Path) -> None:
+    """Nothing in one of true equals; all of a fifth; no less with more rounds."""
+    found = power.run(CheckRequest(recorded=(twins(tmp_path, trials=24),)))
+    shares = {(rounds, effect): share for rounds, effect, share, _ in found.figures["found"]}
+    assert found.held is Held.YES
+    for rounds in power.ROUNDS:
+        assert shares[rounds, 0.0] < 0.05 and shares[rounds, 0.2] > 0.95
+    assert shares[12, 0.02] > shares[5, 0.02]
+
+
+def test_power_needs_an_a_a_run(tmp_path: Path) -> None:
+    """Without rounds enough nothing is said."""
+    assert power.run(QUICK).held is Held.SKIPPED
+    few = CheckRequest(recorded=(twins(tmp_path, trials=4),))
+    assert power.run(few).held is Held.SKIPPED
+
+
+def test_a_power_run_measures_as_a_default_run_does() -> None:
+    """A power run has a default run's windows and values, more rounds, every target twice."""
+    asked = argparse.Namespace(quick=False, rounds=None, backing=None, kernel=None, power=True)
+    made = selftest.settings(asked)
+    usual = Settings()
+    assert (made.values, made.window_s) == (usual.values, usual.window_s)
+    assert made.twins and made.trials >= 2 * max(power.ROUNDS)

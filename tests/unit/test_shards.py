@@ -27,7 +27,7 @@ def round_of(settings: Settings, number: int) -> list[Trial]:
 
 @given(count=st.integers(1, 40))
 def test_every_trial_is_in_one_shard(count: int) -> None:
-    """And a comparison with all of its targets in the same one, in the order of the round."""
+    """A comparison has all of its targets in one shard, in the order of the round."""
     settings = replace(COUNTED, shards=count)
     whole = round_of(settings, 0)
     parts = [shards.shard(whole, number, settings) for number in range(count)]

@@ -33,7 +33,7 @@ def python_bodies() -> Iterator[tuple[int, str]]:
 
 
 def c_bodies() -> Iterator[tuple[int, str]]:
-    """The same of functions in C: a brace alone at the left margin begins a body and ends it."""
+    """How many lines each body in C has: a brace alone at the left margin begins one and ends it."""
     for path in sources("c"):
         began = 0
         for number, line in enumerate(path.read_text().splitlines(), 1):

@@ -65,21 +65,21 @@ def test_what_is_set_is_put_back(knob: Knob, tmp_path: Path) -> None:
 
 
 def test_it_is_put_back_after_an_error_too(knob: Knob, tmp_path: Path) -> None:
-    """And after Ctrl-C, which is one."""
+    """Knobs are put back after an error, Ctrl-C included."""
     with pytest.raises(KeyboardInterrupt), tune.applied([knob], tmp_path / "journals"):
         raise KeyboardInterrupt
     assert values(knob) == ["powersave", "performance"]
 
 
 def test_what_somebody_else_changed_since_is_left(knob: Knob, tmp_path: Path) -> None:
-    """Their value is newer than ours."""
+    """A value that somebody else has set since is newer than ours."""
     with tune.applied([knob], tmp_path / "journals"):
         (tmp_path / "governor0").write_text("schedutil\n")
     assert values(knob) == ["schedutil", "performance"]
 
 
 def test_a_knob_for_people_is_not_touched(knob: Knob, tmp_path: Path) -> None:
-    """It is shown, with its command, and left."""
+    """A knob for people is shown, with its command, and left."""
     theirs = Knob(knob.name, knob.pattern, knob.wanted, knob.why, ours=False, command="do it")
     with tune.applied([theirs], tmp_path / "journals") as changed:
         assert changed == []
@@ -97,7 +97,7 @@ def test_a_journal_cut_short_puts_back_what_it_holds(tmp_path: Path) -> None:
 
 
 def test_journals_of_runners_that_are_gone_are_stale(tmp_path: Path) -> None:
-    """Those that somebody holds the lock of are not, whatever their numbers are."""
+    """Journals whose lock is held are not stale, whatever their numbers are."""
     (tmp_path / "1.jsonl").touch()
     with (tmp_path / "99999999.jsonl").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)

@@ -68,20 +68,20 @@ def test_without_a_twin_nothing_is_claimed(tmp_path: Path) -> None:
 
 
 def test_a_failed_twin_counts_for_nothing(tmp_path: Path) -> None:
-    """Its requests were those of something that went wrong."""
+    """The requests of a failed twin were those of something that went wrong."""
     failed = trial("plain-c", {"READ": 100}, outcome="failed")
     assert verdict(tmp_path, [failed, mine({})], PLAIN, MINE)[0] == Verdict.NO_TWIN
 
 
 def test_its_own_twin_goes_before_plain_c(tmp_path: Path) -> None:
-    """The same server with passthrough off answers from its caches, too: it gets no READ either."""
+    """A server with passthrough off answers from its caches, too: it gets no READ either."""
     trials = [trial("plain-c", {"READ": 100}), trial("off", {}), mine({})]
     found, reason = verdict(tmp_path, trials, PLAIN, OFF, MINE | {"twin": "off"})
     assert found == Verdict.NOTHING and reason.startswith("off gets no READ")
 
 
 def test_a_stranger_with_caches_of_its_own_needs_its_own_twin(tmp_path: Path) -> None:
-    """That no GETATTR arrives within its own timeout is no work of passthrough; data never read is."""
+    """No GETATTR within a stranger's own timeout is no work of passthrough; data never read is."""
     attributes = mine(
         {},
         claimed={"GETATTR": 0.0},
@@ -96,7 +96,7 @@ def test_a_stranger_with_caches_of_its_own_needs_its_own_twin(tmp_path: Path) ->
 
 @pytest.mark.parametrize(("left", "expected"), [(200, "engaged"), (300, "not engaged")])
 def test_files_alone_attached(tmp_path: Path, left: int, expected: str) -> None:
-    """Of three GETATTR an op one is the file's, and that one has to be gone."""
+    """One of three GETATTR an op is the file's, and that one has to be gone."""
     own = mine({"GETATTR": left}, claimed={"GETATTR": 1.0})
     found, _ = verdict(tmp_path, [trial("plain-c", {"GETATTR": 300}), own], PLAIN, MINE)
     assert found == expected

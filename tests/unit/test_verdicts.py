@@ -52,6 +52,12 @@ def test_noise_says_how_many_rounds_it_would_take() -> None:
     assert more_rounds(estimate, 1e-6) is None
 
 
+def test_a_width_that_is_no_information_is_not_told() -> None:
+    """A difference of thousands of per cent, and thousands of rounds, help nobody."""
+    found = judged(ratio(1.0, 4, noise=2.0))
+    assert (found.finding, found.reason) == (Finding.NOISY, "too noisy to say")
+
+
 @pytest.mark.parametrize("values", [[], [1.5], [1.5, 1.6], [2.0] * 8])
 def test_too_few_rounds_or_copied_ones_give_no_verdict(values: list[float]) -> None:
     """However large the difference: none, one, two, or eight that are the same to the last bit."""

@@ -230,7 +230,7 @@ def test_a_run_that_cannot_be_had_here_is_refused() -> None:
 def test_another_kernel_is_said_before_anything_is_measured(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of this machine its release and CPU, of guests the image."""
+    """What is said is this machine's release and CPU, and the image of guests."""
     theirs = {"environment": {"kernel_release": "0.1", "cpu_model": environment.cpu_model()}}
     said = verify.other_here(theirs, Settings())
     assert said == [f"kernel: 0.1 there, {os.uname().release} here"]

@@ -112,7 +112,7 @@ def test_missing_programs_are_named(
 def test_a_qemu_that_dies_before_user_space_gets_one_more_boot(
     script: str, outcome: str, boots: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """And no guest that came up, or said why not."""
+    """A guest that came up, or said why not, gets no second boot."""
     here = f"state={tmp_path}/.guest.state; again={tmp_path}/again; boots={tmp_path}/boots;"
     words = ["sh", "-c", f"{here} echo >> $boots; {script}; touch $again"]
     monkeypatch.setattr(vm, "_argv", lambda *_arguments: words)

@@ -55,7 +55,7 @@ def test_every_row_expects_requests_in_every_cache_state(row: tuple[Workload, st
 
 
 def test_a_run_without_workloads_has_the_usual_rows() -> None:
-    """Of a workload that is named all variants are measured, of the others those they call usual."""
+    """A workload that is named has all its variants, the others those they call usual."""
     usual = {registry.row_name(*row) for row in registry.rows(())}
     assert "create/shared" in usual and "create/each" not in usual
     assert "macro-git" in usual and "macro-git/large" not in usual
@@ -110,7 +110,7 @@ def test_a_fixture_that_cannot_be_made_leaves_its_rows_out() -> None:
 
 
 def test_an_order_chooses_among_rows_that_list_and_stat() -> None:
-    """The others are untouched."""
+    """Rows that do not list and stat are untouched."""
     after = rows(planned("list-stat", "readdir", orders=(Order.AFTER.value,)))
     assert after == {
         "readdir",

@@ -16,7 +16,7 @@ from tests.vm import replies, sequences, stress
 
 SEED = 20261127
 SEQUENCES, REPLIES, TIMES = 10, 300, 8
-"""Of all variants together; of each variant; of each worker on one mount of each variant."""
+"""How many: of all variants together; of each variant; of each worker on one mount of each variant."""
 
 
 def main(share: str, scale: str = "1") -> int:

@@ -23,7 +23,7 @@ from typing import Any
 from bench.commands.main import main
 from bench.fleet import identity, task, worker
 from bench.guests import host
-from bench.guests.protocol import JOB, Begin, Broken, Done, End, Events, Hello, Work
+from bench.guests.protocol import JOB, Begin, Broken, Done, End, Events, Hello, Purpose
 from bench.guests.session import Guest
 from bench.kernels import vm
 from bench.model import Level
@@ -50,7 +50,7 @@ def guest_boot(
     planned = schedule.make(settings, KernelGives(Level.LOOKUP, kernel=job["kernel"]))
     events = Events(share)
     events.put(Hello(facts(planned, job["kernel"]), []))
-    if job["work"] == Work.CHECK:
+    if job["work"] == Purpose.CHECK:
         events.put(Broken({}))
     else:
         whole = [one for one in planned.trials if one.round == job["round"]]
@@ -83,7 +83,7 @@ def do(one: Trial, kernel: str, events: Events, tick: Callable[[], None]) -> Non
 
 
 def facts(planned: schedule.Plan, kernel: str) -> dict[str, Any]:
-    """Of a kernel that is none."""
+    """Facts of a kernel that is none."""
     names = dict.fromkeys((one.series.target, one.series.daemon) for one in planned.trials)
     return {
         "targets": [

@@ -187,7 +187,7 @@ def test_file_capabilities_go_with_chown_and_truncate(lab: Lab) -> None:
 
 @variants(*PATCHED)
 def test_a_directory_closed_underneath_is_closed_whatever_the_timeouts(lab: Lab) -> None:
-    """Also where nobody has asked for the directory's own attributes since it was looked up."""
+    """A directory is closed, also where nobody has asked for its attributes since it was looked up."""
     os.mkdir(lab.below("d"))
     path = lab.file("d/f")
     calls = {

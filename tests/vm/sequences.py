@@ -131,7 +131,7 @@ def kind(case: Case) -> tuple[str, ...]:
 
 
 def shrink(stage: Stage, case: Case) -> Case:
-    """The same kind of difference with as few steps as replays need, of suffixes and with steps left out."""
+    """A sequence with the same kind of difference and as few steps as needed: suffixes, steps left out."""
     last = int(case.step.call is not tree_below)
     steps = list(case.steps if last else case.steps[:-1])
     budget = REPLAYS

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.vm
 
 
 def test_files_attaches_regular_files_and_nothing_else(tmp_path: Path) -> None:
-    """Of the root, a directory, a symbolic link: one GETATTR for each look, or none with ``all``."""
+    """The root, a directory and a symbolic link take one GETATTR for each look, or none with ``all``."""
     command = f"cd {ROOT} && exec {sys.executable} -m tests.vm.attaching {tmp_path}"
     done = vm.boot(
         lab_image(), ["sh", "-c", command], share=tmp_path, cpus=2,

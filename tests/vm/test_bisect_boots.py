@@ -25,7 +25,7 @@ pytestmark = pytest.mark.vm
 def test_a_kernel_that_does_more_is_bad(
     tmp_path: Path, parameter: str, verdict: StepVerdict
 ) -> None:
-    """The same image is good; told to clear what it allocates, it clears 4 KiB for every path.
+    """An image is good; told to clear what it allocates, it clears 4 KiB for every path, and is bad.
 
     Not ``fuse.iops``: the runner turns that switch itself, to what each mount is to see.
     """

@@ -64,7 +64,7 @@ def test_two_workers_do_a_run_and_a_second_run_beside_it(fleet: Processes) -> No
 
 
 def test_a_worker_killed_in_mid_boot_costs_no_trial(fleet: Processes) -> None:
-    """Its task goes elsewhere: each trial is in the result once."""
+    """The task of a killed worker goes elsewhere: each trial is in the result once."""
     first = fleet.worker()
     client = fleet.run()
     until(lambda: len(fleet.trials()) >= 2)
@@ -91,7 +91,7 @@ def test_a_scheduler_that_goes_leaves_what_is_done(fleet: Processes) -> None:
 
 
 def test_a_worker_that_lies_about_itself_gets_no_more_boots(fleet: Processes) -> None:
-    """Its first task finds it out and goes to the honest one; the client is told how it differs."""
+    """The liar's first task finds it out and goes to the honest one; the client is told how it differs."""
     fleet.worker(FAKE_LIE="QEMU emulator version 1")
     client = fleet.run()
     assert any("is not of the client's suite: qemu" in text for text in client.stderr)

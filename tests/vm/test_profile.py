@@ -25,7 +25,7 @@ from .running import bench, trials
 pytestmark = pytest.mark.vm
 
 LEAST_NAMED = 0.98
-"""Of every profile, at least this share has a name."""
+"""The share of every profile that has a name, at least."""
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ def test_client_and_server_are_told_apart(profiled: Path) -> None:
 
 
 def test_native_has_no_server(profiled: Path) -> None:
-    """And no FUSE in its stacks."""
+    """No server and no FUSE are in the stacks of native."""
     for (series, _), (_, profile) in read(profiled).items():
         if series.endswith("--native"):
             assert "server" not in profile.by_context()
@@ -133,7 +133,7 @@ def test_the_command_shows_what_the_files_hold(profiled: Path, tmp_path: Path) -
 
 
 def test_without_profile_nothing_is_loaded_or_kept(tmp_path: Path) -> None:
-    """The same row without --profile: the same instructions, no plugin, no folder."""
+    """A row without --profile has the same instructions, no plugin, no folder."""
     figures = []
     for number, option in enumerate(((), ("--profile",))):
         output = tmp_path / str(number)

@@ -17,9 +17,10 @@ from bench.axes.rowkey import RowKey
 from bench.axes.rows import ENTRIES
 from bench.report import units
 from bench.report.charts.figures import GRID, INK, MUTED, Sheet, legend_grid
-from bench.report.charts.panels import AXIS_IN, curve, style, tick
+from bench.report.charts.looks import look
+from bench.report.charts.panels import AXIS_IN, curve, tick
 from bench.report.studies.breakeven import SAID, Study, preferred
-from bench.report.studies.crossing import crossing
+from bench.report.studies.crossing import Crossing, crossing
 from bench.report.traits import Traits
 from bench.stats.estimates import Estimate
 
@@ -47,7 +48,7 @@ def curves(study: Study, footer: Sequence[str]) -> Sheet:
     handles = [_curve(axes, study, name, numbers[name]) for name in names]
     axes.set_xlim(-1.5, 101.5)
     axes.set_ylim(bottom=0)
-    axes.set_xticks([100 * share for share in study.fractions if share != 0.01])
+    axes.set_xticks([0, 25, 50, 75, 100], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
     _mark_break_even(axes, study)
     axes.set_xlabel(
@@ -62,22 +63,27 @@ def _curve(axes: Axes, study: Study, name: str, number: int) -> Line2D:
     costs = [(100 * share, study.cost(name, share)) for share in sorted(study.curves[name])]
     fuse = study.traits[name].kind == "fuse"
     # Plain servers above what runs along with them.
-    return curve(axes, costs, style(number), name, fuse=fuse, depth=number)
+    return curve(axes, costs, look(name), name, fuse=fuse, depth=number)
 
 
 def _mark_break_even(axes: Axes, study: Study) -> None:
-    """A dashed line where the first challenger meets the plain server's READDIRPLUS."""
-    pair = rivals(study, lookup=False, adaptive=False)
-    met = crossing(study, pair[0].name, pair[1].name) if pair else None
-    if pair is None or met is None or not met.crosses:
-        return
+    """A dashed line where the first challenger meets READDIRPLUS, and the adaptive choice."""
+    for adaptive in (False, True):
+        pair = rivals(study, lookup=False, adaptive=adaptive)
+        met = crossing(study, pair[0].name, pair[1].name) if pair else None
+        if pair is not None and met is not None and met.crosses:
+            _mark(axes, pair, met, 0.12 * adaptive)
+
+
+def _mark(axes: Axes, pair: tuple[Traits, Traits], met: Crossing, down: float) -> None:
+    """One of them, its words below those of the other."""
     axes.axvline(100 * met.value, color=MUTED, linewidth=1.1, linestyle=(0, (4, 2)))
     if met.has_interval:
         ends = [100 * min(max(end, 0.0), 1.0) for end in (met.low, met.high)]
         axes.axvspan(*ends, color=GRID, alpha=0.6, linewidth=0)
     axes.annotate(
         f" {pair[0].name} = {pair[1].name} \n at {met.cheaper(met.value)} ",
-        (100 * met.value, 1.0), xycoords=axes.get_xaxis_transform(), va="top", fontsize=7,
+        (100 * met.value, 1.0 - down), xycoords=axes.get_xaxis_transform(), va="top", fontsize=7,
         ha="left" if met.value < 0.6 else "right", color=MUTED,
     )  # fmt: skip
 

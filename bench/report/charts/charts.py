@@ -20,8 +20,8 @@ from bench.report.charts.panels import (
     dot,
     extent,
     lines_panel,
+    look_of,
     scale,
-    style,
     tick,
 )
 from bench.report.row import Line, Row
@@ -80,7 +80,7 @@ def time_chart(row: Row, footer: Sequence[str]) -> Sheet:
         fontsize=8,
     )
     for place, line in enumerate(row.lines):
-        dot(axes, place, line.time, line.number)
+        dot(axes, place, line.time, look_of(line))
         beside(axes, place, words.time_text(line.time) if line.time.known else absent(line))
     return sheet
 
@@ -101,7 +101,7 @@ def ratio_chart(row: Row, baselines: Sequence[str], footer: Sequence[str]) -> Sh
         axes.axvline(1.0, color=MUTED, linewidth=1.0, linestyle=(0, (4, 2)))
         for place, line in enumerate(lines):
             ratio = line.ratios[baseline]
-            dot(axes, place, ratio, line.number)
+            dot(axes, place, ratio, look_of(line))
             beside(axes, place, words.ratio_text(ratio, baseline))
     return sheet
 
@@ -139,7 +139,7 @@ def latency_chart(row: Row, footer: Sequence[str]) -> Sheet:
     for line in row.lines:
         if not line.latency:
             continue
-        look = style(line.number)
+        look = look_of(line)
         columns = list(zip(*line.latency, strict=True))
         for place, column in zip(places, columns, strict=True):
             axes.plot(

@@ -17,7 +17,7 @@ from typing import Any
 from bench.report import units
 from bench.report.about import footer
 from bench.report.attribution import Parts, parts_of
-from bench.report.charts import breakeven_charts, projection_charts, scaling_charts
+from bench.report.charts import answer_chart, breakeven_charts, projection_charts, scaling_charts
 from bench.report.charts.attribution_chart import attribution_chart
 from bench.report.charts.charts import Chart, charts
 from bench.report.charts.figures import Sheet
@@ -30,7 +30,8 @@ from bench.report.targets import baselines
 from bench.stats.frame import Run
 
 OVERVIEW = "overview"
-BREAKEVEN, PROJECTION, SCALING = "breakeven", "projection", "scaling"
+ANSWER, BREAKEVEN, PROJECTION, SCALING = "answer", "breakeven", "projection", "scaling"
+PICTURES = (ANSWER, OVERVIEW, f"{BREAKEVEN}-map")
 WORTH_A_POOL = 200_000
 """Bytes of trials.jsonl from which starting processes costs less than it saves."""
 
@@ -38,13 +39,15 @@ Svgs = Mapping[str, str]
 
 
 @dataclass(frozen=True)
-class Order:
+class ChartOrder:
     """What all charts of a run are drawn to: where, in which formats, and what its values are."""
 
     directory: Path
     formats: Sequence[str]
     clock: Any
     baselines: Sequence[str]
+    every: bool = True
+    """Whether everything there is to draw was asked for."""
 
 
 @dataclass(frozen=True)
@@ -117,29 +120,36 @@ def draw(run: Run, rows: Sequence[Row], directory: Path, formats: Sequence[str])
 
 
 def begin(
-    run: Run, rows: Sequence[Row], directory: Path, formats: Sequence[str], artists: Executor
+    run: Run,
+    rows: Sequence[Row],
+    directory: Path,
+    formats: Sequence[str],
+    artists: Executor,
+    *,
+    every: bool = True,
 ) -> Drawing:
-    """Have every chart written."""
+    """Have the charts over all rows written, and with ``every`` those of each row."""
     against = baselines(run)
-    order = Order(directory, tuple(formats), run.about.get("clock"), against)
-    (directory / "charts").mkdir(exist_ok=True)
+    order = ChartOrder(directory, tuple(formats), run.about.get("clock"), against, every)
+    if every:
+        (directory / "charts").mkdir(exist_ok=True)
     first = [artists.submit(_overview, order, rows, footer(run, rows))] if against else []
     each = [
         artists.submit(_row, order, row, parts, footer(run, [row]))
-        for row, parts in zip(rows, parts_of(run, rows), strict=True)
+        for row, parts in (zip(rows, parts_of(run, rows), strict=True) if every else ())
     ]
     # Those over several rows know rows by identity, which no other process shares.
     answers = Here().submit(_save, order, _answers(run, rows))
     return Drawing([*first, answers, *each])
 
 
-def _overview(order: Order, rows: Sequence[Row], footer: Sequence[str]) -> Svgs:
+def _overview(order: ChartOrder, rows: Sequence[Row], footer: Sequence[str]) -> Svgs:
     units.measure_in(order.clock)
     sheets = overviews(rows, order.baselines[-1], footer)
     return _save(order, ((numbered(OVERVIEW, n), sheet) for n, sheet in enumerate(sheets)))
 
 
-def _row(order: Order, row: Row, parts: Sequence[Parts], footer: Sequence[str]) -> Svgs:
+def _row(order: ChartOrder, row: Row, parts: Sequence[Parts], footer: Sequence[str]) -> Svgs:
     units.measure_in(order.clock)
     made = charts(row, order.baselines, footer)
     if any(one.shares for one in parts):
@@ -152,8 +162,17 @@ def _row(order: Order, row: Row, parts: Sequence[Parts], footer: Sequence[str]) 
     }
 
 
-def _save(order: Order, sheets: Iterable[tuple[str, Sheet]]) -> Svgs:
-    return {name: sheet.save(order.directory / name, order.formats) for name, sheet in sheets}
+def _save(order: ChartOrder, sheets: Iterable[tuple[str, Sheet]]) -> Svgs:
+    return {
+        name: sheet.save(order.directory / name, _formats(name, order)) for name, sheet in sheets
+    }
+
+
+def _formats(name: str, order: ChartOrder) -> Sequence[str]:
+    """Pictures of pixels are for readmes and mails, which show the first of a kind alone."""
+    if order.every or name in PICTURES:
+        return order.formats
+    return [one for one in order.formats if one != "png"]
 
 
 def numbered(name: str, number: int) -> str:
@@ -163,6 +182,8 @@ def numbered(name: str, number: int) -> str:
 
 def _answers(run: Run, rows: Sequence[Row]) -> Iterator[tuple[str, Sheet]]:
     """Charts over several rows: break-even curves, the map of who wins, projections, scaling."""
+    if first := answer_chart.chart(run):
+        yield ANSWER, first
     found = studies(run)
     told = footer(run, [row for row in rows if row.key.workload == WORKLOAD])
     if heat := breakeven_charts.who_wins(found, told):

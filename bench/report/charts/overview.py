@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 
 from bench.report import units, words
 from bench.report.charts.figures import GRID, MUTED, Sheet, legend_grid
-from bench.report.charts.panels import AXIS_IN, absent, beside, log_ticks, style
+from bench.report.charts.looks import look
+from bench.report.charts.panels import AXIS_IN, absent, beside, log_ticks, look_of
 from bench.report.row import Line, Row
 from bench.stats.estimates import Estimate
 
@@ -94,7 +95,7 @@ def _named(line: Line, baseline: str) -> str:
 
 
 def _key(line: Line, baseline: str) -> Line2D:
-    return Line2D([], [], **style(line.number).point, label=_named(line, baseline))
+    return Line2D([], [], **look(line.target.name).point, label=_named(line, baseline))
 
 
 def _label(row: Row) -> str:
@@ -116,8 +117,7 @@ def ratio_axis(axes: Axes, known: Sequence[Estimate], baseline: str) -> None:
     log_ticks(axes, low, high)
     axes.axvline(1.0, color=MUTED, linewidth=1.1, linestyle=(0, (4, 2)))
     axes.set_xlabel(
-        f"{units.ratio_of(baseline)} (log axis; < 1, to the left, is {units.quantity().below}); "
-        f"bar: {units.quantity().interval}",
+        f"{units.ratio_of(baseline)} (log axis; < 1 is {units.quantity().below}); hollow: not engaged",
         fontsize=8,
         loc="right",
     )
@@ -128,14 +128,14 @@ def _row(axes: Axes, top: float, row: Row) -> None:
         ratio = _ratio(line)
         if ratio is None:
             continue
-        look = style(line.number)
+        own = look_of(line)
         if ratio.has_interval:
             ends = [ratio.low, ratio.high]
             axes.plot(
-                ends, [top + y] * 2, "-", color=look.colour, linewidth=2.2, solid_capstyle="butt"
+                ends, [top + y] * 2, "-", color=own.colour, linewidth=2.2, solid_capstyle="butt"
             )
         if ratio.known:
-            axes.plot([ratio.value], [top + y], **look.point, linestyle="none", markersize=5)
+            axes.plot([ratio.value], [top + y], **own.point, linestyle="none", markersize=5)
         said = units.ratio(ratio.value) if ratio.known else absent(line)
         if not line.target.native:
             beside(axes, top + y, said, size=7.0)

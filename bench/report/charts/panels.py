@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.transforms import ScaledTranslation, Transform
 
+from bench.model import Level, Verdict
 from bench.report import units
 from bench.report.charts.figures import COLOURS, INK, MARKERS, Sheet
+from bench.report.charts.looks import Look, look
 from bench.report.row import Line
 from bench.stats.estimates import Estimate
 
@@ -51,30 +53,20 @@ def lines_panel(sheet: Sheet, lines: Sequence[Line], top: float, height: float) 
 
 
 def beyond(axes: Axes, place: Transform, right_pt: float, down_pt: float = 0.0) -> Transform:
-    """So many points from a place, whatever the size of the axes."""
+    """A place some points away from another, whatever the size of the axes."""
     figure = axes.get_figure(root=True)
     assert figure is not None
     return place + ScaledTranslation(right_pt / 72, -down_pt / 72, figure.dpi_scale_trans)
 
 
-class Look(NamedTuple):
-    """How a target looks in every chart of a run."""
-
-    colour: str
-    marker: str
-    hollow: bool
-    dashes: Literal["-", "-."]
-    """Dashes of its curves: a line that comes back with a colour is broken."""
-
-    @property
-    def point(self) -> dict[str, Any]:
-        """Its marker, as words for Axes.plot."""
-        face = "white" if self.hollow else self.colour
-        return {"color": self.colour, "marker": self.marker, "markerfacecolor": face}
+def look_of(line: Line) -> Look:
+    """A line's look: hollow where it was to pass something through, and nothing engaged."""
+    through = line.target.asked not in ("", Level.NONE)
+    return look(line.target.name, engaged=not through or line.verdict == Verdict.ENGAGED)
 
 
 def style(number: int) -> Look:
-    """The n-th target's look: in colour no two of 140 are alike, in grey no two of 20."""
+    """The n-th look, for what has no colour of its own, as runs over one another."""
     again = number // len(MARKERS)
     colour = COLOURS[number % len(COLOURS)]
     dashes: Literal["-", "-."] = "-." if number // len(COLOURS) % 2 else "-"
@@ -110,24 +102,23 @@ def log_ticks(axes: Axes, low: float, high: float, label: Label = "{:g}".format)
     axes.xaxis.set_minor_locator(NullLocator())
 
 
-def dot(axes: Axes, place: float, estimate: Estimate, number: int) -> None:
+def dot(axes: Axes, place: float, estimate: Estimate, shown: Look) -> None:
     """Median and interval on a line, the trials as small dots beneath."""
     if not estimate.known:
         return
-    look = style(number)
-    colour = look.colour
+    colour = shown.colour
     below = [place + 0.24] * len(estimate.points)
     axes.plot(estimate.points, below, ".", color=colour, alpha=0.45, markersize=4.5)
     if estimate.has_interval:
         ends = [estimate.low, estimate.high]
         axes.plot(ends, [place, place], "-", color=colour, linewidth=2.6, solid_capstyle="butt")
-    axes.plot([estimate.value], [place], **look.point, linestyle="none", markersize=6.5)
+    axes.plot([estimate.value], [place], **shown.point, linestyle="none", markersize=6.5)
 
 
 def curve(
     axes: Axes,
     points: Iterable[tuple[float, Estimate]],
-    look: Look,
+    shown: Look,
     name: str,
     *,
     fuse: bool,
@@ -137,14 +128,14 @@ def curve(
     known = {place: point for place, point in points if point.known}
     for place, point in known.items():
         if point.has_interval:
-            axes.plot([place] * 2, [point.low, point.high], "-", color=look.colour, linewidth=1.8)
+            axes.plot([place] * 2, [point.low, point.high], "-", color=shown.colour, linewidth=1.8)
     (line,) = axes.plot(
         list(known),
         [point.value for point in known.values()],
-        **look.point,
+        **shown.point,
         markersize=5,
         linewidth=1.3,
-        linestyle=look.dashes if fuse else NO_FUSE,
+        linestyle=shown.dashes if fuse else NO_FUSE,
         label=name,
         zorder=3 - depth / 100,
     )

@@ -12,6 +12,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullLocat
 
 from bench.report import units
 from bench.report.charts.figures import GRID, MUTED, Sheet, legend_grid
+from bench.report.charts.looks import look
 from bench.report.charts.panels import (
     AXIS_IN,
     NO_FUSE,
@@ -19,7 +20,6 @@ from bench.report.charts.panels import (
     Label,
     curve,
     extent,
-    style,
     tick,
 )
 from bench.report.studies.scaling import Panel, Scaling
@@ -68,8 +68,8 @@ def _keys(scaling: Scaling) -> list[Line2D]:
     named = {one.number: one.target for panel in scaling.panels for one in panel.curves}
     keys = [
         Line2D(
-            [], [], **style(number).point, label=target.name,
-            linestyle=style(number).dashes if target.fuse else NO_FUSE,
+            [], [], **look(target.name).point, label=target.name,
+            linestyle=look(target.name).dashes if target.fuse else NO_FUSE,
         )
         for number, target in sorted(named.items())
     ]  # fmt: skip
@@ -109,7 +109,7 @@ def _curve(axes: Axes, panel: Panel, number: int, points: Iterable[tuple[int, Es
     one, (first, *_, last) = panel.curves[number], panel.places
     aside = (last / first) ** (ASIDE * (number - (len(panel.curves) - 1) / 2))
     shifted = ((place * aside, point) for place, point in points)
-    curve(axes, shifted, style(one.number), one.target.name, fuse=one.target.fuse)
+    curve(axes, shifted, look(one.target.name), one.target.name, fuse=one.target.fuse)
 
 
 def _across(axes: Axes, scaling: Scaling) -> None:

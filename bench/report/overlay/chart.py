@@ -18,7 +18,7 @@ from bench.report.charts.panels import AXIS_IN, style
 from bench.report.overlay.over import claims
 from bench.report.overlay.overlay import Overlay, SharedRow
 from bench.report.page.page import render
-from bench.report.text.cells import Cell, Grid, ratio_value
+from bench.report.text.cells import Cell, CellGrid, ratio_value
 from bench.stats.estimates import Estimate
 
 WIDTH_IN = 7.4
@@ -103,7 +103,7 @@ def page(made: Overlay, drawn: str) -> str:
         made=made,
         chart=Markup(shared.charts["overlay"]),
         quantity=units.quantity(),
-        grid=Grid(
+        grid=CellGrid(
             "Rows in common",
             ["row", "target", *(source.name for source in made.sources)],
             [_cells(one, made.baseline) for one in made.shared],

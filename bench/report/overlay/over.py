@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bench.report import units
-from bench.report.overlay.overlay import NAME, Overlay, SharedRow, Source, table, wrap
+from bench.report.overlay.overlay import NAME, OverlaidRun, Overlay, SharedRow, table, wrap
 from bench.report.row import Line
 from bench.report.text import tables
 from bench.stats.estimates import Estimate
@@ -28,10 +28,10 @@ class Claim:
     over: OverMachines
     finding: Finding
     """What the mean's interval shows: faster, slower, or neither."""
-    holds: tuple[Source, ...]
+    holds: tuple[OverlaidRun, ...]
     """Machines whose own run shows the same."""
-    fails: tuple[Source, ...]
-    """Those that show something else, or nothing."""
+    fails: tuple[OverlaidRun, ...]
+    """Runs that show something else, or nothing."""
     noun: str = "machine"
 
     @property
@@ -87,7 +87,7 @@ def shown(ratio: Estimate) -> Finding:
     return Finding.SLOWER if ratio.low > 1 else Finding.NOISY
 
 
-def listed(sources: Sequence[Source]) -> str:
+def listed(sources: Sequence[OverlaidRun]) -> str:
     """CPU models, with how many where there are several of one."""
     models = Counter(source.cpu for source in sources)
     return units.listing(

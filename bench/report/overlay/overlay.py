@@ -23,7 +23,7 @@ WIDTH, NAME = 72, 26
 
 
 @dataclass(frozen=True)
-class Source:
+class OverlaidRun:
     """One run on one of its kernels, with its lines by row and target, and what it is."""
 
     name: str
@@ -55,7 +55,7 @@ class Overlay:
     """What is drawn of several runs."""
 
     baseline: str
-    sources: Sequence[Source]
+    sources: Sequence[OverlaidRun]
     shared: Sequence[SharedRow]
     noun: str
     """What a source is: ``machine``, ``run``, or ``kernel`` where some are of one run."""
@@ -92,7 +92,7 @@ def overlay(runs: Sequence[Run], *, fleet: bool = False) -> Overlay:
     return Overlay(baseline, sources, shared, noun, list(_apart(sources, common)))
 
 
-def _noun(runs: Sequence[Run], sources: Sequence[Source], fleet: bool) -> str:
+def _noun(runs: Sequence[Run], sources: Sequence[OverlaidRun], fleet: bool) -> str:
     """What a source stands for: runs of one kind of machine may be of the same one."""
     if len(sources) > len(runs):
         return "kernel"
@@ -139,7 +139,7 @@ def _names(runs: Sequence[Run]) -> list[str]:
     return [f"{name} #{number}" for number, name in enumerate(longer, 1)]
 
 
-def _sources(run: Run, name: str) -> Iterator[Source]:
+def _sources(run: Run, name: str) -> Iterator[OverlaidRun]:
     measured = rows(run)
     for kernel in dict.fromkeys(target.kernel for target in targets(run)):
         lines = {
@@ -149,7 +149,7 @@ def _sources(run: Run, name: str) -> Iterator[Source]:
             if line.target.kernel == kernel
         }
         have = {place for place, _ in lines}
-        yield Source(
+        yield OverlaidRun(
             name=f"{name} @{kernel}" if kernel else name,
             said=f"{_kernel(run, kernel)}, {about.machine(run)}",
             tree=about.tree(run),
@@ -164,7 +164,7 @@ def _kernel(run: Run, label: str) -> str:
     return f"Linux {releases[label]}" if releases.get(label) else about.kernel(run)
 
 
-def _row(sources: Sequence[Source], key: RowKey, baseline: str) -> Iterator[SharedRow]:
+def _row(sources: Sequence[OverlaidRun], key: RowKey, baseline: str) -> Iterator[SharedRow]:
     """The row's targets that more than one source has; a baseline is 1 by definition."""
     for target in dict.fromkeys(name for source in sources for name in source.targets):
         lines = [source.lines.get((key, target)) for source in sources]
@@ -172,7 +172,7 @@ def _row(sources: Sequence[Source], key: RowKey, baseline: str) -> Iterator[Shar
             yield SharedRow(sources[0].rows[key], target, lines)
 
 
-def _apart(sources: Sequence[Source], common: Sequence[RowKey]) -> Iterator[str]:
+def _apart(sources: Sequence[OverlaidRun], common: Sequence[RowKey]) -> Iterator[str]:
     """Nothing is left out silently."""
     lost: dict[str, list[str]] = {}
     for place in dict.fromkeys(place for source in sources for place in source.rows):

@@ -13,12 +13,13 @@ from markupsafe import Markup
 
 from bench.model import Exit, UserError
 from bench.report import about, costs, units, words
-from bench.report.charts.draw import BREAKEVEN, OVERVIEW, PROJECTION, SCALING
+from bench.report.charts.draw import ANSWER, BREAKEVEN, OVERVIEW, PROJECTION, SCALING
 from bench.report.charts.inline import SharedShapes, share
 from bench.report.page import grids
+from bench.report.page.front import front
 from bench.report.page.wanted import Want, wanting
 from bench.report.row import Row
-from bench.report.studies.answer import answer
+from bench.report.studies.answer import hint_lines
 from bench.report.studies.breakeven import studies
 from bench.report.studies.projection import projections
 from bench.report.studies.projection_text import method, missing
@@ -26,7 +27,7 @@ from bench.report.studies.scaling import scalings
 from bench.report.summary import sentences
 from bench.report.targets import baselines, targets
 from bench.report.text import cells, profiles, scaling_tables
-from bench.report.text.cells import Grid
+from bench.report.text.cells import CellGrid
 from bench.report.text.sections import meetings
 from bench.stats.frame import Run
 
@@ -42,7 +43,7 @@ class Part:
 
     title: str
     words: Sequence[str] = ()
-    tables: Sequence[tuple[Grid, Sequence[str]]] = ()
+    tables: Sequence[tuple[CellGrid, Sequence[str]]] = ()
     charts: Sequence[Markup] = ()
     wants: Sequence[Want] = ()
     """What it has nothing to draw of, with the runs that would give it."""
@@ -53,7 +54,7 @@ class Section:
     """A row as the page shows it: its charts and its table."""
 
     row: Row
-    grid: Grid
+    grid: CellGrid
     charts: Sequence[Markup]
     other_ratios: Sequence[str]
 
@@ -89,15 +90,16 @@ def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
     """The whole page."""
     shared = share(charts)
     left = Charts(dict(shared.charts))
-    answered = answer(run, rows)
     return render(
         "page.html.j2",
         shared,
         run=run,
         kernel=about.kernel(run),
         quantity=units.quantity(),
-        answers=answered,
-        headline=left.first(f"{BREAKEVEN}-map", BREAKEVEN, OVERVIEW) if answered else "",
+        front=front(run, rows),
+        chart=left.first(ANSWER, OVERVIEW),
+        verdicts=grids.verdicts(rows),
+        hints=hint_lines(run),
         sentences=sentences(run, rows),
         overviews=left.take(OVERVIEW),
         facts=about.facts(run, rows),
@@ -126,7 +128,7 @@ def render(name: str, shared: SharedShapes, **values: Any) -> str:
         template = environment.get_template(name)
         style, script = (
             Markup((TEMPLATES / file).read_text(encoding="utf-8"))
-            for file in ("style.css", "sort.js")
+            for file in ("style.css", "page.js")
         )
     except OSError as error:
         raise UserError(f"{TEMPLATES}: {error}; install the package again", Exit.BUG) from None
@@ -204,7 +206,7 @@ def _section(row: Row, against: Sequence[str], charts: Charts) -> Section:
     heads, lines = cells.heads(row, against), [cells.cells(line, against) for line in row.lines]
     return Section(
         row=row,
-        grid=Grid(row.name, heads, lines),
+        grid=CellGrid(row.name, heads, lines),
         charts=charts.take(f"{row.slug}/"),
         other_ratios=words.other_ratios(row, against),
     )

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from bench.model import Clock
-from bench.report.studies.scaling import ENTRIES, THREADS, Course, Scaling
+from bench.report.studies.scaling import ENTRIES, THREADS, NumberAxis, Scaling
 from bench.stats.frame import Run
 
 SIZES = (10, 100, 1000, 10_000)
@@ -29,7 +29,7 @@ def wanting(run: Run, made: Sequence[Scaling]) -> list[Want]:
     ]
 
 
-def command(run: Run, axis: Course) -> str:
+def command(run: Run, axis: NumberAxis) -> str:
     """What measures this run's servers, on its kernels, at several points of an axis."""
     settings = run.about.get("settings") or {}
     parts = settings.get("parts") or [settings]
@@ -54,7 +54,7 @@ def _all(parts: Sequence[Mapping[str, Any]], key: str) -> list[str]:
     return list(dict.fromkeys(str(value) for part in parts for value in part.get(key) or ()))
 
 
-def _clock(settings: Mapping[str, Any], axis: Course) -> list[str]:
+def _clock(settings: Mapping[str, Any], axis: NumberAxis) -> list[str]:
     """The run's own, except that threads take turns on the one CPU of a guest that counts."""
     counting = settings.get("clock") == Clock.INSTRUCTIONS
     return [Clock.INSTRUCTIONS.value] if counting and axis is ENTRIES else []

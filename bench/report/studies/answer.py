@@ -135,7 +135,7 @@ def _hint(study: Study) -> Hint | None:
 
 
 def usual(made: Sequence[Win]) -> list[Win]:
-    """Those of the settings to speak of: the usual size and cache, every pair of timeouts, both orders."""
+    """The settings to speak of: the usual size and cache, every pair of timeouts, both orders."""
     if not made:
         return []
     first = made[0].study.key
@@ -147,7 +147,7 @@ def usual(made: Sequence[Win]) -> list[Win]:
 
 
 def settings(made: Sequence[Win]) -> list[tuple[Study, list[Win]]]:
-    """The same by setting."""
+    """The wins by setting."""
     found: dict[str, tuple[Study, list[Win]]] = {}
     for one in made:
         found.setdefault(one.study.key.slug, (one.study, []))[1].append(one)

@@ -18,7 +18,14 @@ from bench.report.studies.predictions import (
     READDIRPLUS,
     Passthrough,
 )
-from bench.report.studies.request_costs import LEAST, Name, difference, line_of, names_of, per_op
+from bench.report.studies.request_costs import (
+    LEAST,
+    NameState,
+    difference,
+    line_of,
+    names_of,
+    per_op,
+)
 from bench.report.traits import Traits
 
 ENOUGH = 0.05
@@ -108,7 +115,7 @@ class Case:
 
     def _attaching(self, level: Level) -> float:
         """Inodes met first per op that are attached at a level: by LOOKUP, by GETATTR, or when opened."""
-        first = names_of(self.row) is Name.FIRST
+        first = names_of(self.row) is NameState.FIRST
         if level is Level.ATTACH_LOOKUP:
             return self.left.get("LOOKUP", 0.0) if first else 0.0
         if self.fresh("GETATTR"):

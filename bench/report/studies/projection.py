@@ -28,6 +28,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from bench.model import Level, ReaddirMode
 from bench.report.row import Line, Row
@@ -48,7 +49,7 @@ from bench.report.studies.request_costs import (
     LEAST,
     RELATIVES,
     Costs,
-    Name,
+    NameState,
     RequestCost,
     line_of,
     names_of,
@@ -63,7 +64,20 @@ LEAST_CHANGE = 0.05
 
 
 def projections(run: Run, rows: Sequence[Row]) -> list[Projections]:
-    """For each kernel of a run that has a server without passthrough and the native directory."""
+    """For each kernel of a run that has a server without passthrough and the native directory.
+
+    Tables, charts and page ask for the same: what was told last is kept.
+    """
+    if not (_last and _last[0] is run and _last[1] is rows):
+        _last[:] = [run, rows, _projections(run, rows)]
+    found: list[Projections] = _last[2]
+    return found
+
+
+_last: list[Any] = []
+
+
+def _projections(run: Run, rows: Sequence[Row]) -> list[Projections]:
     named = list(ways(run).values())
     made = []
     for kernel in dict.fromkeys(way.kernel for way in named):
@@ -77,7 +91,7 @@ class _Part:
     """What one opcode saves: requests per op, and how often per op the kernel answers."""
 
     opcode: str
-    names: Name
+    names: NameState
     saved: float
     answered: float
 
@@ -116,7 +130,7 @@ class _Projector:
         return not way.readdir or all(one.readdir for one in level)
 
     def _plain(self, way: Traits, *first: ReaddirMode) -> list[Traits]:
-        """The same server without passthrough, in these ways of listing, and READDIRPLUS last."""
+        """The twins of a server, without passthrough, in these ways of listing, and READDIRPLUS last."""
         twin = way.daemon.replace("passthrough", "plain")
         known = [one for one in self.own if one.plain and one.daemon == twin]
         modes = (*first, ReaddirMode.READDIRPLUS)
@@ -181,13 +195,15 @@ class _Projector:
 
     def _split(self, case: Case, part: _Part) -> list[_Part]:
         """LOOKUPs apart by whether a name is met first, as all are that are sent where none expires."""
-        if part.opcode != "LOOKUP" or part.names is not Name.FIRST or part.saved <= 0:
+        if part.opcode != "LOOKUP" or part.names is not NameState.FIRST or part.saved <= 0:
             return [part]
         met = per_op(self._twin(case, soonest=False)).get(part.opcode, 0.0)
         first = min(met, part.saved)
         return [
-            _Part(part.opcode, Name.FIRST, first, min(part.answered, first)),
-            _Part(part.opcode, Name.KNOWN, part.saved - first, max(part.answered - first, 0.0)),
+            _Part(part.opcode, NameState.FIRST, first, min(part.answered, first)),
+            _Part(
+                part.opcode, NameState.KNOWN, part.saved - first, max(part.answered - first, 0.0)
+            ),
         ]
 
     def _twin(self, case: Case, *, soonest: bool) -> Line:

@@ -140,7 +140,7 @@ def costs_of(found: Projections, base: str) -> list[tuple[str, str, str, str]]:
 
 def missing(found: Projections) -> list[str]:
     """What was not predicted, and for want of what."""
-    return [f"not predicted for want of a cost: {wanted}" for wanted in found.missing]
+    return [f"cannot predict: no measured cost for {wanted}" for wanted in found.missing]
 
 
 def _prediction(found: Projections, one: Prediction) -> Iterator[str]:

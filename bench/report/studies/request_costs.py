@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
+from bench.axes.rowkey import RowKey
 from bench.axes.rows import CACHE, ENTRIES, THREADS, TIMEOUTS
 from bench.model import Cache
 from bench.report.row import Line, Row
@@ -23,7 +25,7 @@ STRAY = 0.1
 """Share of the requests a row is about: so few of another kind do not spoil it if their cost is unknown."""
 
 
-class Name(StrEnum):
+class NameState(StrEnum):
     """What the kernel knows of a row's names: the same request costs more or less by that."""
 
     KNOWN = "known names"
@@ -37,7 +39,7 @@ class Calibration:
 
     opcodes: tuple[str, ...]
     rows: tuple[str, ...]
-    names: tuple[Name, ...] = tuple(Name)
+    names: tuple[NameState, ...] = tuple(NameState)
     """What it is good for."""
     sized: bool = False
     """Whether the cost depends on the directory size: rows of another are of no use."""
@@ -55,18 +57,18 @@ CALIBRATIONS = (
     Calibration(
         ("LOOKUP",),
         ("getattr-storm/at",),
-        (Name.KNOWN,),
+        (NameState.KNOWN,),
         step=("getattr-storm/path", "getattr-storm/at"),
     ),
-    Calibration(("LOOKUP",), ("lookup-cold",), (Name.FIRST,)),
-    Calibration(("LOOKUP",), ("lookup-negative",), (Name.MISSING,)),
+    Calibration(("LOOKUP",), ("lookup-cold",), (NameState.FIRST,)),
+    Calibration(("LOOKUP",), ("lookup-negative",), (NameState.MISSING,)),
     Calibration(("OPEN", "RELEASE", "FLUSH"), ("open-close",)),
     *(
         Calibration(opcodes, rows, (names,), sized=True, itself=KNOWN_ENTRIES)
         for opcodes in (("OPENDIR", "RELEASEDIR"), ("READDIRPLUS",), ("READDIR",))
         for names, rows in (
-            (Name.KNOWN, ("list-stat/0", "readdir")),
-            (Name.FIRST, ("list-stat/0", "walk-find")),
+            (NameState.KNOWN, ("list-stat/0", "readdir")),
+            (NameState.FIRST, ("list-stat/0", "walk-find")),
         )
     ),
 )
@@ -103,7 +105,7 @@ class Costs:
         self._bases, self._native, self._relative = bases, native, relative
         self._said = self._relative or " or ".join(RELATIVES)
 
-    def of(self, opcode: str, like: Row, names: Name | None = None) -> RequestCost | None:
+    def of(self, opcode: str, like: Row, names: NameState | None = None) -> RequestCost | None:
         """Cost of a request in rows like this one; None where a row for it is missing."""
         for name in (opcode, *ALIKE.get(opcode, ())):
             for rank, calibration in enumerate(CALIBRATIONS):
@@ -113,7 +115,7 @@ class Costs:
                             return cost
         return None
 
-    def wanted(self, opcode: str, like: Row, names: Name | None = None) -> str:
+    def wanted(self, opcode: str, like: Row, names: NameState | None = None) -> str:
         """The rows that would give this cost, in words."""
         known = {opcode, *ALIKE.get(opcode, ())}
         state = names or names_of(like)
@@ -131,7 +133,7 @@ class Costs:
         """Rows to take a cost from: by name, and of each name those with fewest other requests first."""
         for name in _row_names(calibration, like):
             own = name in calibration.itself
-            first = Name.FIRST in calibration.names and len(calibration.names) == 1
+            first = NameState.FIRST in calibration.names and len(calibration.names) == 1
             cache = like.key.cache if own or first else Cache.WARM
             free = (TIMEOUTS, THREADS) if calibration.sized else (TIMEOUTS, THREADS, ENTRIES)
             wanted = like.key.at(CACHE, cache).without(*free).places
@@ -224,17 +226,23 @@ class Costs:
         return self.of(opcode, row) if before & known else None
 
 
-def names_of(row: Row) -> Name:
+def names_of(row: Row) -> NameState:
     """What the kernel knows of a row's names."""
     if row.work in MISSING_NAMES:
-        return Name.MISSING
+        return NameState.MISSING
     known = row.key.cache == Cache.WARM or row.work in KNOWN_ENTRIES
-    return Name.KNOWN if known else Name.FIRST
+    return NameState.KNOWN if known else NameState.FIRST
 
 
 def same_work(one: Row, other: Row) -> bool:
     """Whether two rows differ in nothing but their timeouts."""
-    return one.key.without(TIMEOUTS) == other.key.without(TIMEOUTS)
+    return _timeless(one.key) == _timeless(other.key)
+
+
+@lru_cache(maxsize=4096)
+def _timeless(key: RowKey) -> RowKey:
+    """Asked a million times for a run's rows."""
+    return key.without(TIMEOUTS)
 
 
 def _row_names(calibration: Calibration, like: Row) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ Rounds = Mapping[tuple[str, str], Mapping[int, float]]
 
 
 @dataclass(frozen=True, eq=False)
-class Course:
+class NumberAxis:
     """An axis of numbers, to draw something along."""
 
     axis: RowAxis[int]
@@ -39,10 +39,10 @@ class Course:
         return row.key.family.without(self.axis)
 
 
-THREADS = Course(
+THREADS = NumberAxis(
     rows.THREADS, "client threads", "numbers of client threads", "thread", "getattr-storm"
 )
-ENTRIES = Course(rows.ENTRIES, "directory size", "directory sizes", "entry", "list-stat")
+ENTRIES = NumberAxis(rows.ENTRIES, "directory size", "directory sizes", "entry", "list-stat")
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Panel:
 class Scaling:
     """One workload under one setting: a panel for each of its variants."""
 
-    axis: Course
+    axis: NumberAxis
     fixed: RowKey
     """What is held fixed."""
     rows: Sequence[Row]
@@ -124,7 +124,7 @@ def scalings(run: Run, measured: Sequence[Row]) -> list[Scaling]:
     return made
 
 
-def _rounds(run: Run, axis: Course, groups: Sequence[Sequence[Row]]) -> Rounds:
+def _rounds(run: Run, axis: NumberAxis, groups: Sequence[Sequence[Row]]) -> Rounds:
     """The trials that throughput is paired of; none where it would say nothing."""
     # A guest that counts instructions has one CPU: threads only take turns there.
     if axis is not THREADS or units.quantity() is not units.WALL:
@@ -133,7 +133,7 @@ def _rounds(run: Run, axis: Course, groups: Sequence[Sequence[Row]]) -> Rounds:
     return trial_medians(run.samples[run.samples["group"].isin(keys)])
 
 
-def _panels(axis: Course, rows: Sequence[Row], rounds: Rounds) -> list[Panel]:
+def _panels(axis: NumberAxis, rows: Sequence[Row], rounds: Rounds) -> list[Panel]:
     """A panel for each name among the rows that a target has two points of."""
     made = []
     for key in sorted({row.key.without(axis.axis) for row in rows}, key=lambda key: key.order):
@@ -143,7 +143,7 @@ def _panels(axis: Course, rows: Sequence[Row], rounds: Rounds) -> list[Panel]:
     return made
 
 
-def _curves(axis: Course, rows: Sequence[Row], rounds: Rounds) -> Iterator[Curve]:
+def _curves(axis: NumberAxis, rows: Sequence[Row], rounds: Rounds) -> Iterator[Curve]:
     """The targets with a cost at two points or more, in table order; rows in order of the axis."""
     found: dict[int, list[tuple[Row, Line]]] = {}
     for row in rows:

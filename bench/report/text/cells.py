@@ -19,6 +19,8 @@ class Cell:
     """None for words."""
     link: str = ""
     """The part of a page that says more."""
+    mark: str = ""
+    """``less`` or ``more`` where it says that, for its colour."""
 
     @property
     def sort(self) -> str | None:
@@ -74,7 +76,7 @@ def requests_value(line: Line) -> float:
 
 
 @dataclass(frozen=True)
-class Grid:
+class CellGrid:
     """A table: what it is called, its column heads, its lines; the first cell of each names it."""
 
     label: str

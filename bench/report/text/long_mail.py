@@ -176,7 +176,8 @@ def claim(
     engaged = [arm for arm in told if _engaged(arm)]
     moved = [arm for arm in controls if arm.moved]
     slower = units.times(sum(arm.slower for arm in told), "row")
-    kept = f"{slower} {words.shown(Finding.SLOWER)}; {len(controls)} controls, {len(moved)} of them moved"
+    fixed = f"{units.times(len(controls), 'control')}, {len(moved)} moved"
+    kept = f"{slower} {words.shown(Finding.SLOWER)}; {fixed}"
     if not engaged:
         out = f" is shown, {hidden} left out below" if hidden else ""
         return (
@@ -266,7 +267,7 @@ def _cost(run: Run) -> Iterator[str]:
 
 
 def zero_day(run: Run, rows: Sequence[Row], wanted: Sequence[str] = ()) -> str:
-    """The same pairs in the row layout of the 0-day robot: value, change, value, metric.
+    """Pairs of targets in the row layout of the 0-day robot: value, change, value, metric.
 
     Spread is the standard deviation of the trial medians relative to their mean, blank under 2 %.
     """

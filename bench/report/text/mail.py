@@ -36,9 +36,9 @@ def block(run: Run, rows: Sequence[Row], wanted: Sequence[str] = ()) -> str:
 
 
 def mail(run: Run, made: Posting) -> str:
-    """The same of a posting that was put together elsewhere; facts and costs are those of ``run``."""
+    """The mail of a posting that was put together elsewhere; facts and costs are those of ``run``."""
     head = [*wrapped(made.claim), *_levels(made.columns), *_results(made)]
-    tail = [*_memory(run, made), "", *_win(run), *_checks(run, made), *_machine(run)]
+    tail = [*_memory(run, made), "", *_win(run), *checks(run, made), *_machine(run)]
     tail += _reproduce(run)
     room = LINES - len(head) - len(tail) - 1
     lines = [*head, "", *_rows(made, room), *tail]
@@ -147,7 +147,8 @@ def _win(run: Run) -> list[str]:
     return [*(mail_answer.lines(found) if found else wrapped(unanswered(run), 2)), ""]
 
 
-def _checks(run: Run, made: Posting) -> list[str]:
+def checks(run: Run, made: Posting) -> list[str]:
+    """What bears the numbers out, and how sure they are."""
     trials = [one for one in records(run.trials) if not one["superseded"]]
     counted = [one["requests"] for one in trials if isinstance(one["requests"], dict)]
     apart = sum(one.get("agree") is False for one in counted)

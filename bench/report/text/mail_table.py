@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from bench.axes.rowkey import RowKey
 from bench.report import shortnames, units
-from bench.report.posting import Cell, Column, Posting
+from bench.report.posting import Column, PostedCell, Posting
 from bench.stats.estimates import Estimate
 from bench.stats.verdicts import Finding
 
@@ -21,7 +21,7 @@ NARROW = 0.005
 
 
 @dataclass(frozen=True)
-class Table:
+class MailTable:
     """A heading and its rows."""
 
     head: list[str]
@@ -29,10 +29,10 @@ class Table:
     """A line each, two where a name is long."""
 
 
-def table(made: Posting) -> Table:
+def table(made: Posting) -> MailTable:
     """Headline rows, a column for the base and one for each target."""
-    grid = Grid.of(made)
-    return Table(grid.head(made), [grid.row(made, key) for key in made.headline.keys])
+    grid = MailGrid.of(made)
+    return MailTable(grid.head(made), [grid.row(made, key) for key in made.headline.keys])
 
 
 def slower(made: Posting) -> list[str]:
@@ -43,7 +43,7 @@ def slower(made: Posting) -> list[str]:
         return [f"{_verb()} {what.above}: no row was shown to."]
     keys = sorted(worst.values(), key=lambda key: -_most(made, key))
     shown = keys[:MOST_SLOWER]
-    grid = replace(Grid.of(made), ratios=True)
+    grid = replace(MailGrid.of(made), ratios=True)
     count = sum(
         any(col.cells[key].more for col in _main(made) if key in col.cells) for key in made.keys
     )
@@ -82,7 +82,7 @@ def _most(made: Posting, key: RowKey) -> float:
 
 
 @dataclass(frozen=True)
-class Grid:
+class MailGrid:
     """Widths of a table, and what its cells are."""
 
     label: int
@@ -98,7 +98,7 @@ class Grid:
         return self.extra > 0
 
     @classmethod
-    def of(cls, made: Posting) -> Grid:
+    def of(cls, made: Posting) -> MailGrid:
         """As wide as what is in it."""
         alone = len(_main(made)) == 1
         cells = [cell for key in _shown(made) for cell in _cells(made, key)]
@@ -145,11 +145,11 @@ class Grid:
         return f"{name:<{self.label}}{told}".rstrip()
 
 
-def _cells(made: Posting, key: RowKey) -> list[Cell | None]:
+def _cells(made: Posting, key: RowKey) -> list[PostedCell | None]:
     return [column.cells.get(key) for column in (made.base, *made.columns)]
 
 
-def value(cell: Cell) -> str:
+def value(cell: PostedCell) -> str:
     """``62.2k (3.1)``: what it takes, and its requests; ~ where it was not shown to differ."""
     mark = "~" if cell.finding and cell.finding not in SAID else ""
     asked = "" if cell.requests is None else f" ({requests(cell.requests)})"
@@ -165,7 +165,7 @@ def requests(count: float) -> str:
     return f"{count:.1f}".removesuffix(".0").removeprefix("0") if count < 9.95 else f"{count:.0f}"
 
 
-def times(cell: Cell, ends: bool = False) -> str:
+def times(cell: PostedCell, ends: bool = False) -> str:
     """``x 1.92``; its range where that is wider than the last digit."""
     if cell.ratio is None or not cell.ratio.known:
         return "-"

@@ -12,7 +12,7 @@ from bench.profile.subsystems import Subsystem
 from bench.profile.text import named_first
 from bench.report.row import Row
 from bench.report.targets import baselines
-from bench.report.text.cells import Cell, Grid
+from bench.report.text.cells import Cell, CellGrid
 from bench.stats.frame import Run, records
 
 CHIEF = (
@@ -80,7 +80,7 @@ def chief(found: Sequence[RowProfiles]) -> list[RowProfiles]:
     return [first[name] for name in names if name in first]
 
 
-def grid(one: RowProfiles) -> Grid:
+def grid(one: RowProfiles) -> CellGrid:
     """Instructions per operation: a line for every subsystem, a column for every target."""
     sums = {target: profile.by_subsystem() for target, profile in one.by_target.items()}
     shown = [part.value for part in Subsystem if any(part.value in by for by in sums.values())]
@@ -88,7 +88,7 @@ def grid(one: RowProfiles) -> Grid:
         [Cell(name), *(Cell(_number(by.get(name, 0.0))) for by in sums.values())] for name in shown
     ]
     totals = [Cell(_number(profile.per_op)) for profile in one.by_target.values()]
-    return Grid(one.title, ["subsystem", *sums], [*lines, [Cell("all"), *totals]])
+    return CellGrid(one.title, ["subsystem", *sums], [*lines, [Cell("all"), *totals]])
 
 
 def _number(value: float) -> str:
@@ -117,7 +117,7 @@ def lines(run: Run, rows: Sequence[Row]) -> list[str]:
     return made
 
 
-def _table(made: Grid) -> list[str]:
+def _table(made: CellGrid) -> list[str]:
     heads = [str(head) for head in made.heads]
     width = max(len(line[0].text) for line in made.lines)
     columns = [max(len(head), 8) for head in heads[1:]]

@@ -7,17 +7,17 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from bench.report import units, words
 from bench.report.studies.scaling import Curve, Panel, Scaling
-from bench.report.text.cells import Cell, Grid
+from bench.report.text.cells import Cell, CellGrid
 from bench.stats.estimates import Estimate
 
 NOTHING = Estimate(math.nan, math.nan, math.nan, 0)
 
 
-def grid(scaling: Scaling) -> Grid:
+def grid(scaling: Scaling) -> CellGrid:
     """A line for each row and target: its costs, then what throughput is to that with the fewest."""
     places, noun = scaling.places, units.quantity().noun
     first, *more = (units.times(place, scaling.axis.noun) for place in places)
-    return Grid(
+    return CellGrid(
         scaling.title,
         [
             "row and target",

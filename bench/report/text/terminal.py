@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from bench.model import Level, Verdict
@@ -29,10 +29,10 @@ def summary(run: Run, rows: Sequence[Row], output: Path) -> str:
             _wrapped(f"{about.kernel(run)}, {units.times(len(rows), 'row')}, run {run.path.name}"),
             1,
         ),
-        *_engaged(_through(run), rows),
-        *_findings(rows),
+        *(line for said in engaged(run, rows) for line in _few(_wrapped(said), 4)),
+        *_listed(findings(rows)),
         *_wins(run),
-        *_slower(rows),
+        *_listed(slower(rows)),
         *_flagged(rows),
         *(line[:WIDTH] for line in lab_kernel.lines(run, rows)),
     ]
@@ -45,6 +45,11 @@ def _wrapped(text: str, indent: int = 2) -> list[str]:
     return textwrap.wrap(text, WIDTH, subsequent_indent=" " * indent, break_on_hyphens=False)
 
 
+def _listed(texts: Iterable[str]) -> list[str]:
+    """A heading and what it is of, each in two lines at most."""
+    return [line for text in texts for line in _few(_wrapped(text, 4), 2)]
+
+
 def _few(lines: Sequence[str], most: int) -> list[str]:
     """The first of them, and that there are more."""
     return list(lines) if len(lines) <= most else [*lines[: most - 1], "  and more: see the page"]
@@ -54,19 +59,20 @@ def _through(run: Run) -> list[TargetInRow]:
     return [one for one in targets(run) if one.asked not in ("", Level.NONE)]
 
 
-def _engaged(through: Sequence[TargetInRow], rows: Sequence[Row]) -> Iterator[str]:
-    """In how many rows each target's requests went away, and what it was not given."""
-    said = []
+def engaged(run: Run, rows: Sequence[Row]) -> list[str]:
+    """In how many rows each target's requests went away, and what it was not given, as sentences."""
+    said, through = [], _through(run)
     for target in through:
         own = [(row, line) for row in rows for line in row.lines if line.target == target]
-        engaged = [row.work for row, line in own if line.verdict == Verdict.ENGAGED]
-        names = f" ({', '.join(engaged)})" if 0 < len(engaged) < 3 else ""
-        said.append(f"{target.name} in {len(engaged)} of {units.times(len(own), 'row')}{names}")
-    if said:
-        yield from _few(_wrapped(f"engaged: {'; '.join(said)}"), 4)
-    lower = {(one.asked, one.level) for one in through if one.asked != one.level}
-    for asked, given in sorted(lower)[:1]:
-        yield f"not engaged: what {asked} passes through beyond {given}: this kernel gives {given}"
+        works = [row.work for row, line in own if line.verdict == Verdict.ENGAGED]
+        names = f" ({', '.join(works)})" if 0 < len(works) < 3 else ""
+        said.append(f"{target.name} in {len(works)} of {units.times(len(own), 'row')}{names}")
+    lower = sorted({(one.asked, one.level) for one in through if one.asked != one.level})
+    told = [f"engaged: {'; '.join(said)}"] if said else []
+    return told + [
+        f"not engaged: what {asked} passes through beyond {given}: this kernel gives {given}"
+        for asked, given in lower[:1]
+    ]
 
 
 def _compared(rows: Sequence[Row]) -> list[tuple[Row, Line]]:
@@ -80,7 +86,7 @@ def _compared(rows: Sequence[Row]) -> list[tuple[Row, Line]]:
 
 
 def _found(rows: Sequence[Row], finding: Finding) -> list[tuple[Row, Line]]:
-    """Those that show it, the largest first; of a workload the largest alone, C before Python."""
+    """The ratios that show it, the largest first; of a workload the largest alone, C before Python."""
     shown = [
         (row, line)
         for row, line in _compared(rows)
@@ -104,24 +110,24 @@ def _said(row: Row, line: Line) -> str:
     return f"  {row.name}: {words.pair_name(line)} {ratio}"
 
 
-def _findings(rows: Sequence[Row]) -> Iterator[str]:
+def findings(rows: Sequence[Row]) -> Iterator[str]:
     """The strongest of what engaged."""
-    engaged = [pair for pair in _found(rows, Finding.FASTER) if pair[1].verdict == Verdict.ENGAGED][
+    found = [pair for pair in _found(rows, Finding.FASTER) if pair[1].verdict == Verdict.ENGAGED][
         :STRONGEST
     ]
-    if not engaged:
+    if not found:
         yield f"no row in which passthrough engaged was shown to need {_less()}"
         return
     yield f"{units.quantity().below}, most of all:"
-    for row, line in engaged:
-        yield from _few(_wrapped(_said(row, line), 4), 2)
+    for row, line in found:
+        yield _said(row, line)
 
 
 def _less() -> str:
     return "fewer instructions" if units.quantity() is units.INSTRUCTIONS else "less time"
 
 
-def _slower(rows: Sequence[Row]) -> Iterator[str]:
+def slower(rows: Sequence[Row]) -> Iterator[str]:
     """What gets slower, the worst of each workload."""
     what = units.quantity()
     verb = "needs" if what is units.INSTRUCTIONS else "gets"
@@ -131,7 +137,7 @@ def _slower(rows: Sequence[Row]) -> Iterator[str]:
         return
     yield f"{verb} {what.above}: rows of {units.times(len(found), 'workload')}, the worst:"
     for row, line in found[:WORST]:
-        yield from _few(_wrapped(_said(row, line), 4), 2)
+        yield _said(row, line)
 
 
 def _wins(run: Run) -> Iterator[str]:
