@@ -139,7 +139,7 @@ def test_boots_side_by_side_do_what_they_do_one_by_one(tmp_path: Path, fleet: Pr
 
 
 def same_work(line: dict[str, Any], other: dict[str, Any], way: str) -> None:
-    """The same trial, seed, loops and requests; instructions within what two boots differ by.
+    """Two lines of one trial: seed, loops and requests alike, instructions within what two boots differ by.
 
     On other machines of warm rows alone: every third window of lookup-cold does a tenth more, wherever
     it is booted, and the median of five may lie among those.

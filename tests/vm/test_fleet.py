@@ -165,7 +165,7 @@ def full_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_worker_whose_disk_is_full_gets_no_more_boots(full_disk: Path, tmp_path: Path) -> None:
-    """Its boot goes to another; the client is told whose disk it is."""
+    """A boot it cannot make goes to another; the client is told whose disk it is."""
     fleet = Processes(tmp_path)
     try:
         full = fleet.worker(TMPDIR=str(full_disk))
