@@ -128,20 +128,23 @@ class Fleet:
 
     def alike(self) -> dict[str, Mapping[str, Any]]:
         """The workers of this machine's identity that offer boots."""
+        return self._offering(self.workers())
+
+    def _offering(self, workers: Mapping[str, Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
         return {
             address: worker
-            for address, worker in self.workers().items()
+            for address, worker in workers.items()
             if worker.get("resources", {}).get(self.label, 0) >= 1
         }
 
     def refuse_nobody(self) -> dict[str, Mapping[str, Any]]:
         """The workers that are alike, once there is one; names the others; UserError after AT_FIRST_S."""
         deadline = time.monotonic() + AT_FIRST_S
-        while not (found := self.alike()):
+        while not (found := self._offering(there := self.workers())):
             if time.monotonic() > deadline:
                 raise UserError(self.nobody(), Exit.NOTHING)
             time.sleep(POLL_S)
-        if others := len(self.workers()) - len(found):
+        if others := len(there) - len(found):
             self.view.warn(
                 f"{others} workers are not of this suite, qemu and plugin: {self.unlike()}"
             )
@@ -168,9 +171,9 @@ class Fleet:
 
     @property
     def boots_at_a_time(self) -> int:
-        """How many boots all workers together do at a time; threads that wait cost little."""
+        """How many boots all workers together do at a time."""
         offered = sum(int(one["resources"][self.label]) for one in self.alike().values())
-        return max(1, min(MOST_AT_A_TIME, 2 * offered))
+        return max(1, min(MOST_AT_A_TIME, offered))
 
     def boot(
         self, guest: Guest, job: Mapping[str, Any], share: Path, attend: Callable[[], None]

@@ -65,7 +65,8 @@ def start(
     """
     guests = find(settings)
     pool = pool_of(settings, jobs, elsewhere)
-    settings = shards.with_number(profiling(settings, view))
+    offered = elsewhere.boots_at_a_time if elsewhere else 1
+    settings = shards.with_number(profiling(settings, view), offered)
     header = headers.make_header(settings, argv, {"targets": [], "kernels": []}, ())
     run = GuestRun(settings, RunDirectory.create(output, header), view, guests, conform=conform)
     run.elsewhere = elsewhere
@@ -93,7 +94,7 @@ def resume(
 def pool_of(settings: Settings, jobs: int | None, elsewhere: Elsewhere | None) -> Pool:
     """Threads for the boots of a run: pinned to CPUs, or as many as other machines offer."""
     if elsewhere:
-        return Pool(jobs or elsewhere.boots_at_a_time, pinned=False)
+        return Pool(jobs or 2 * elsewhere.boots_at_a_time, pinned=False)  # who joins later, too
     return Pool(width(settings, jobs))
 
 

@@ -62,7 +62,7 @@ class Elsewhere(Protocol):
 
     @property
     def boots_at_a_time(self) -> int:
-        """How many make sense."""
+        """How many they do together."""
 
     def boot(
         self, guest: Guest, job: Mapping[str, Any], share: Path, attend: Callable[[], None]

@@ -21,11 +21,17 @@ SHARD_S = 600.0
 """About how long a boot may measure before a round is worth another one: a boot costs some 40 s."""
 
 
-def with_number(settings: Settings) -> Settings:
+LEAST_S = 120.0
+"""With less to measure than this a boot is not worth its start, however many machines wait."""
+
+
+def with_number(settings: Settings, at_a_time: int = 1) -> Settings:
     """Settings that say into how many shards each round is divided.
 
-    One on the wall clock, where the boot is what is replicated: all rows share what a boot brings
-    along. What a guest's kernel gives is not known before it boots; every level counts here.
+    As many as the time takes, and more where more boots are done ``at_a_time`` than there would be
+    (results/self/fleet_scaling.txt). One on the wall clock, where the boot is what is replicated: all
+    rows share what a boot brings along. What a guest's kernel gives is not known before it boots;
+    every level counts here.
     """
     if settings.clock != Clock.INSTRUCTIONS:
         return replace(settings, shards=1)
@@ -34,7 +40,9 @@ def with_number(settings: Settings) -> Settings:
     ]
     seconds = EMULATED * sum(trial_seconds(one.series, settings) for one in first)
     rows = len({one.series.key.label for one in first})
-    return replace(settings, shards=max(1, min(rows, round(seconds / SHARD_S))))
+    rounds = settings.trials * max(1, len(settings.kernels))
+    wanted = min(math.ceil(at_a_time / rounds), int(seconds / LEAST_S))
+    return replace(settings, shards=max(1, min(rows, max(round(seconds / SHARD_S), wanted))))
 
 
 def shard(trials: Sequence[Trial], number: int, settings: Settings) -> tuple[Trial, ...]:

@@ -77,3 +77,14 @@ def test_the_iops_matrix_is_worth_several_boots(clock: Clock, parts: range) -> N
 def test_a_small_run_is_one_boot_a_round() -> None:
     """A boot costs more than six rows."""
     assert shards.with_number(replace(COUNTED, workloads=("readdir",))).shards == 1
+
+
+@pytest.mark.parametrize(("at_a_time", "expected"), [(1, 14), (28, 14), (64, 32), (10_000, 72)])
+def test_more_machines_than_boots_divide_further(at_a_time: int, expected: int) -> None:
+    """So that all have something to do, until a boot would hardly be worth its start."""
+    found = matrix.load(matrix.find("iops"))
+    asked = {**found.settings, "parts": found.parts, "kernels": ("lab",), "trials": 2}
+    settings = Settings.of({**asked, "clock": Clock.INSTRUCTIONS})
+    assert shards.with_number(settings, at_a_time).shards == expected
+    small = replace(COUNTED, workloads=("getattr-storm/fd",))
+    assert shards.with_number(small, at_a_time).shards == 1

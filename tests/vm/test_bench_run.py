@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import statistics
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,6 +15,7 @@ from bench.model import Exit
 from bench.regression import diff
 
 from .conftest import lab_image
+from .hosts import COMMIT, Processes
 from .running import bench, qemus_sharing, trials
 
 pytestmark = pytest.mark.vm
@@ -94,32 +98,55 @@ def test_kernel_diff_is_a_verdict(tmp_path: Path, parameter: str, code: int) -> 
         assert (row["new"]["requests"] > row["old"]["requests"]) is worse
 
 
-def test_boots_side_by_side_do_what_they_do_one_by_one(tmp_path: Path) -> None:
-    """Two boots of one kernel: the same trials in the same order with one job and with two, the same
-    requests to the last one, and instructions within what two boots differ by; no boot is left.
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[Processes]:
+    """A scheduler and two workers that boot real guests."""
+    made = Processes(tmp_path)
+    try:
+        for _ in range(2):
+            made.worker(script=("-m", "bench"))
+        yield made
+    finally:
+        made.end()
+
+
+def test_boots_side_by_side_do_what_they_do_one_by_one(tmp_path: Path, fleet: Processes) -> None:
+    """Two boots of one kernel: the same trials in the same order with one job, with two, and by two
+    workers of a scheduler; the same requests to the last one, and instructions within what two boots
+    differ by; no boot is left.
     """
     found = {}
-    for jobs in ("1", "2"):
-        output = tmp_path / jobs
+    ways = {"1": ("--jobs", "1"), "2": ("--jobs", "2"), "fleet": ("--scheduler", fleet.address)}
+    for way, options in ways.items():
+        output = tmp_path / way
         done = bench(
-            "run", "--kernel", str(lab_image().path), "--clock", "instructions", "--jobs", jobs,
+            "run", "--kernel", str(lab_image().path), "--clock", "instructions", *options,
             "--daemon", "passthrough-c", "--daemon", "plain-c", "--only", "--seed", "5",
             "--workload", "getattr-storm/fd", "--workload", "lookup-cold", "--no-report",
-            "--output", str(output),
+            "--output", str(output), env={**os.environ, "FUSE_BENCH_COMMIT": COMMIT},
         )  # fmt: skip
         assert done.returncode == Exit.MEASURED, done.stderr
         header = json.loads((output / "run.json").read_text())
         assert sorted(header["boots"]) == [["bzImage", 0, 0], ["bzImage", 1, 0]]
         lines = sorted(trials(output), key=lambda line: (line["round"], line["position"]))
-        found[jobs] = {(line["round"], line["position"]): line for line in lines}
+        found[way] = {(line["round"], line["position"]): line for line in lines}
     assert not qemus_sharing(tmp_path)
-    one, two = found["1"], found["2"]
-    assert one.keys() == two.keys()
-    for key, line in one.items():
-        other = two[key]
-        assert (line["series"], line["seed"], line["loops"]) == (
-            other["series"], other["seed"], other["loops"],
-        )  # fmt: skip
-        assert line["requests"] == other["requests"]
-        medians = [statistics.median(each["values"]) for each in (line, other)]
-        assert medians[0] == pytest.approx(medians[1], rel=0.002), line["series"]
+    one = found.pop("1")
+    for way, others in found.items():
+        assert one.keys() == others.keys()
+        for key, line in one.items():
+            same_work(line, others[key], way)
+
+
+def same_work(line: dict[str, Any], other: dict[str, Any], way: str) -> None:
+    """Two lines of one trial: seed, loops and requests alike, instructions within what two boots differ by.
+
+    On other machines of warm rows alone: every third window of lookup-cold does a tenth more, wherever
+    it is booted, and the median of five may lie among those.
+    """
+    for what in ("series", "seed", "loops", "requests"):
+        assert line[what] == other[what], way
+    if way == "fleet" and line["cache"] != "warm":
+        return
+    medians = [statistics.median(each["values"]) for each in (line, other)]
+    assert medians[0] == pytest.approx(medians[1], rel=0.002), (way, line["series"])

@@ -6,13 +6,9 @@ The guest is fake_fleet's; the lab kernel, booted by workers, is in test_bench_r
 from __future__ import annotations
 
 import json
-import os
 import signal
-import socket
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,85 +16,9 @@ import pytest
 
 from bench.model import Exit
 
-ROOT = Path(__file__).parents[2]
-FAKE = str(Path(__file__).with_name("fake_fleet.py"))
-WAIT_S = 60.0
+from .hosts import FAKE, WAIT_S, Processes, Wire, until
+
 TRIALS = 12
-
-
-class Processes:
-    """A scheduler, workers and clients of one test; all are gone when it ends."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.started: list[subprocess.Popen[str]] = []
-        self.environment = {
-            **os.environ,
-            "XDG_CACHE_HOME": str(folder / "cache"),
-            "FUSE_BENCH_LOCK": str(folder / "lock"),
-            "TMPDIR": str(folder),
-            "FAKE_TRIAL_S": "0.15",
-        }
-        (folder / "bzImage").write_bytes(b"a kernel")
-        self.address = ""
-        self.scheduler = self.start_scheduler()
-
-    def start(self, *argv: str, prefix: tuple[str, ...] = (), **more: str) -> subprocess.Popen[str]:
-        """One process, its words in a pipe."""
-        process = subprocess.Popen(
-            [*prefix, sys.executable, *argv],
-            cwd=ROOT,
-            env=self.environment | more,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.started.append(process)
-        return process
-
-    def start_scheduler(
-        self, host: str = "127.0.0.1", prefix: tuple[str, ...] = ()
-    ) -> subprocess.Popen[str]:
-        """Dask's own, at a free port."""
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        self.address = f"tcp://{host}:{port}"
-        return self.start(
-            "-m", "dask", "scheduler", "--host", host, "--port", str(port), "--no-dashboard",
-            prefix=prefix,
-        )  # fmt: skip
-
-    def worker(self, *, host: str = "127.0.0.1", prefix: tuple[str, ...] = (), **more: str) -> Any:
-        """One that does one boot at a time; returns when it is there."""
-        process = self.start(
-            FAKE, "worker", self.address, "--host", host, "--boots", "1", prefix=prefix, **more
-        )
-        assert process.stderr is not None
-        said = process.stderr.readline()
-        assert said.startswith("worker tcp://"), said + process.stderr.read()
-        return process
-
-    def run(self, name: str = "run", *more: str, prefix: tuple[str, ...] = ()) -> Any:
-        """A run of twelve trials in two boots."""
-        return self.start(
-            FAKE, "run", "--kernel", f"lab={self.folder / 'bzImage'}", "--clock", "instructions",
-            "--daemon", "passthrough-c", "--daemon", "plain-c", "--only", "--seed", "5", "--quick",
-            "--workload", "getattr-storm/fd", "--workload", "getattr-storm/at", "--workload",
-            "readdir", "--trials", "2", "--no-report", "--output", str(self.folder / name),
-            "--scheduler", self.address, *more, prefix=prefix,
-        )  # fmt: skip
-
-    def trials(self, name: str = "run") -> list[dict[str, Any]]:
-        """What is on disk of a run."""
-        file = self.folder / name / "trials.jsonl"
-        return [json.loads(text) for text in file.read_text().splitlines()] if file.exists() else []
-
-    def end(self) -> None:
-        """Kill what is left."""
-        for process in self.started:
-            process.kill()
-            process.communicate()
 
 
 @pytest.fixture
@@ -109,14 +29,6 @@ def fleet(tmp_path: Path) -> Iterator[Processes]:
         yield made
     finally:
         made.end()
-
-
-def until(condition: Callable[[], object]) -> None:
-    """Wait for it."""
-    end = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.05)
 
 
 def finished(client: Any, code: int = Exit.MEASURED) -> str:
@@ -182,9 +94,9 @@ def test_a_worker_that_lies_about_itself_gets_no_more_boots(fleet: Processes) ->
     """The liar's first task finds it out and goes to the honest one; the client is told how it differs."""
     fleet.worker(FAKE_LIE="QEMU emulator version 1")
     client = fleet.run()
+    assert any("is not of the client's suite: qemu" in text for text in client.stderr)
     fleet.worker()
-    words = finished(client)
-    assert "is not of the client's suite: qemu" in words
+    finished(client)
     whole(fleet.trials())
 
 
@@ -236,3 +148,69 @@ def test_no_scheduler_is_said_in_a_line(fleet: Processes) -> None:
     fleet.scheduler.wait()
     words = finished(fleet.run(), Exit.NOTHING)
     assert "cannot be reached" in words.splitlines()[-1]
+
+
+@pytest.fixture
+def full_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system with less room than a boot may need."""
+    place = tmp_path / "full"
+    place.mkdir()
+    subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=512k", "bench-test", str(place)], check=True
+    )
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_a_worker_whose_disk_is_full_gets_no_more_boots(full_disk: Path, tmp_path: Path) -> None:
+    """A boot it cannot make goes to another; the client is told whose disk it is."""
+    fleet = Processes(tmp_path)
+    try:
+        full = fleet.worker(TMPDIR=str(full_disk))
+        client = fleet.run()
+        said = next(text for text in client.stderr if "disk is full" in text)
+        assert "it gets no more boots" in said
+        fleet.worker()
+        finished(client)
+        whole(fleet.trials())
+        assert full.poll() is None
+    finally:
+        fleet.end()
+
+
+@pytest.fixture
+def wire() -> Iterator[Wire]:
+    """Another host, as far as the network goes."""
+    made = Wire()
+    try:
+        made.make()
+    except (OSError, subprocess.CalledProcessError) as error:
+        pytest.skip(f"needs network namespaces and iproute2: {error}")
+    try:
+        yield made
+    finally:
+        made.remove()
+
+
+def test_a_network_cut_for_20_s_costs_no_trial(wire: Wire, tmp_path: Path) -> None:
+    """The worker in another namespace works on; what it did meanwhile comes when it is back."""
+    fleet = Processes(tmp_path)
+    try:
+        fleet.start_scheduler(host=wire.here)
+        fleet.worker(host=wire.there, prefix=wire.prefix, FAKE_TRIAL_S="1")
+        client = fleet.run()
+        until(lambda: len(fleet.trials()) >= 1)
+        wire.cut(20.0)
+        assert client.poll() is None
+        finished(client)
+        whole(fleet.trials())
+    finally:
+        fleet.end()
+
+
+def test_a_certificate_is_asked_for_where_there_is_tls(fleet: Processes) -> None:
+    """All three files or none: a client without is refused before it connects."""
+    words = finished(fleet.run("run", "--tls-ca", "ca.pem"), Exit.USAGE)
+    assert "belong together" in words
