@@ -106,8 +106,6 @@ class Fleet:
     topic: str = field(default_factory=lambda: f"bench-{secrets.token_hex(8)}")
     mirrors: dict[str, EventMirror] = field(default_factory=dict)
     images: dict[str, Future[Any]] = field(default_factory=dict)
-    memory_mb: int = 2048
-    """Memory of a guest, in MiB."""
     _sending: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -211,7 +209,6 @@ class Fleet:
             job=job,
             identity=identity.identity(),
             clock=Clock.INSTRUCTIONS.value,
-            memory_mb=self.memory_mb,
         )
 
     def _needs(self) -> dict[str, float]:

@@ -42,7 +42,6 @@ class BootOrder(Message):
     identity: Mapping[str, str]
     """The client's: a worker that differs declines."""
     clock: str = "instructions"
-    memory_mb: int = 2048
 
 
 @dataclass(frozen=True)

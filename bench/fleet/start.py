@@ -34,7 +34,6 @@ def start(
     refuse_foreign(settings)
     with connected(scheduler, tls, view) as fleet:
         view.say(f"{scheduler}: {len(fleet.refuse_nobody())} workers of this suite")
-        fleet.memory_mb = settings.memory_mb
         return host.start(
             settings,
             output or headers.default_output(),
@@ -56,5 +55,4 @@ def resume(
         raise UserError("--resume --scheduler is for runs on the instruction clock")
     with connected(scheduler, tls, view) as fleet:
         view.say(f"{scheduler}: {len(fleet.refuse_nobody())} workers of this suite")
-        fleet.memory_mb = settings.memory_mb
         return host.resume(run, settings, view, jobs=jobs, elsewhere=fleet)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -166,7 +167,7 @@ def _told(line: TrialLine) -> dict[str, Any]:
         "unit": "integer" if counted else "second",
         **({"clock": Clock.INSTRUCTIONS.value} if counted else {}),
         **dict.fromkeys(("hostname", "python_executable", "python_config_args"), "-"),
-        "inner_loops": int(line["ops_per_loop"]),
+        **({} if math.isnan(line["ops_per_loop"]) else {"inner_loops": int(line["ops_per_loop"])}),
         "workload": line["workload"],
         "variant": line["variant"] or "-",
         "cache": line["cache"],

@@ -235,7 +235,9 @@ document.title = `${seen.every((top) => top < 900)} ${folded > 5}`;
 @pytest.mark.skipif(BROWSER is None, reason="no chromium on PATH")
 def test_rows_are_filtered_by_every_word(whole: Path, tmp_path: Path) -> None:
     """How many are left is told beside the field."""
-    count, right, left, *_ = title_in_browser(whole / "index.html", FILTERED, 1600, tmp_path).split()
+    count, right, left, *_ = title_in_browser(
+        whole / "index.html", FILTERED, 1600, tmp_path
+    ).split()
     assert int(count) > 0 and right == "true" and left == count
 
 

@@ -15,7 +15,9 @@ def test_it_is_short_and_has_both_doors() -> None:
     """What it answers with a picture, a kernel pair, a bundle; depth is in docs/."""
     text = (ROOT / "README.md").read_text()
     assert len(text.splitlines()) < 120
-    places = [text.index(word) for word in ("| level |", "![", "kernel pair", "verify BUNDLE", "make run")]
+    places = [
+        text.index(word) for word in ("| level |", "![", "kernel pair", "verify BUNDLE", "make run")
+    ]
     assert places == sorted(places)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
 import os
 from collections import Counter
 from pathlib import Path
@@ -198,6 +199,24 @@ def test_a_series_file_that_is_empty_is_made_anew(machine: Machine) -> None:
     for file in files:
         series = pyperf.Benchmark.load(str(file))
         assert (series.get_nrun(), series.get_name()) == (SETTINGS.trials, file.stem)
+
+
+def test_a_series_file_is_made_of_lines_that_do_not_say_how_many_operations(
+    machine: Machine,
+) -> None:
+    """Lines of an old run lack it: resuming one ended in a traceback."""
+    result = machine.run()
+    lines = [
+        json.loads(line) for line in (result.run.path / "trials.jsonl").read_text().splitlines()
+    ]
+    for line in lines:
+        del line["ops_per_loop"]
+    file = result.run.path / "trials.jsonl"
+    file.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    for series in (result.run.path / "series").iterdir():
+        series.write_text("")
+    _again, said = resumed(result.run)
+    assert any("made anew from trials.jsonl" in text for text in said)
 
 
 def test_a_series_file_that_breaks_during_a_run_is_made_anew(machine: Machine) -> None:

@@ -139,14 +139,8 @@ def test_boots_side_by_side_do_what_they_do_one_by_one(tmp_path: Path, fleet: Pr
 
 
 def same_work(line: dict[str, Any], other: dict[str, Any], way: str) -> None:
-    """Two lines of one trial: seed, loops and requests alike, instructions within what two boots differ by.
-
-    On other machines of warm rows alone: every third window of lookup-cold does a tenth more, wherever
-    it is booted, and the median of five may lie among those.
-    """
+    """Two lines of one trial: seed, loops, requests alike; instructions within what two boots differ by."""
     for what in ("series", "seed", "loops", "requests"):
         assert line[what] == other[what], way
-    if way == "fleet" and line["cache"] != "warm":
-        return
     medians = [statistics.median(each["values"]) for each in (line, other)]
     assert medians[0] == pytest.approx(medians[1], rel=0.002), (way, line["series"])
