@@ -11,6 +11,7 @@ from types import FrameType
 
 import pytest
 
+from workloads import tree
 from workloads._native import opdriver
 from workloads._native.opdriver import Driver
 
@@ -231,6 +232,29 @@ def test_a_short_read_is_a_failure(root: Path) -> None:
         with pytest.raises(OSError, match="wanted 4096, got 5") as caught:
             driver.run(PRIME)
     assert caught.value.filename == str(root / "d0/f2")
+
+
+def test_a_read_looks_at_what_it_was_given(tmp_path: Path) -> None:
+    """A block begins with the bytes of its seed, its file and its place: any other is a failure."""
+    data = tree.Data(files=2, size=4 * 4096)
+    spec = tree.TreeSpec(depth=1, branching=1, files_per_dir=1, seed=7)
+    tree.build(spec, tmp_path, data=data)
+
+    def read(seed: int = 7) -> None:
+        with Driver("pread", tmp_path, data.paths(), contents=seed) as driver:
+            driver.run(driver.size)
+
+    read()
+    with pytest.raises(OSError, match="other bytes than the tree's"):
+        read(seed=8)
+    file = tmp_path / data.paths()[1]
+    whole = file.read_bytes()
+    file.write_bytes(whole[4096:8192] + whole[:4096] + whole[8192:])
+    with pytest.raises(OSError, match="other bytes than the tree's") as caught:
+        read()
+    assert caught.value.filename == str(file)
+    file.write_bytes(whole)
+    read()
 
 
 @pytest.mark.parametrize("op", ["fstat", "pread", "statx-at"])

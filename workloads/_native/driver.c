@@ -93,14 +93,15 @@ static int check_told(const struct driver *self, Py_ssize_t buffer)
 
 static int Driver_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
-	static char *keywords[] = {"op",   "root",     "items",  "threads", "sync", "order", "seed",
-				   "once", "expected", "buffer", "share",   "text", NULL};
+	static char *keywords[] = {"op",    "root", "items",    "threads",  "sync",
+				   "order", "seed", "once",     "expected", "buffer",
+				   "share", "text", "contents", NULL};
 	struct driver *self = (struct driver *)object;
 	const char *op, *sync = "as-stat", *order = "sequential";
 	unsigned long long seed = 0;
 	int once = 0, flags;
 	Py_ssize_t buffer = LIST_BUFFER;
-	PyObject *expected = Py_None, *text = Py_None;
+	PyObject *expected = Py_None, *text = Py_None, *contents = Py_None;
 	struct request request = {0};
 
 	if (self->root) {
@@ -109,11 +110,17 @@ static int Driver_init(PyObject *object, PyObject *args, PyObject *kwargs)
 	}
 	self->threads = 1;
 	self->share = 100;
-	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sO&O|$issKpOnIO:Driver", keywords, &op,
+	if (!PyArg_ParseTupleAndKeywords(args, kwargs, "sO&O|$issKpOnIOO:Driver", keywords, &op,
 					 PyUnicode_FSConverter, &self->root, &request.items,
 					 &self->threads, &sync, &order, &seed, &once, &expected,
-					 &buffer, &self->share, &text))
+					 &buffer, &self->share, &text, &contents))
 		return -1;
+	if (contents != Py_None) {
+		request.known_contents = true;
+		request.contents = PyLong_AsUnsignedLongLong(contents);
+		if (PyErr_Occurred())
+			return -1;
+	}
 	if (text != Py_None && !PyUnicode_FSConverter(text, &self->text))
 		return -1;
 	self->op = request.op = find_op(op);

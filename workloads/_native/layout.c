@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #include "layout.h"
 #include "items.h"
+#include "names.h"
 #include "random.h"
 
 #include <errno.h>
@@ -182,7 +183,16 @@ static int64_t count_blocks(struct layout *layout, const struct source *source, 
 	return st.st_size / BLOCK;
 }
 
-static int make_blocks(struct layout *layout, const struct source *source)
+/* The first eight bytes of a block of the i-th file; 0: not known. */
+static uint64_t first_word(const struct request *request, size_t i, uint32_t block)
+{
+	return request->known_contents ? content_word(request->contents, DATA_STREAM + i,
+						      (uint64_t)block * (BLOCK / 8))
+				       : 0;
+}
+
+static int make_blocks(struct layout *layout, const struct source *source,
+		       const struct request *request)
 {
 	size_t total = 0, at = 0;
 	int64_t blocks;
@@ -202,7 +212,8 @@ static int make_blocks(struct layout *layout, const struct source *source)
 				(struct visit){.name = source->text + source->name[i],
 					       .fd = layout->fds[i],
 					       .second_fd = -1,
-					       .aux = block};
+					       .aux = block,
+					       .word = first_word(request, i, block)};
 	}
 	layout->size = at;
 	return 0;
@@ -266,7 +277,7 @@ int layout_make(struct layout *layout, const struct request *request)
 
 	if (items_read(layout, &source, request) || open_items(layout, &source, request))
 		goto out;
-	if (blocks ? make_blocks(layout, &source) : make_visits(layout, &source, request))
+	if (blocks ? make_blocks(layout, &source, request) : make_visits(layout, &source, request))
 		goto out;
 	layout->names = source.text;
 	source.text = NULL;

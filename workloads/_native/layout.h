@@ -66,6 +66,9 @@ struct request {
 	PyObject *items;
 	/* NULL, an int for every directory, or a sequence with one for each. */
 	PyObject *expected;
+	/* Whether blocks are those of a tree's data files, made of this seed. */
+	bool known_contents;
+	uint64_t contents;
 	bool random;
 	uint64_t seed;
 	int threads;

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "random.h"
+
 #define TREE_DIR  "tree"
 #define MAX_DEPTH 128
 #define MAX_NAME  255
@@ -43,5 +45,14 @@ uint64_t shape_level(const struct shape *shape, uint64_t level, uint64_t *count)
 
 /* Fills a buffer with bytes that follow from seed, stream and offset (a multiple of 8). */
 void shape_content(uint64_t seed, uint64_t stream, uint64_t offset, void *buffer, size_t bytes);
+
+/* Streams of data files begin here: those below are files of the tree. */
+#define DATA_STREAM MAX_COUNT
+
+/* Eight bytes of it, at offset 8 * word. */
+static inline uint64_t content_word(uint64_t seed, uint64_t stream, uint64_t word)
+{
+	return mix64(mix64(seed ^ mix64(stream)) + word);
+}
 
 #endif

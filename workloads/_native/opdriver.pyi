@@ -93,7 +93,8 @@ class Driver:
     visited twice and a run that asks for more than is left raises ValueError. ``expected`` is the
     number of entries of each listed directory (one int: of every one), or the size of an attribute; a
     listing or a value that differs fails. ``buffer`` is the size of a getdents64 call in bytes
-    (default 32 KiB, as glibc's).
+    (default 32 KiB, as glibc's). ``contents`` is the seed of a tree whose data files, from the first
+    on, are the items of ``pread``: a block whose first eight bytes are others fails (EBADMSG).
 
     Each of ``threads`` threads has its own run of the visits, and its own descriptors of directories,
     and cycles through it. With one
@@ -125,6 +126,7 @@ class Driver:
         buffer: int = 32768,
         share: int = 100,
         text: str | bytes | None = None,
+        contents: int | None = None,
     ) -> None: ...
     @property
     def op(self) -> str: ...

@@ -4,6 +4,7 @@
 #include "drive.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <unistd.h>
 
 INLINE int visit_statx(struct lane *lane, const struct visit *visit)
@@ -42,10 +43,12 @@ INLINE int visit_open_close(struct lane *lane, const struct visit *visit)
 INLINE int visit_pread(struct lane *lane, const struct visit *visit)
 {
 	ssize_t got = pread(visit->fd, lane->buffer, BLOCK, (off_t)visit->aux * BLOCK);
-	if (got == BLOCK)
+	if (got == BLOCK && (!visit->word || !memcmp(lane->buffer, &visit->word, 8)))
 		return 0;
 	if (got < 0)
 		return fail(lane, visit, errno, "pread");
+	if (got == BLOCK)
+		return fail(lane, visit, EBADMSG, "pread: other bytes than the tree's");
 	return fail_count(lane, visit, "pread: bytes of a block", BLOCK, (uint64_t)got);
 }
 

@@ -16,8 +16,13 @@ struct visit {
 	/* Ended by NUL. For ITEMS_CHOSEN the names chosen in this directory follow it, each ended by
 	 * NUL, and an empty one ends them. */
 	const char *name;
-	/* What the name becomes (ITEMS_TWO, in the directory second_fd) or points to (ITEMS_LINK). */
-	const char *second;
+	union {
+		/* What the name becomes (ITEMS_TWO, in the directory second_fd) or points to
+		 * (ITEMS_LINK). */
+		const char *second;
+		/* First eight bytes of the block (ITEMS_BLOCKS), 0: not known. */
+		uint64_t word;
+	};
 	int fd, second_fd;
 	/* What must be found (ANY_COUNT: unknown), 4 KiB block of a file, or index of the directory
 	 * that fd stands for. */

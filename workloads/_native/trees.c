@@ -154,7 +154,7 @@ static int make_data(struct tree_job *job, uint64_t index, void *buffer)
 	char path[64];
 	snprintf(path, sizeof path, DATA_DIR "/%02llu", (unsigned long long)index);
 	/* The streams of data files lie above those of any file of the tree. */
-	if (make_full(job->base, path, job->shape->seed, MAX_COUNT + index, job->data_bytes,
+	if (make_full(job->base, path, job->shape->seed, DATA_STREAM + index, job->data_bytes,
 		      buffer))
 		return tree_fail(job, "make a file", path);
 	return 0;
