@@ -4,9 +4,10 @@
 
 The plan is the real one of the matrix iops (two rounds on one kernel); what a boot takes before its first
 trial, and each trial by its target, is drawn from the times in fleet_scaling.json, recorded in four boots of
-`kernel diff` on six rows. That machine was loaded: seconds mean nothing, only their proportions do. Tasks go
-to the first worker that is free, in the order they are submitted in, as Dask does it. Writes
-fleet_scaling.txt beside this file.
+`kernel diff` on six rows. That machine was loaded, so seconds mean nothing, and two kinds of times were left
+out by hand: trials of 30 s and more, boots of 5 s and less. Three boots and about 90 trials are what is left;
+targets that were not among them take the times of plain-c. Tasks go to the first worker that is free, in the
+order they are submitted in, as Dask does it. Writes fleet_scaling.txt beside this file.
 """
 
 from __future__ import annotations
