@@ -33,7 +33,7 @@ class Processes:
             # Who commits while a test runs is not what it is about.
             "FUSE_BENCH_COMMIT": COMMIT,
         }
-        (folder / "bzImage").write_bytes(b"a kernel")
+        (folder / "bzImage").write_bytes(b"\x7fELF a kernel")
         self.address = ""
         self.scheduler = self.start_scheduler()
 
