@@ -112,6 +112,15 @@ exit codes: 0 no regression beyond the threshold; 1 one; 2 usage; 3 nothing coul
     diff.add_argument(
         "--workload", action="append", metavar="NAME", help="default: those of a usual run"
     )
+    _add_verdict(diff)
+    shape = diff.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="as one JSON object")
+    told.add_options(shape, diff)
+    diff.set_defaults(command=command_diff)
+
+
+def _add_verdict(diff: Parser) -> None:
+    """How much is measured, and what counts as a regression."""
     diff.add_argument(
         "--threshold",
         type=percent,
@@ -128,10 +137,6 @@ exit codes: 0 no regression beyond the threshold; 1 one; 2 usage; 3 nothing coul
         help="name the functions that account for each change (see: bench profile)",
     )
     diff.add_argument("--output", type=Path, metavar="DIR", help="run directory")
-    shape = diff.add_mutually_exclusive_group()
-    shape.add_argument("--json", action="store_true", help="as one JSON object")
-    told.add_options(shape, diff)
-    diff.set_defaults(command=command_diff)
 
 
 def command_build(arguments: argparse.Namespace, _argv: list[str]) -> int:

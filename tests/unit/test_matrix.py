@@ -86,7 +86,11 @@ def test_a_dry_run_says_what_would_be_measured_and_measures_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Counts, reasons, exit 0, under 80 columns, and no run directory."""
-    path = written(tmp_path, 'trials = 2\nkernels = "mine"\n' + PART + 'timeouts = ["0", "1"]\n')
+    image = tmp_path / "bzImage"
+    image.write_bytes(b"\x7fELF")
+    path = written(
+        tmp_path, f'trials = 2\nkernels = "mine={image}"\n' + PART + 'timeouts = ["0", "1"]\n'
+    )
     monkeypatch.chdir(tmp_path)
     assert main(["run", "--matrix", str(path), "--dry-run"]) == Exit.MEASURED
     said = capsys.readouterr().out

@@ -91,6 +91,16 @@ static int check_told(const struct driver *self, Py_ssize_t buffer)
 	return -1;
 }
 
+/* The seed that blocks are made of, where it is known. */
+static int read_contents(PyObject *contents, struct request *request)
+{
+	if (contents == Py_None)
+		return 0;
+	request->known_contents = true;
+	request->contents = PyLong_AsUnsignedLongLong(contents);
+	return PyErr_Occurred() ? -1 : 0;
+}
+
 static int Driver_init(PyObject *object, PyObject *args, PyObject *kwargs)
 {
 	static char *keywords[] = {"op",    "root", "items",    "threads",  "sync",
@@ -115,12 +125,8 @@ static int Driver_init(PyObject *object, PyObject *args, PyObject *kwargs)
 					 &self->threads, &sync, &order, &seed, &once, &expected,
 					 &buffer, &self->share, &text, &contents))
 		return -1;
-	if (contents != Py_None) {
-		request.known_contents = true;
-		request.contents = PyLong_AsUnsignedLongLong(contents);
-		if (PyErr_Occurred())
-			return -1;
-	}
+	if (read_contents(contents, &request))
+		return -1;
 	if (text != Py_None && !PyUnicode_FSConverter(text, &self->text))
 		return -1;
 	self->op = request.op = find_op(op);
