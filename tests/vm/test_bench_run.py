@@ -22,9 +22,9 @@ pytestmark = pytest.mark.vm
 
 
 def test_a_kernel_that_never_reaches_user_space_is_one_line(tmp_path: Path) -> None:
-    """A file that is no kernel: exit 3, a reason, no qemu left."""
+    """A kernel's header and nothing behind it: exit 3, a reason, no qemu left."""
     image = tmp_path / "bzImage"
-    image.write_bytes(b"\0" * 65536)
+    image.write_bytes(b"\0" * 0x202 + b"HdrS" + b"\0" * 65536)
     done = bench(
         "run", "--kernel", str(image), "--workload", "readdir", "--no-report",
         "--output", str(tmp_path / "run"), module="tests.vm.impatient",
