@@ -7,6 +7,7 @@ imported that a trial does not need.
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import math
 import os
@@ -141,10 +142,15 @@ def fork_daemon(argv: list[str], cpus: Collection[int], log: IO[bytes]) -> isola
 
 def preload(settings: Settings) -> None:
     """Load what daemons and workers need, once, so that their forks start at once."""
+    import argparse  # noqa: F401 -- pyperf's Runner loads it when it is made
+
     import pyperf
 
     # For the metadata of every trial Python would start uname(1) and file(1): once, here, will do.
     platform.architecture = cache(platform.architecture)
+    # Its Runner looks for hooks in the metadata of every package: 73 files, each of them on the host.
+    importlib.metadata.entry_points = cache(importlib.metadata.entry_points)
+    importlib.metadata.entry_points()
     pyperf.Run([1.0])
     if any(registry.daemon(target.daemon).python for target in targets(settings)):
         from daemons import _serve
