@@ -149,7 +149,9 @@ def preload(settings: Settings) -> None:
     # For the metadata of every trial Python would start uname(1) and file(1): once, here, will do.
     platform.architecture = cache(platform.architecture)
     # Its Runner looks for hooks in the metadata of every package: 73 files, each of them on the host.
-    importlib.metadata.entry_points = cache(importlib.metadata.entry_points)
+    importlib.metadata.entry_points = cache(  # type: ignore[assignment]
+        importlib.metadata.entry_points
+    )
     importlib.metadata.entry_points()
     pyperf.Run([1.0])
     if any(registry.daemon(target.daemon).python for target in targets(settings)):
