@@ -53,12 +53,13 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
 def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     """Measure, then report; the exit code is the worse of the two."""
     if arguments.dry_run and not arguments.resume:
-        from bench.guests import kernels
+        from bench.guests import kernels, recorded
         from bench.plan import dry_run
 
         settings = settings_from(arguments)
         kernels.images_of(settings)
-        return dry_run.show(settings, as_json=arguments.json)
+        known = recorded.known(settings, arguments.jobs)
+        return dry_run.show(settings, known, as_json=arguments.json)
     from bench.run.view import View
 
     view = View(quiet=arguments.quiet, as_json=arguments.json)
