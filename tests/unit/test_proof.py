@@ -237,7 +237,7 @@ def test_refused_perf_falls_back_and_both_reasons_are_kept(
 
 
 def test_what_caches_answer_leaves_nothing_that_may_arrive() -> None:
-    """``--attach files`` with timeouts forever: a plain server gets no GETATTR, so no directory's may come."""
+    """``--attach files``, timeouts forever: a plain server gets no GETATTR, so no directory's may come."""
     of_files = {Opcode.GETATTR: 1.0}
     cached = {Opcode.GETATTR: Bound(0, 0)}
     allowed = _of_directories(of_files, cached, 100)
