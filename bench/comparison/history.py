@@ -67,10 +67,15 @@ class Course:
 
 
 def collect(results: Path, asked: Selection) -> tuple[list[Course], list[str]]:
-    """Every course of the runs ``results``/<machine>/<run>, and a line about each unreadable one."""
+    """Every course of the runs ``results``/<machine>/<run>, and a line about each unreadable one.
+
+    A run that ended before its first trial, as one does whose guests did not start, has no point.
+    """
     found: dict[tuple[Comparable, MatchKey], list[Point]] = {}
     problems = []
     for file in sorted(results.glob("*/*/run.json")):
+        if not file.with_name("trials.jsonl").exists():
+            continue
         try:
             run = load(file.parent)
         except UserError as error:

@@ -28,7 +28,7 @@ from bench.kernels import disk, vm
 from bench.kernels.console import EXITED, last_line
 from bench.machine import suite, tune
 from bench.machine.knobs import KNOBS
-from bench.model import Clock, Level, UserError
+from bench.model import Clock, Exit, Level, Outcome, UserError
 from bench.plan import forecast, schedule, shards
 from bench.plan.grid import KernelGives
 from bench.plan.settings import Settings
@@ -130,7 +130,7 @@ def rounds(run: GuestRun, pool: Pool) -> RunResult:
         run.view.warn(
             f"interrupted; finish it with: python -m bench run --resume {run.directory.path}"
         )
-    finished = None if interrupted else headers.now()
+    finished = None if interrupted or run.given_up else headers.now()
     refused = {name: why for targets in run.broken.values() for name, why in targets.items()}
     run.directory.update_header(finished=finished, phases=run.timer.summary(), refused=refused)
     return RunResult(run.directory, dict(run.counts), interrupted)
@@ -211,11 +211,26 @@ def until_done(run: GuestRun, boot: Boot, cpus: tuple[int, ...]) -> None:
             tidy(share)
             return
         if not listener.lost(reason):
-            raise UserError(
-                f"kernel {boot.guest.label} does not get as far as a trial: {reason}; its console is "
-                f"in {share}",
-                listener.stopped,
-            )
+            give_up(run, boot, f"{reason}; its console is in {share}", listener.stopped)
+            return
+
+
+def give_up(run: GuestRun, boot: Boot, why: str, code: Exit) -> None:
+    """A boot that brought nothing costs what it was to measure, where its kernel has brought trials.
+
+    Raises UserError where it has not: then nothing can be expected of the boots to come.
+    """
+    label = run.label_in_tables(boot.guest)
+    brought = (one for one in run.directory.trials() if one["kernel"] == label)
+    if not any(one["outcome"] == Outcome.OK for one in brought):
+        raise UserError(f"kernel {boot.guest.label} does not get as far as a trial: {why}", code)
+    with run.lock:
+        run.given_up.append(boot.name)
+        run.counts[Outcome.FAILED] += 1
+        run.view.warn(
+            f"kernel {boot.guest.label}, boot {boot.name}: no trial: {why}; to make it again: "
+            f"python -m bench run --resume {run.directory.path}"
+        )
 
 
 def fresh_folder(boots: Path, name: str) -> Path:

@@ -92,6 +92,8 @@ class GuestRun:
     """Held while a boot's events are taken in: boots run side by side."""
     stop: threading.Event = field(default_factory=threading.Event)
     """Set when no boot shall go on."""
+    given_up: list[str] = field(default_factory=list)
+    """Boots that brought nothing, and were not made again."""
     elsewhere: Elsewhere | None = None
     """Who boots, where it is not this machine."""
     conform: bool = False

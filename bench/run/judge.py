@@ -108,7 +108,7 @@ def _of_directories(
     """Requests that may arrive although the files are attached; of a stranger any number may, and
     its twin's counts decide."""
     return {
-        op: (plain[op].high - share) * ops if op in plain else math.inf
+        op: max(0.0, plain[op].high - share) * ops if op in plain else math.inf
         for op, share in of_files.items()
     }
 

@@ -20,7 +20,7 @@ from bench.guests.pool import Pool, width
 from bench.guests.protocol import EVENTS, Purpose
 from bench.guests.session import Boot, Guest, GuestRun, Stopped
 from bench.kernels import images
-from bench.model import Clock, Exit, UserError
+from bench.model import Clock, Exit, Outcome, UserError
 from bench.plan.settings import Settings
 from bench.results.store import RunDirectory
 from bench.run import headers
@@ -140,6 +140,21 @@ def test_a_guest_that_dies_before_its_first_trial_is_no_trials_fault(tmp_path: P
     """Booting again would not help: the run says so instead."""
     _run, listener, _events = a_run(tmp_path)
     assert not listener.lost("guest hung")
+
+
+def test_a_boot_that_brings_nothing_costs_what_it_was_to_measure(tmp_path: Path) -> None:
+    """Other boots of the kernel measured: the run goes on, is not finished, and --resume does the rest."""
+    run, listener, events = a_run(tmp_path)
+    boot = replace(listener.boot, shard=7)
+    with pytest.raises(UserError, match="does not get as far as a trial: guest exited") as caught:
+        host.give_up(run, boot, "guest exited: exit code 1", Exit.NOTHING)
+    assert caught.value.code == Exit.NOTHING
+    put(events, "end", record=record(1), pyperf="")
+    listener.listen()
+    host.give_up(run, boot, "guest exited: exit code 1", Exit.NOTHING)
+    assert run.given_up == [boot.name]
+    assert run.counts == {Outcome.OK: 1, Outcome.FAILED: 1}
+    assert boot in host.not_done(run, [boot])
 
 
 def test_a_trial_without_an_end_is_hung(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

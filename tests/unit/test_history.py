@@ -86,6 +86,18 @@ def test_a_broken_run_is_named_and_left_out(
     assert main(["history", "--results", str(tmp_path), "--target", "none"]) == Exit.NOTHING
 
 
+def test_a_run_without_a_trial_is_no_trouble(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Guests that did not start leave their console, and nothing that history could show or miss."""
+    published(tmp_path, 1)
+    (published(tmp_path, 2) / "trials.jsonl").unlink()
+    assert main(["history", "--results", str(tmp_path)]) == Exit.MEASURED
+    captured = capsys.readouterr()
+    assert not captured.err
+    assert captured.out.count("getattr-storm") == 2
+
+
 def test_text_is_narrow_and_names_every_point(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

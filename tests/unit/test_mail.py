@@ -11,6 +11,8 @@ from fakes import make_run
 import report
 from bench.model import Exit
 
+ROOT = Path(__file__).parents[2]
+
 
 def mail(path: Path, capsys: pytest.CaptureFixture[str], *options: str) -> str:
     """What report.py --mail --all prints of a run."""
@@ -119,3 +121,11 @@ def test_the_cost_sheet_is_the_cost_paragraph(
     text = mail(path, capsys)
     assert "cost sheet" in text
     assert "not measured in this run" not in text
+
+
+def test_the_long_mail_has_the_whole_answer(capsys: pytest.CaptureFixture[str]) -> None:
+    """The short one has the usual setting and says where the others are."""
+    long = mail(ROOT / "results/lab-6.12/instructions", capsys)
+    assert "Is readdir + getattr passthrough a win over READDIRPLUS?" in long
+    assert long.index("Is readdir") < long.index("\nMethod")
+    assert "timeouts 0, 1000 entries" in long

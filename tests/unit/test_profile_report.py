@@ -13,6 +13,7 @@ from bench.comparison.sides import side
 from bench.profile import store, text
 from bench.profile.requests import RequestProfile
 from bench.profile.store import Profile
+from bench.report.studies.row_profiles import profiles as row_profiles
 from bench.report.text import profiles
 from bench.stats.verdicts import Finding
 
@@ -44,7 +45,7 @@ def test_every_row_has_a_table_of_subsystems_and_what_differs(tmp_path: Path) ->
     said = "\n".join(profiles.lines(run, rows))
     assert "path walk" in said
     assert "plain less native: +65: +70 in fuse_do_getattr, -5 in vfs_statx" in said
-    (one,) = profiles.profiles(run, rows)
+    (one,) = row_profiles(run, rows)
     totals = profiles.grid(one).lines[-1]
     assert [cell.text for cell in totals] == ["all", "15", "80", "25"]
 

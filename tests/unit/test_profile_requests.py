@@ -32,6 +32,22 @@ def test_each_side_of_a_request_is_told_by_the_functions_that_do_it() -> None:
     assert whole == pytest.approx((sum(FOLDED.values()) - 500) / 10)
 
 
+def test_what_stays_is_what_a_passthrough_does_as_well() -> None:
+    """FUSE's part of an answer and the backing's stat stay; a listing's entries are handed on once."""
+    folded = {
+        (*CALL, "fuse_do_getattr", "fuse_fillattr"): 40,
+        (*CALL, "fuse_do_getattr", "__fuse_simple_request", "__schedule"): 300,
+        (*SERVER, "mirror:op_getattr", "do_syscall_64", "vfs_fstat"): 20,
+        (*SERVER, "mirror:op_getattr", "do_syscall_64", "cp_new_stat"): 30,
+        (*CALL, "iterate_dir", "fuse_readdir_uncached", "filldir64"): 50,
+        (*CALL, "iterate_dir", "fuse_readdir_uncached", "d_alloc_parallel"): 60,
+        (*SERVER, "mirror:reply_listing", "iterate_dir", "offset_readdir"): 70,
+        (*SERVER, "mirror:reply_listing", "iterate_dir", "offset_readdir", "filldir64"): 80,
+    }
+    found = requests.measured(Profile(folded, 10), {"GETATTR": 1.0, "READDIRPLUS": 0.5})
+    assert {one.opcode: one.stays for one in found} == {"GETATTR": 6.0, "READDIRPLUS": 24.0}
+
+
 def test_a_function_that_sends_several_opcodes_gives_the_one_that_was_sent() -> None:
     """READDIRPLUS goes out by the function that READDIR does, and LOOKUP only where there was one."""
     folded = {

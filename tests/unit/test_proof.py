@@ -9,6 +9,7 @@ import pytest
 from bench.model import Bound, Level, Opcode, Verdict
 from bench.requests import proof, tracepoint
 from bench.requests.sources import NotCounted
+from bench.run.judge import _of_directories
 
 GETATTR, READ, READDIR, LOOKUP = Opcode.GETATTR, Opcode.READ, Opcode.READDIR, Opcode.LOOKUP
 CLAIMS = {
@@ -233,3 +234,14 @@ def test_refused_perf_falls_back_and_both_reasons_are_kept(
     monkeypatch.setattr(tracepoint.RequestCounter, "_tracefs", refuse("no tracefs"))
     with tracepoint.RequestCounter(40) as counter:
         assert (counter.source, counter.why) == ("", "perf refused; no tracefs")
+
+
+def test_what_caches_answer_leaves_nothing_that_may_arrive() -> None:
+    """``--attach files``, timeouts forever: a plain server gets no GETATTR, so no directory's may come."""
+    of_files = {Opcode.GETATTR: 1.0}
+    cached = {Opcode.GETATTR: Bound(0, 0)}
+    allowed = _of_directories(of_files, cached, 100)
+    assert allowed == {Opcode.GETATTR: 0}
+    assert proof.arrived_all_the_same({Opcode.GETATTR}, {}, allowed) == ""
+    assert proof.arrived_all_the_same({Opcode.GETATTR}, {Opcode.GETATTR: 2}, allowed) == "2 GETATTR"
+    assert proof.arrived_all_the_same({Opcode.GETATTR}, {}, {Opcode.GETATTR: -1.0}) == ""

@@ -23,6 +23,7 @@ from bench.report.studies.answer import hint_lines
 from bench.report.studies.breakeven import studies
 from bench.report.studies.projection import projections
 from bench.report.studies.projection_text import method, missing
+from bench.report.studies.row_profiles import profiles as row_profiles
 from bench.report.studies.scaling import scalings
 from bench.report.summary import sentences
 from bench.report.targets import baselines, targets
@@ -182,7 +183,7 @@ def _scaling(run: Run, rows: Sequence[Row], charts: Charts) -> Part:
 
 
 def _profile(run: Run, rows: Sequence[Row]) -> Part | None:
-    found = profiles.chief(profiles.profiles(run, rows))
+    found = profiles.chief(row_profiles(run, rows))
     if not found:
         return None
     against = baselines(run)

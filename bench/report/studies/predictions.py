@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bench.report.row import Row
-from bench.report.studies.request_costs import RequestCost
+from bench.report.studies.request_costs import CostSource, RequestCost
 from bench.stats.estimates import Estimate
 
 LISTING = frozenset({"READDIR", "READDIRPLUS"})
@@ -61,6 +61,7 @@ class Prediction:
     measured: Estimate | None = None
     mark: str = ""
     """Why the row lies outside the model, a key of MARKS."""
+    source: CostSource = CostSource.ROWS
 
     @property
     def possible(self) -> bool:
@@ -84,6 +85,21 @@ class Prediction:
         return (self.measured.value - self.predicted) / saved if saved > 0 else math.nan
 
 
+@dataclass(frozen=True)
+class CostComparison:
+    """How far a passthrough's back-test errs by costs from stacks and by those from rows: same rows."""
+
+    what: Passthrough
+    rows: int
+    by_rows: float
+    by_stacks: float
+
+    @property
+    def halved(self) -> bool:
+        """Whether costs from stacks are worth it: they are more to trust in."""
+        return self.by_stacks <= self.by_rows / 2
+
+
 @dataclass
 class Projections:
     """What one kernel of a run allows to predict, and what is missing for more."""
@@ -92,8 +108,10 @@ class Projections:
     predictions: list[Prediction] = field(default_factory=list)
     costs: dict[tuple[str, str, str], RequestCost] = field(default_factory=dict)
     """Every cost that was used, by server, opcode and key of the row it was taken from."""
-    missing: dict[str, None] = field(default_factory=dict)
-    """In order of appearance; a set."""
+    missing: dict[str, set[Passthrough]] = field(default_factory=dict)
+    """In order of appearance, with those that cannot be predicted for want of it."""
+    compared: list[CostComparison] = field(default_factory=list)
+    """For each passthrough that has a back-test with both kinds of costs."""
 
     def of(self, what: Passthrough) -> list[Prediction]:
         """The predictions of one passthrough."""

@@ -17,10 +17,15 @@ inode and costs another thing than one of a known name: the two are told apart.
 
 All this assumes that costs add up. How far they do shows on passthroughs that exist: predicted from
 the same server without, held against what was measured. No cost is taken from the target predicted.
+Where a run has profiles, the same is predicted once more with costs from stacks (stack_costs): *request*
+is all that is done for a request on either side, *kernel* what of it stays: what FUSE does with an answer and
+what the server asked of the file system beneath. They are used for a passthrough whose back-test errs
+half as much with them (cost_choice).
 What the model leaves out: attaching (such rows are marked: predictions.MARKS), and what a
 passthrough does that its relative need not: FUSE keeps its own copy of the attributes up to date,
-overlayfs has none; FUSE finds an entry valid with references held and the server's credentials,
-overlayfs walks on without either. Where little more than that is left of a row, the error is largest.
+overlayfs has none (stacks have that); FUSE finds an entry valid with references held and the server's
+credentials, overlayfs walks on without either. Where little more than that is left of a row, the error
+is largest.
 """
 
 from __future__ import annotations
@@ -34,6 +39,7 @@ from bench.model import Level, ReaddirMode
 from bench.report.row import Line, Row
 from bench.report.studies.breakeven import preferred
 from bench.report.studies.cases import Case, case_of
+from bench.report.studies.cost_choice import chosen
 from bench.report.studies.predictions import (
     ALL,
     GETATTR,
@@ -49,6 +55,7 @@ from bench.report.studies.request_costs import (
     LEAST,
     RELATIVES,
     Costs,
+    CostSource,
     NameState,
     RequestCost,
     line_of,
@@ -56,6 +63,8 @@ from bench.report.studies.request_costs import (
     per_op,
     same_work,
 )
+from bench.report.studies.row_profiles import profiles
+from bench.report.studies.stack_costs import Profiles, StackCosts
 from bench.report.traits import Traits, ways
 from bench.stats.frame import Run
 
@@ -79,11 +88,25 @@ _last: list[Any] = []
 
 def _projections(run: Run, rows: Sequence[Row]) -> list[Projections]:
     named = list(ways(run).values())
+    profiled = {
+        (one.row.slug, target): profile
+        for one in profiles(run, rows)
+        for target, profile in one.by_target.items()
+    }
     made = []
     for kernel in dict.fromkeys(way.kernel for way in named):
         own = [way for way in named if way.kernel == kernel]
-        made.append(_Projector(rows, own, Projections(kernel)).run())
+        made.append(_of_one_kernel(rows, own, profiled, Projections(kernel)))
     return [one for one in made if one.predictions or one.missing]
+
+
+def _of_one_kernel(
+    rows: Sequence[Row], own: Sequence[Traits], profiled: Profiles, found: Projections
+) -> Projections:
+    by_rows = _Projector(rows, own, found).run()
+    if not profiled:
+        return by_rows
+    return chosen(by_rows, _ByStacks(rows, own, Projections(found.kernel), profiled).run())
 
 
 @dataclass(frozen=True)
@@ -99,13 +122,15 @@ class _Part:
 class _Projector:
     """Predicts every row of one kernel; what it finds goes to ``found``."""
 
+    source = CostSource.ROWS
+
     def __init__(self, rows: Sequence[Row], own: Sequence[Traits], found: Projections) -> None:
         self.rows, self.own, self.found = rows, own, found
         self.usual = [way for way in own if way.usual]
         self.native = next((way.name for way in own if way.kind == "native"), "")
         relatives = (way.name for kind in RELATIVES for way in own if way.daemon == kind)
         self.relative = next(relatives, "")
-        self._costs: dict[str, Costs] = {}
+        self._costs: dict[str, Costs | StackCosts] = {}
 
     def run(self) -> Projections:
         plain = preferred([way for way in self.usual if way.plain])
@@ -150,10 +175,11 @@ class _Projector:
         if floor is None or not case.concerned:
             return
         if case.brought_along:
-            self.found.missing[
+            self._lacks(
+                case,
                 f"what a READDIRPLUS of {case.base.target.name} had brought along: its rows, with the "
-                "server listing by READDIR"
-            ] = None
+                "server listing by READDIR",
+            )
             return
         costs = [(part, self._cost(case, part)) for part in self._parts(case)]
         predicted, told = case.base.time.value, dict[str, None]()
@@ -162,7 +188,7 @@ class _Projector:
                 return
             predicted -= part.saved * cost.request
             predicted += part.answered * cost.kernel if part.answered else 0.0
-            told[f"{part.opcode} by {cost.row.name}"] = None
+            told[f"{part.opcode} by {cost.said}"] = None
         if abs(predicted / case.start - 1) >= LEAST_CHANGE:
             self.found.predictions.append(
                 Prediction(
@@ -176,6 +202,7 @@ class _Projector:
                     target=case.other.target.name if case.other else "",
                     measured=case.other.time if case.other else None,
                     mark=case.mark,
+                    source=self.source,
                 )
             )
 
@@ -217,21 +244,49 @@ class _Projector:
         """None where it is not known, which is noted."""
         base = case.base.target.name
         if base not in self._costs:
-            self._costs[base] = self._costs_of(base)
-        costs = self._costs[base]
-        cost = costs.of(part.opcode, case.row, part.names)
+            own = next(one for one in self.own if one.name == base)
+            same = (own.daemon, own.level, own.readdir)
+            twins = [way.name for way in self.usual if (way.daemon, way.level, way.readdir) == same]
+            # The same server costs the same in another mode, but for its listings.
+            self._costs[base] = self._costs_of([base, *twins])
+        costs, like = self._costs[base], self._like(case)
+        cost = costs.of(part.opcode, like, part.names)
         if cost is None:
-            self.found.missing[costs.wanted(part.opcode, case.row, part.names)] = None
+            self._lacks(case, costs.wanted(part.opcode, like, part.names))
             return None
         if part.answered and math.isnan(cost.kernel):
-            self.found.missing[f"{part.opcode} in the kernel ({part.names}): {cost.why}"] = None
+            self._lacks(case, f"{part.opcode} in the kernel ({part.names}): {cost.why}")
             return None
         self.found.costs[base, part.opcode, cost.row.slug] = cost
         return cost
 
-    def _costs_of(self, base: str) -> Costs:
-        own = next(one for one in self.own if one.name == base)
-        same = (own.daemon, own.level, own.readdir)
-        twins = [way.name for way in self.usual if (way.daemon, way.level, way.readdir) == same]
-        # The same server costs the same in another mode, but for its listings.
-        return Costs(self.rows, [base, *twins], self.native, self.relative)
+    def _costs_of(self, names: Sequence[str]) -> Costs | StackCosts:
+        """The costs of a server, called so in its ways of listing."""
+        return Costs(self.rows, names, self.native, self.relative)
+
+    def _like(self, case: Case) -> Row:
+        """The row that costs are wanted for."""
+        return case.row
+
+    def _lacks(self, case: Case, wanted: str) -> None:
+        self.found.missing.setdefault(wanted, set()).add(case.what)
+
+
+class _ByStacks(_Projector):
+    """Predicts every row once more, with costs that profiles show: each row's own."""
+
+    source = CostSource.STACKS
+
+    def __init__(
+        self, rows: Sequence[Row], own: Sequence[Traits], found: Projections, profiled: Profiles
+    ) -> None:
+        super().__init__(rows, own, found)
+        self.profiled = profiled
+
+    def _costs_of(self, names: Sequence[str]) -> Costs | StackCosts:
+        return StackCosts(self.rows, names, self.profiled)
+
+    def _like(self, case: Case) -> Row:
+        """The row that the base's line is of: a twin's, where nothing is kept."""
+        name = case.base.target.name
+        return next((row for row in self.rows if line_of(row, name) is case.base), case.row)

@@ -18,6 +18,7 @@ from bench.report.studies.predictions import (
     median_error,
     median_saving_error,
 )
+from bench.report.studies.request_costs import CostSource
 
 HEADINGS = {
     GETATTR: "getattr passthrough, from {base}: back-test",
@@ -72,6 +73,7 @@ def method(found: Projections) -> list[str]:
         f"{_tested(found)} The range is what a prediction comes to that errs no more than that.",
         *_marked(found),
         *_held(found),
+        *_compared(found),
     ]
 
 
@@ -107,6 +109,17 @@ def _held(found: Projections) -> Iterator[str]:
             )
 
 
+def _compared(found: Projections) -> Iterator[str]:
+    """Where costs come from, passthrough by passthrough, if the run has profiles."""
+    for one in found.compared:
+        doubt = "which halves it" if one.halved else "which does not halve it: not used"
+        yield (
+            f"Costs of requests by {CostSource.STACKS}, {one.what.name} passthrough, "
+            f"{units.times(one.rows, 'row')}: the error is {_percent(one.by_stacks, '')} in the "
+            f"median, by {CostSource.ROWS} {_percent(one.by_rows, '')}, {doubt}."
+        )
+
+
 def _errors(made: Sequence[Prediction]) -> str:
     """In the median, of the cost and of what is saved, and the ends."""
     ordered = sorted(made, key=lambda one: one.error)
@@ -132,7 +145,7 @@ def _costs(found: Projections) -> Iterator[str]:
 def costs_of(found: Projections, base: str) -> list[tuple[str, str, str, str]]:
     """Opcode, cost of a request, cost in the kernel, and the row both were taken from."""
     return [
-        (opcode, units.duration(cost.request), units.duration(cost.kernel), cost.row.name)
+        (opcode, units.duration(cost.request), units.duration(cost.kernel), cost.said)
         for (name, opcode, _), cost in found.costs.items()
         if name == base
     ]

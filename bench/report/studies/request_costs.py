@@ -33,6 +33,13 @@ class NameState(StrEnum):
     MISSING = "missing names"
 
 
+class CostSource(StrEnum):
+    """How the cost of a request is found."""
+
+    ROWS = "differences of rows"
+    STACKS = "stacks"
+
+
 @dataclass(frozen=True)
 class Calibration:
     """Rows that differ by one kind of request, the best first; ``opcodes`` share the cost equally."""
@@ -88,6 +95,12 @@ class RequestCost:
     """The row both were taken from."""
     why: str = ""
     """Why nothing is known of the kernel."""
+    source: CostSource = CostSource.ROWS
+
+    @property
+    def said(self) -> str:
+        """Where it was taken from, as tables have it."""
+        return f"stacks of {self.row.name}" if self.source is CostSource.STACKS else self.row.name
 
 
 class Costs:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from bench.model import Level, UserError, Verdict
 from bench.report import about, costs, units, words
 from bench.report.row import Line, Row
+from bench.report.studies.answer import answer
 from bench.report.targets import TargetInRow, baseline_of, baselines, targets
+from bench.report.text import kernels_beside
 from bench.report.text.mail import command
 from bench.stats.frame import Run
 from bench.stats.verdicts import Finding, Judgement
@@ -84,8 +86,13 @@ def block(run: Run, rows: Sequence[Row], wanted: Sequence[str] = ()) -> str:
     for target in _after(run, against, wanted):
         base = baseline_of(target, known, against)
         lines += _pair(target, arms(target, rows, base), base)
+    lines += [*_blank(answer(run, rows)), *_blank(kernels_beside.lines(rows))]
     lines += ["Method", *_indented(method(run)), "", *_cost(run), "To reproduce", *command(run)]
     return units.ascii_only("\n".join(lines).rstrip() + "\n")
+
+
+def _blank(lines: Sequence[str]) -> list[str]:
+    return [*lines, ""] if lines else []
 
 
 def _after(run: Run, against: Sequence[str], wanted: Sequence[str]) -> list[TargetInRow]:

@@ -16,7 +16,8 @@ LEVEL, COLUMN = 16, 14
 
 def lines(found: Sequence[Win]) -> list[str]:
     """A line for each level with the longest timeouts, a line for the others."""
-    told = usual(found)
+    everywhere = usual(found)
+    told = [one for one in everywhere if one.way.kernel == everywhere[0].way.kernel]
     first = told[0].study.key
     longest = [one for one in told if one.study.key.timeouts == first.timeouts]
     orders = [order for order in Order if any(one.study.order is order for one in longest)]
@@ -32,13 +33,26 @@ def lines(found: Sequence[Win]) -> list[str]:
     for name in dict.fromkeys(one.way.name for one in longest):
         own = {one.study.order: one for one in longest if one.way.name == name}
         cells = [_share(own.get(order), mode) for order, mode in columns]
-        made.append(_line(f"  {name.partition(':')[2] or name}", cells))
-    made += _others(told, longest)
+        made.append(_line(f"  {_level(name)}", cells))
+    made += [*_others(told, longest), *_elsewhere(everywhere, told)]
     if missing := [HEADS[order] for order in Order if order not in orders]:
         made += wrapped(
             f"  {listing(missing)} was not measured in this run; matrix list-stat does.", 4
         )
     return made
+
+
+def _level(name: str) -> str:
+    """``attach-lookup`` of ``passthrough-c:attach-lookup@cheap``."""
+    return name.partition("@")[0].partition(":")[2] or name
+
+
+def _elsewhere(everywhere: Sequence[Win], told: Sequence[Win]) -> list[str]:
+    """That the run has other kernels, where their shares stand."""
+    kernels = list(dict.fromkeys(one.way.kernel for one in everywhere if one not in told))
+    if not kernels:
+        return []
+    return wrapped(f"  on kernel {told[0].way.kernel}; on {listing(kernels)}: --mail --all", 4)
 
 
 def _share(win: Win | None, mode: ReaddirMode) -> str:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
-from bench.model import UserError
-from bench.profile import difference, flame, select, store
-from bench.profile.store import Profile
+from bench.profile import difference, flame
 from bench.profile.subsystems import Subsystem
 from bench.profile.text import named_first
 from bench.report.row import Row
+from bench.report.studies.row_profiles import RowProfiles, profiles
 from bench.report.targets import baselines
 from bench.report.text.cells import Cell, CellGrid
-from bench.stats.frame import Run, records
+from bench.stats.frame import Run
 
 CHIEF = (
     ("getattr-storm", "fd"),
@@ -31,44 +29,6 @@ NOTE = (
     "What the compiler inlined is part of its caller; libraries of others are one name; helpers that "
     "everybody calls belong to the subsystem that called them. Instructions are not time."
 )
-
-
-@dataclass(frozen=True)
-class RowProfiles:
-    """A row's profiles by target, in table order."""
-
-    row: Row
-    by_target: Mapping[str, Profile]
-
-    @property
-    def title(self) -> str:
-        """The row's name, as tables have it."""
-        return self.row.name
-
-
-def profiles(run: Run, rows: Sequence[Row]) -> list[RowProfiles]:
-    """Rows with a profile on a target at least; of several boots the first."""
-    kept: dict[tuple[str, str], Profile] = {}
-    told = run.trials[run.trials["profile"].notna()]
-    for record in select.profiled(records(told)):
-        key = str(record["group"]), str(record["target"])
-        if key not in kept:
-            try:
-                kept[key] = store.read(run.path, record["profile"])
-            except UserError:
-                continue
-    found = [
-        RowProfiles(
-            row,
-            {
-                line.target.name: kept[row.slug, line.target.name]
-                for line in row.lines
-                if (row.slug, line.target.name) in kept
-            },
-        )
-        for row in rows
-    ]
-    return [one for one in found if one.by_target]
 
 
 def chief(found: Sequence[RowProfiles]) -> list[RowProfiles]:

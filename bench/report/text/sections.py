@@ -12,6 +12,7 @@ from bench.report.studies.answer import answer, ratio_said
 from bench.report.studies.breakeven import Study, studies
 from bench.report.studies.crossing import Crossing, crossings
 from bench.report.studies.projection import projections
+from bench.report.text import kernels_beside
 from bench.stats.frame import Run
 
 NAME = 26
@@ -21,9 +22,10 @@ BESIDE = 5
 
 
 def sections(run: Run, rows: Sequence[Row]) -> list[str]:
-    """All lines, the answer first; empty where a run has nothing to say about either."""
+    """All lines, the answer first, then kernels side by side; empty where a run has nothing to say."""
     found, projected = studies(run), projections(run, rows)
     lines = [*answered, ""] if (answered := answer(run, rows)) else []
+    lines += [*beside, ""] if (beside := kernels_beside.lines(rows)) else []
     if found:
         lines += ["Break-even: cost per listed entry by the share then stat'ed", ""]
         lines += [line for study in found for line in (*_study(study), "")]
