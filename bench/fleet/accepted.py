@@ -13,8 +13,11 @@ def refuse_foreign(settings: Settings) -> None:
         "--libfuse-examples": bool(settings.libfuse_examples),
         "--backing": bool(settings.backing),
         "--tune": settings.tune,
-        "--profile": settings.profile,
     }
+    if settings.profile:
+        raise UserError(
+            "--scheduler: no --profile: windows lie where their boot was; profile on one machine"
+        )
     for what, given in reasons.items():
         if given:
             raise UserError(f"--scheduler: {what} cannot travel: workers do what the suite brings")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ class BootSymbols:
 
     def __init__(self, share: Path) -> None:
         self.share = share
+        self.since = time.time()
         self._kernel: symbols.Functions | None = None
 
     @property
@@ -54,7 +56,8 @@ class BootSymbols:
         path = blocks.path_of(self.share / inside.BLOCKS, told["number"])
         window = blocks.read(path)
         processes = {
-            context: symbols.Process.from_maps(text) for context, text in told["maps"].items()
+            context: symbols.Process.from_maps(text, self.since)
+            for context, text in told["maps"].items()
         }
         names = symbols.Names(self.kernel, processes)
         profile = store.Profile(fold.fold(window, names), told["ops"])

@@ -6,6 +6,7 @@ is one name: its symbol table has gone, and the nearest exported symbol would be
 
 from __future__ import annotations
 
+import math
 import re
 import struct
 from bisect import bisect_right
@@ -95,37 +96,47 @@ class Process:
     """The executable mappings of a process."""
 
     mappings: list[Executable] = field(default_factory=list)
+    since: float = math.inf
+    """What was built later than this is not what was executed: its functions would be another's."""
 
     @classmethod
-    def from_maps(cls, text: str) -> Process:
+    def from_maps(cls, text: str, since: float = math.inf) -> Process:
         """The lines of /proc/PID/maps that are executable."""
         found = []
         for line in text.splitlines():
             if match := _MAPPING.match(line):
                 start, end, offset = (int(number, 16) for number in match.groups()[:3])
                 found.append(Executable(start, end, offset, match[4].removesuffix(" (deleted)")))
-        return cls(sorted(found, key=lambda mapping: mapping.start))
+        return cls(sorted(found, key=lambda mapping: mapping.start), since)
 
     def name(self, address: int) -> str | None:
         """The function of ours, or the library, that an address lies in."""
         for mapping in self.mappings:
             if mapping.start <= address < mapping.end:
-                return _in_file(mapping, address)
+                return _in_file(mapping, address, self.since)
         return None
 
 
-def _in_file(mapping: Executable, address: int) -> str:
+def _in_file(mapping: Executable, address: int, since: float) -> str:
     file = Path(mapping.path)
     if not mapping.path:
         return "[anonymous]"
     if mapping.path.startswith("["):
         return mapping.path
-    short = file.name.partition(".")[0] if OURS.search(mapping.path) else file.name
-    if OURS.search(mapping.path) and (table := elf(file)) is not None:
+    ours = OURS.search(mapping.path)
+    short = file.name.partition(".")[0] if ours else file.name
+    if ours and _built(file) <= since and (table := elf(file)) is not None:
         found = table.find(address - mapping.start + mapping.offset)
         if found:
             return f"{short}:{found}"
     return f"[{short}]"
+
+
+def _built(file: Path) -> float:
+    try:
+        return file.stat().st_mtime
+    except OSError:
+        return math.inf
 
 
 @cache

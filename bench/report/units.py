@@ -37,6 +37,11 @@ class Quantity:
     ratios: str
     """What the interval beside a ratio is."""
 
+    @property
+    def less(self) -> str:
+        """``less time``, ``fewer instructions``: what a claim says."""
+        return f"{'less' if self.noun == 'time' else self.below} {self.noun}"
+
 
 WALL = Quantity(
     "time",

@@ -84,6 +84,12 @@ def test_no_command_and_no_path_of_a_message_is_used(settings: Settings) -> None
         refuse_foreign(settings)
 
 
+def test_profiles_are_made_on_one_machine() -> None:
+    """What the emulator writes of a window lies where its boot was."""
+    with pytest.raises(UserError, match="profile on one machine"):
+        refuse_foreign(Settings(profile=True))
+
+
 def test_machines_that_differ_have_other_resources() -> None:
     """Machines that differ are told apart, and each difference is named."""
     ours = identity.identity()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,22 @@ def test_kernels_without_names_are_one_line() -> None:
         symbols.kallsyms("0000000000000000 T vfs_statx\n")
 
 
+def test_a_kernel_at_a_random_place_is_named_by_its_own_symbols(tmp_path: Path) -> None:
+    """KASLR moves every address of a boot; its kallsyms moves along."""
+    moved = 0x1E600000
+
+    def shifted(text: str) -> str:
+        pattern = re.compile(r"ffffffff8[0-9a-f]{7}")
+        return pattern.sub(lambda found: f"{int(found[0], 16) + moved:x}", text)
+
+    process = symbols.Process.from_maps(MAPS)
+    there = symbols.Names(
+        symbols.kallsyms(shifted(KALLSYMS)), {"client": process, "server": process}
+    )
+    usual = fold.fold(blocks.read(write(tmp_path, WINDOW)), names())
+    assert fold.fold(blocks.read(write(tmp_path, shifted(WINDOW))), there) == usual
+
+
 def test_functions_of_our_own_parts_are_told_apart_and_others_are_their_file() -> None:
     """The marks extension's symbol table has its functions; the interpreter is one name."""
     file = Path(marks.__file__)
@@ -136,6 +153,18 @@ def test_a_stripped_part_is_named_by_its_file(tmp_path: Path) -> None:
     stripped.write_bytes(b"\x7fELF\x02\x01" + bytes(58))
     process = symbols.Process.from_maps(f"10000-90000 r-xp 00000000 00:00 0 {stripped}\n")
     assert process.name(0x10010) == "[mirror]"
+
+
+def test_a_part_built_anew_while_it_was_measured_is_named_by_its_file() -> None:
+    """Addresses of the old one lie in other functions of the new: no name is better than a wrong one."""
+    file = Path(marks.__file__)
+    table = symbols.elf(file)
+    assert table is not None
+    maps = f"10000-90000 r-xp 00000000 00:00 0 {file}\n"
+    built = file.stat().st_mtime
+    address = 0x10000 + table.addresses[0]
+    assert symbols.Process.from_maps(maps, built).name(address) == f"marks:{table.names[0]}"
+    assert symbols.Process.from_maps(maps, built - 1).name(address) == "[marks]"
 
 
 def test_marks_do_nothing_where_nobody_listens() -> None:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import json
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import pytest
 from fakes import make_run
 
 import report
 from bench.comparison.compare import compare
 from bench.comparison.sides import side
-from bench.profile import store, text
+from bench.profile import bars, store, text
 from bench.profile.requests import RequestProfile
 from bench.profile.store import Profile
 from bench.report.studies.row_profiles import profiles as row_profiles
 from bench.report.text import profiles
 from bench.stats.verdicts import Finding
 
+SVG = "{http://www.w3.org/2000/svg}"
 CALL = ("client", "opdriver:drive", "entry_SYSCALL_64", "vfs_statx")
 FOLDED = {
     "native": {(*CALL, "path_lookupat"): 100, CALL: 50},
@@ -50,6 +53,24 @@ def test_every_row_has_a_table_of_subsystems_and_what_differs(tmp_path: Path) ->
     assert [cell.text for cell in totals] == ["all", "15", "80", "25"]
 
 
+def test_the_chief_rows_have_bars_level_beside_level(tmp_path: Path) -> None:
+    """A bar for every target, its parts as wide as their share of the longest."""
+    run, rows = report.read(profiled_run(tmp_path))
+    (one,) = row_profiles(run, rows)
+    sums = {target: profile.by_subsystem() for target, profile in one.by_target.items()}
+    root = ET.fromstring(bars.svg(sums, 'a <row> & "more"'))
+    names = {text.text for text in root.iter(f"{SVG}text")}
+    assert {"native", "plain", "passthrough", "15", "80", "25"} <= names
+    widths = {
+        group.findtext(f"{SVG}title", ""): float(group.find(f"{SVG}rect").get("width", "0"))  # type: ignore[union-attr]
+        for group in root.iter(f"{SVG}g")
+    }
+    whole = bars.WIDTH - bars.NAMES - bars.FIGURES - bars.MARGIN
+    assert widths["FUSE on plain: 70 instructions per op, 87.5 %"] == pytest.approx(
+        whole * 70 / 80, abs=0.01
+    )
+
+
 def test_text_and_page_show_them(tmp_path: Path) -> None:
     """profiles.txt; a chapter of the page with its flame graphs inside."""
     path = profiled_run(tmp_path)
@@ -57,6 +78,7 @@ def test_text_and_page_show_them(tmp_path: Path) -> None:
     assert "fuse_do_getattr" in (path / "report" / "profiles.txt").read_text()
     page = (path / "report" / "index.html").read_text()
     assert 'id="profile"' in page
+    assert "<title>FUSE on plain: 70 instructions per op, 87.5 %" in page
     assert "<title>fuse_do_getattr: 70.0 instructions per op" in page
 
 

@@ -94,13 +94,17 @@ def _name(axes: Axes, study: Study, names: Sequence[tuple[str, str]]) -> None:
 
 
 def _crossings(axes: Axes, own: Sequence[Win]) -> None:
-    """A dashed line at each share at which the posted level stops to pay."""
+    """A dashed line at each share at which the posted level stops to pay, named once where they meet."""
+    places: dict[str, list[tuple[float, str]]] = {}
     for mode, one in posted(own).against.items():
         if one.met.crosses:
-            place = 100 * one.met.value
-            axes.axvline(place, color=MUTED, linewidth=1.0, linestyle=(0, (4, 2)))
-            axes.annotate(
-                f" {one.share.partition(' [')[0].lstrip('<>')} {NAMES[mode]}", (place, 0.99),
-                xycoords=axes.get_xaxis_transform(), va="top", fontsize=7, color=MUTED, rotation=90,
-                ha="right",
-            )  # fmt: skip
+            share = one.share.partition(" [")[0].lstrip("<>")
+            places.setdefault(share, []).append((100 * one.met.value, NAMES[mode]))
+    for share, met in places.items():
+        place = met[0][0]
+        axes.axvline(place, color=MUTED, linewidth=1.0, linestyle=(0, (4, 2)))
+        axes.annotate(
+            f" {share} {units.listing([name for _, name in met])}", (place, 0.99),
+            xycoords=axes.get_xaxis_transform(), va="top", fontsize=7, color=MUTED, rotation=90,
+            ha="right",
+        )  # fmt: skip

@@ -14,7 +14,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter
 
 from bench.axes.rowkey import RowKey
-from bench.axes.rows import ENTRIES
+from bench.axes.rows import CLOCK, ENTRIES
 from bench.report import units
 from bench.report.charts.figures import GRID, INK, MUTED, Sheet, legend_grid
 from bench.report.charts.looks import look
@@ -125,8 +125,7 @@ def who_wins(studies: Sequence[Study], footer: Sequence[str]) -> Sheet | None:
     lines = [panels[start : start + ACROSS] for start in range(0, len(panels), ACROSS)]
     heights = [HEAD_IN + CELL_IN * max(len(panel.studies) for panel in line) for line in lines]
     body = legend + sum(heights)
-    title = f"list-stat: who wins where, by {units.quantity().noun} per listed entry"
-    sheet = Sheet(title, footer, WIDTH_IN, body)
+    sheet = Sheet(_won(panels), footer, WIDTH_IN, body)
     top, width = legend, WIDTH_IN / ACROSS
     for line, height in zip(lines, heights, strict=True):
         for column, panel in enumerate(line):
@@ -142,6 +141,22 @@ def who_wins(studies: Sequence[Study], footer: Sequence[str]) -> Sheet | None:
     return sheet
 
 
+def _won(panels: Sequence[_Panel]) -> str:
+    """``listing passed through takes fewer instructions in 250 of 310 cells``."""
+    ratios = [
+        study.ratio(panel.pair[0].name, panel.pair[1].name, share)
+        for panel in panels
+        for study in panel.studies
+        for share in study.fractions
+    ]
+    known = [ratio for ratio in ratios if ratio.known]
+    less = sum((ratio.high if ratio.has_interval else ratio.value) < 1 for ratio in known)
+    return (
+        f"A listing that is passed through takes {units.quantity().less} in {less} of "
+        f"{units.times(len(known), 'cell')}"
+    )
+
+
 def _panels(studies: Sequence[Study]) -> list[_Panel]:
     blocks: dict[RowKey, list[Study]] = {}
     for study in studies:
@@ -154,14 +169,15 @@ def _panels(studies: Sequence[Study]) -> list[_Panel]:
                 if pair := rivals(study, lookup=lookup, adaptive=adaptive):
                     found.setdefault(pair, []).append(study)
             for pair, own in found.items():
-                head = f"{block.state}, {SAID[members[0].order]}:\n{pair[0].name} / {pair[1].name}"
+                state = block.without(CLOCK).state
+                head = f"{state}, {SAID[members[0].order]}:\n{pair[0].name} / {pair[1].name}"
                 panels.append(_Panel(head, pair, tuple(own)))
     return panels
 
 
 def _map(axes: Axes, panel: _Panel) -> None:
     shares = sorted({share for study in panel.studies for share in study.fractions})
-    axes.set_title(panel.head, fontsize=7.2, loc="left", pad=3, color=INK)
+    axes.set_title(panel.head, fontsize=7.2, loc="left", pad=3, color=INK, x=-0.34)
     axes.grid(visible=False)
     for place, study in enumerate(panel.studies):
         for column, share in enumerate(shares):
@@ -177,7 +193,7 @@ def _map(axes: Axes, panel: _Panel) -> None:
 
 def _cell(axes: Axes, column: int, place: int, ratio: Estimate) -> None:
     unsure = ratio.has_interval and ratio.low <= 1 <= ratio.high
-    said = units.ratio(ratio.value) if ratio.known else "-"
+    said = units.digits(ratio.value, 2).removeprefix("0") if ratio.known else "-"
     colour: object = UNSURE
     if ratio.known and not unsure:
         strength = math.log(min(max(ratio.value, 1 / CLIP), CLIP)) / math.log(CLIP)

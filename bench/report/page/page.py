@@ -191,7 +191,13 @@ def _profile(run: Run, rows: Sequence[Row]) -> Part | None:
         "Profile",
         [profiles.NOTE, "bench profile shows every row, function by function."],
         [(profiles.grid(one), profiles.sentences(one, against)) for one in found],
-        [Markup(drawn) for drawn in profiles.flames(found, against).values()],
+        [
+            Markup(drawn)
+            for drawn in (
+                *profiles.bars(found).values(),
+                *profiles.flames(found, against).values(),
+            )
+        ],
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.profile import bars as drawn_bars
 from bench.profile import difference, flame
 from bench.profile.subsystems import Subsystem
 from bench.profile.text import named_first
@@ -16,10 +17,10 @@ from bench.stats.frame import Run
 CHIEF = (
     ("getattr-storm", "fd"),
     ("getattr-storm", "path"),
-    ("lookup-cold", ""),
-    ("readdir", ""),
-    ("list-stat", "0"),
+    ("list-stat", "alternate-100"),
     ("list-stat", "100"),
+    ("readdir", ""),
+    ("lookup-cold", ""),
 )
 """Rows that the page shows: those of the answer to what passthrough brings."""
 FLAMES = 2
@@ -86,6 +87,16 @@ def _table(made: CellGrid) -> list[str]:
         values = [cell.text.rjust(room) for cell, room in zip(cells, columns, strict=True)]
         lines.append(" ".join([name.text.ljust(width), *values]))
     return lines
+
+
+def bars(found: Sequence[RowProfiles]) -> dict[str, str]:
+    """SVGs of the chief rows by name: every target's instructions by subsystem, level beside level."""
+    return {
+        f"profile-{one.row.slug}": drawn_bars.svg(
+            {target: profile.by_subsystem() for target, profile in one.by_target.items()}, one.title
+        )
+        for one in chief(found)
+    }
 
 
 def flames(found: Sequence[RowProfiles], against: Sequence[str]) -> dict[str, str]:
