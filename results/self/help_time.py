@@ -3,8 +3,8 @@
     python results/self/help_time.py [TIMES]
 
 CPU seconds of each process, in turn, the least of TIMES (default: 15): what else the machine does can
-only add. Bars: --help below 80 ms, a run's own imports, without Python's start, below 150 ms. Writes help_time.txt beside this
-file; exit 1 when a bar is missed.
+only add. Bars: --help below 80 ms, a run's own imports, without Python's start, below 150 ms.
+Writes help_time.txt beside this file; exit 1 when a bar is missed.
 """
 
 from __future__ import annotations
