@@ -9,7 +9,7 @@
     python report.py BASE PATCHED --mail one kernel against the other
     python report.py RUN RUN...          the rows that runs share, over one another
     python report.py FLEET               the machines of a fleet run, and all of them together
-    python report.py FLEET --mail        three lines of them for a posting
+    python report.py FLEET --mail        the first machine's mail, with what all of them say
 
 Needs neither FUSE nor privilege: a run can be drawn again on any machine. Exit codes: 0 drawn,
 2 no such run or not readable, 3 drawn, but nothing was measured in it, 130 interrupted.
@@ -21,7 +21,8 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 from bench.comparison import mail as pair_mail
@@ -32,6 +33,7 @@ from bench.machine import plain, streams
 from bench.model import Exit, UserError
 from bench.report import attribution, units
 from bench.report.overlay import over, overlay
+from bench.report.overlay import summary as fleet_summary
 from bench.report.row import Row
 from bench.report.rows import rows
 from bench.report.studies.scaling import scalings
@@ -144,17 +146,36 @@ def overlaid(asked: argparse.Namespace) -> int:
 
 
 def of_fleet(asked: argparse.Namespace, place: Path) -> int:
-    """The machines of a fleet run over one another, or three lines of them for a posting."""
+    """The machines of a fleet run over one another, or a mail."""
     paths = fleet.runs(place)
     if not paths:
         raise UserError(f"{place}: no machine of it has measured anything", Exit.NOTHING)
     if len(paths) == 1:
         return drawn(asked, paths[0]) if asked.mail is None else posted(asked, paths[0])
     made = overlay.overlay([load(path) for path in paths], fleet=True)
+    posting = fleet_mail(made, paths[0], asked.mail or ())
     if asked.mail is not None:
-        print("\n".join(over.mail(made, asked.mail)))
+        print(posting, end="")
         return Exit.MEASURED
-    return write_overlay(made, asked, place / "report")
+    output = directory(asked.output or place / "report")
+    if "text" in asked.format:
+        write(output / "mail.txt", posting)
+    if not asked.summary:
+        return write_overlay(made, asked, output)
+    with redirect_stdout(StringIO()):
+        write_overlay(made, asked, output)
+    print(fleet_summary.summary(made, place.name, fleet.members(place), output), end="")
+    return Exit.MEASURED
+
+
+def fleet_mail(made: overlay.Overlay, first: Path, wanted: Sequence[str]) -> str:
+    """The mail of the first machine, with what all of them say; these alone where it has none."""
+    machines = over.mail(made, wanted)
+    run, measured = read(first)
+    try:
+        return mail.block(run, measured, wanted, machines)
+    except UserError:
+        return "\n".join(machines) + "\n"
 
 
 def write_overlay(made: overlay.Overlay, asked: argparse.Namespace, usual: Path) -> int:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.ci import told
 from bench.commands.parser import percent, positive
-from bench.model import Exit, UserError
+from bench.model import Exit
 
 if TYPE_CHECKING:
     from bench.commands.parser import Parser
@@ -72,6 +71,9 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     probe.add_argument("name", metavar="NAME", help="a name from `kernel list`, or a bzImage")
     probe.add_argument("--json", action="store_true", help="as one JSON object per variant")
+    probe.add_argument(
+        "--again", action="store_true", help="boot it though it is known what this image does"
+    )
     probe.set_defaults(command=command_probe)
     add_diff(below)
 
@@ -190,25 +192,15 @@ def command_list(arguments: argparse.Namespace, _argv: list[str]) -> int:
 
 
 def command_probe(arguments: argparse.Namespace, _argv: list[str]) -> int:
-    """Boot once; where the kernel has the lab's switch, probe every variant of it."""
-    from bench.kernels import images, vm
+    """What the kernel passes through; where it has the lab's switch, in every variant of it."""
+    from bench.guests import probed
+    from bench.kernels import images
 
-    image = images.locate(arguments.name)
-    with tempfile.TemporaryDirectory(prefix="bench-probe-") as folder:
-        share = Path(folder)
-        accelerator, why = vm.accelerator_for(image)
-        command = [sys.executable, "-m", "bench.guests.probe_inside", folder]
-        result = vm.boot(image, command, share=share, accelerator=accelerator, timeout_s=300)
-        answers = share / "probe.json"
-        if not result.ok or not answers.exists():
-            raise UserError(
-                f"{arguments.name}: guest {result.outcome}: {result.reason}", Exit.NOTHING
-            )
-        found = json.loads(answers.read_text())
+    found = probed.probed(images.locate(arguments.name), again=arguments.again)
     if arguments.json:
         print(json.dumps(found, indent=1))
         return Exit.MEASURED
-    print(f"{arguments.name}: Linux {found['release']}, booted with {accelerator} ({why})")
+    print(f"{arguments.name}: Linux {found['release']}, booted with {found['accelerator']}")
     for name, value in found["settings"].items():
         print(f"  fuse.{name}={value}")
     for entry in found["variants"]:

@@ -67,7 +67,8 @@ def on_every_machine(
         tls_of(arguments),
     )
     if not arguments.no_report:
-        code = code or Exit(report(output, "--print", quiet_stdout=arguments.json))
+        shown = "--print" if arguments.table else "--summary"
+        code = code or Exit(report(output, shown, quiet_stdout=arguments.json))
     if not arguments.quiet:
         view.say(f"fleet run: {output}")
     return code

@@ -174,15 +174,34 @@ def test_the_report_of_a_fleet_run(place: Path, capsys: pytest.CaptureFixture[st
     assert "all together" in (place / "report" / "overlay.svg").read_text()
 
 
-def test_the_mail_of_a_fleet_run_is_three_sentences(
+def test_the_mail_of_a_fleet_run_has_three_sentences_on_its_machines(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Which machines, what holds, where they differ."""
+    """Which machines, what holds, where they differ: within the first machine's mail of 45 lines."""
     assert report.main([str(place), "--mail", "passthrough"]) == Exit.MEASURED
     lines = capsys.readouterr().out.splitlines()
-    first = [line for line in lines if not line.startswith(" ")]
-    assert [line.split()[0] for line in first] == ["Machines:", "Of", "Machines"]
+    begin = next(n for n, line in enumerate(lines) if line.startswith("Machines: 4 (CPU a"))
+    first = [line.split()[0] for line in lines[begin:] if not line.startswith(" ")]
+    assert first[:3] == ["Machines:", "Of", "Machines"]
+    assert "FUSE" in lines[0]
+    assert len(lines) <= 45
     assert all(len(line) <= 72 for line in lines)
+    assert report.main([str(place), "--format", "text"]) == Exit.MEASURED
+    assert "Machines: 4 (CPU a" in (place / "report" / "mail.txt").read_text()
+
+
+def test_a_fleet_run_ends_in_a_summary(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At most 30 lines: machines that are missing, what all say together, and the files."""
+    assert report.main([str(place), "--summary"]) == Exit.MEASURED
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [
+        "fleet run fleet: 4 machines of 5 measured",
+        "not tcp://e: its worker is gone",
+    ]
+    assert "Machines: 4 (CPU a" in "\n".join(lines)
+    assert [line.split(":")[0] for line in lines[-3:]] == ["page", "mail", "table"]
+    assert len(lines) <= 30
+    assert all(len(line) <= 79 for line in lines[:-3])
 
 
 def test_kernels_of_one_run_are_no_machines(tmp_path: Path) -> None:

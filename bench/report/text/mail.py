@@ -27,19 +27,22 @@ NOT_REPRODUCED = ("--output", "--no-report", "--quiet", "--json")
 """Options that change nothing of what is measured."""
 
 
-def block(run: Run, rows: Sequence[Row], wanted: Sequence[str] = ()) -> str:
+def block(
+    run: Run, rows: Sequence[Row], wanted: Sequence[str] = (), machines: Sequence[str] = ()
+) -> str:
     """The mail of a run, for the targets named, or for all that pass something through.
 
-    Raises UserError where there is no baseline, or no such target.
+    ``machines``: lines on what others that did the same run found. Raises UserError where there is no
+    baseline, or no such target.
     """
-    return mail(run, of_run(run, rows, wanted))
+    return mail(run, of_run(run, rows, wanted), machines)
 
 
-def mail(run: Run, made: Posting) -> str:
+def mail(run: Run, made: Posting, machines: Sequence[str] = ()) -> str:
     """The mail of a posting that was put together elsewhere; facts and costs are those of ``run``."""
     head = [*wrapped(made.claim), *_levels(made.columns), *_results(made)]
     tail = [*_memory(run, made), "", *_win(run), *checks(run, made), *_machine(run)]
-    tail += _reproduce(run)
+    tail += [*machines, *_reproduce(run)]
     room = LINES - len(head) - len(tail) - 1
     lines = [*head, "", *_rows(made, room), *tail]
     return units.ascii_only("\n".join(lines).rstrip() + "\n")
