@@ -42,8 +42,11 @@ class Tls:
     cert: str = ""
     key: str = ""
 
-    def security(self) -> Any:
-        """Dask's own object, None without TLS; raises UserError where only some are named."""
+    def security(self, address: str) -> Any:
+        """Dask's own object for a scheduler there, None without TLS.
+
+        Raises UserError where only some files are named, or none for tls://, or all for tcp://.
+        """
         from distributed.security import Security
 
         given = {
@@ -53,10 +56,14 @@ class Tls:
             "tls_worker_cert": self.cert,
             "tls_worker_key": self.key,
         }
-        if not any(given.values()):
+        encrypted = address.startswith("tls://")
+        if not any(given.values()) and not encrypted:
             return None
         if not all(given.values()):
-            raise UserError("--tls-ca, --tls-cert and --tls-key belong together")
+            said = f"{address} needs all of them" if encrypted else "they belong together"
+            raise UserError(f"--tls-ca, --tls-cert and --tls-key: {said}")
+        if not encrypted:
+            raise UserError(f"{address}: with --tls-ca, --tls-cert and --tls-key it is tls://")
         return Security(require_encryption=True, **given)
 
 
@@ -77,8 +84,9 @@ def connected(address: str, tls: Tls, view: View) -> Iterator[Fleet]:
     from distributed import Client
 
     quiet_dask()
+    security = tls.security(address)
     try:
-        client = Client(address, security=tls.security(), timeout="10s", set_as_default=False)
+        client = Client(address, security=security, timeout="10s", set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise UserError(
             f"--scheduler {address}: cannot be reached: {error}", Exit.NOTHING

@@ -70,7 +70,7 @@ async def _serve(offer: Offer, folder: str) -> int:
         local_directory=folder,
         death_timeout=30,
         dashboard=False,
-        security=offer.tls.security(),
+        security=offer.tls.security(offer.scheduler),
         **options,
     )
     try:

@@ -21,6 +21,9 @@ COMMIT = "0" * 40
 class Processes:
     """A scheduler, workers and clients of one test; all are gone when it ends."""
 
+    trust: tuple[str, ...] = ()
+    """Options of worker and client that say whom they trust, and who they are."""
+
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.started: list[subprocess.Popen[str]] = []
@@ -57,6 +60,10 @@ class Processes:
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
+        return self.scheduler_at(host, port, prefix)
+
+    def scheduler_at(self, host: str, port: int, prefix: tuple[str, ...]) -> subprocess.Popen[str]:
+        """Dask's own, there."""
         self.address = f"tcp://{host}:{port}"
         return self.start(
             "-m", "dask", "scheduler", "--host", host, "--port", str(port), "--no-dashboard",
@@ -73,11 +80,13 @@ class Processes:
     ) -> Any:
         """One that does one boot at a time; returns when it is there."""
         process = self.start(
-            *script, "worker", self.address, "--host", host, "--boots", "1", prefix=prefix, **more
-        )
+            *script, "worker", self.address, "--host", host, "--boots", "1", *self.trust,
+            prefix=prefix, **more,
+        )  # fmt: skip
         assert process.stderr is not None
         said = process.stderr.readline()
-        assert said.startswith("worker tcp://"), said + process.stderr.read()
+        protocol = self.address.partition(":")[0]
+        assert said.startswith(f"worker {protocol}://"), said + process.stderr.read()
         return process
 
     def run(self, name: str = "run", *more: str, prefix: tuple[str, ...] = ()) -> Any:
@@ -87,7 +96,7 @@ class Processes:
             "--daemon", "passthrough-c", "--daemon", "plain-c", "--only", "--seed", "5", "--quick",
             "--workload", "getattr-storm/fd", "--workload", "getattr-storm/at", "--workload",
             "readdir", "--trials", "2", "--no-report", "--output", str(self.folder / name),
-            "--scheduler", self.address, *more, prefix=prefix,
+            "--scheduler", self.address, *self.trust, *more, prefix=prefix,
         )  # fmt: skip
 
     def trials(self, name: str = "run") -> list[dict[str, Any]]:
@@ -100,6 +109,46 @@ class Processes:
         for process in self.started:
             process.kill()
             process.communicate()
+
+
+class TlsProcesses(Processes):
+    """The same over TLS: each side shows a certificate that the test's own authority has signed."""
+
+    def __init__(self, folder: Path) -> None:
+        authority(folder, "ca")
+        authority(folder, "strangers")
+        self.trust = trusting(folder, "ca")
+        super().__init__(folder)
+
+    def scheduler_at(self, host: str, port: int, prefix: tuple[str, ...]) -> subprocess.Popen[str]:
+        """Dask's own, there, for nobody whom the authority does not know."""
+        self.address = f"tls://{host}:{port}"
+        ca, cert, key = (str(self.folder / f"ca.{it}.pem") for it in ("ca", "cert", "key"))
+        return self.start(
+            "-m", "dask", "scheduler", "--protocol", "tls", "--host", host, "--port", str(port),
+            "--no-dashboard", "--tls-ca-file", ca, "--tls-cert", cert, "--tls-key", key,
+            prefix=prefix,
+        )  # fmt: skip
+
+
+def trusting(folder: Path, name: str) -> tuple[str, ...]:
+    """The options of who is of an authority, and trusts no other."""
+    ca, cert, key = (str(folder / f"{name}.{it}.pem") for it in ("ca", "cert", "key"))
+    return "--tls-ca", ca, "--tls-cert", cert, "--tls-key", key
+
+
+def authority(folder: Path, name: str) -> None:
+    """An authority, and a certificate it has signed: NAME.ca.pem, .cert.pem, .key.pem."""
+    ca, ca_key = folder / f"{name}.ca.pem", folder / f"{name}.ca-key.pem"
+    cert, key, wish = (folder / f"{name}.{it}.pem" for it in ("cert", "key", "csr"))
+    made = ["-newkey", "rsa:2048", "-nodes", "-days", "2"]
+    for words in (
+        ["req", "-x509", *made, "-subj", f"/CN={name}", "-keyout", ca_key, "-out", ca],
+        ["req", *made[:3], "-subj", "/CN=host", "-keyout", key, "-out", wish],
+        ["x509", "-req", "-in", wish, "-CA", ca, "-CAkey", ca_key, "-CAcreateserial", "-days", "2",
+         "-out", cert],
+    ):  # fmt: skip
+        subprocess.run(["openssl", *map(str, words)], check=True, capture_output=True)
 
 
 def until(condition: Callable[[], object]) -> None:

@@ -6,6 +6,7 @@ The guest is fake_fleet's; the lab kernel, booted by workers, is in test_bench_r
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ import pytest
 
 from bench.model import Exit
 
-from .hosts import FAKE, WAIT_S, Processes, Wire, until
+from .hosts import FAKE, WAIT_S, Processes, TlsProcesses, Wire, trusting, until
 
 TRIALS = 12
 
@@ -214,3 +215,24 @@ def test_a_certificate_is_asked_for_where_there_is_tls(fleet: Processes) -> None
     """All three files or none: a client without is refused before it connects."""
     words = finished(fleet.run("run", "--tls-ca", "ca.pem"), Exit.USAGE)
     assert "belong together" in words
+
+
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl: apt-get install openssl")
+def test_tls_lets_in_who_shows_a_certificate_and_nobody_else(tmp_path: Path) -> None:
+    """A run over tls:// is whole; a client of another authority, and one without any, get nothing."""
+    made = TlsProcesses(tmp_path)
+    try:
+        made.worker()
+        client = made.run()
+        assert "1 workers of this suite" in finished(client)
+        whole(made.trials())
+        ours, made.trust = made.trust, trusting(tmp_path, "strangers")
+        assert "cannot be reached" in finished(made.run("stranger"), Exit.NOTHING)
+        made.trust = ()
+        assert "needs all of them" in finished(made.run("nobody"), Exit.USAGE)
+        made.address, made.trust = made.address.replace("tls:", "tcp:"), ours
+        assert "it is tls://" in finished(made.run("unsafe"), Exit.USAGE)
+        made.trust = ()
+        assert "cannot be reached" in finished(made.run("plain"), Exit.NOTHING)
+    finally:
+        made.end()
