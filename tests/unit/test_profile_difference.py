@@ -108,6 +108,14 @@ def test_a_flame_graph_is_one_svg_with_every_visible_box_named() -> None:
     assert any(title.startswith("all: 96.5 instructions per op, 100.0 %") for title in titles)
 
 
+def test_a_flame_graph_is_as_high_as_what_is_seen_of_it() -> None:
+    """A deep stack that is too narrow to be drawn leaves no empty space above."""
+    deep = Profile({("client", "wide"): 1_000_000, ("client", *"abcdefghij"): 1}, 10)
+    shallow = Profile({("client", "wide"): 1_000_000}, 10)
+    sizes = [ET.fromstring(flame.svg(one, "")).get("viewBox") for one in (deep, shallow)]
+    assert sizes[0] == sizes[1]
+
+
 def test_speedscope_gets_every_stack_with_its_weight() -> None:
     """The file's weights sum to the profile."""
     document = json.loads(speedscope.document(slower(), "row"))
