@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import argparse
 import errno
+import importlib
 import os
 import signal
 import sys
 from typing import NoReturn
 
-from bench.commands import bisect, compare, completion, kernel, selftest, verify, worker
-from bench.commands.clean import add_clean
-from bench.commands.list import add_list
 from bench.commands.parser import Parser
-from bench.commands.probe import add_probe
-from bench.commands.profile import add_profile
-from bench.commands.run import CODES, RUN_EXAMPLES, add_run
-from bench.commands.show import add_show
+from bench.commands.words import CODES, COMMANDS, RUN_EXAMPLES
 from bench.machine import plain, streams
-from bench.model import Exit, UserError
 
 
 def main(argv: list[str]) -> int:
@@ -28,10 +22,14 @@ def main(argv: list[str]) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    words = parser()
     if "_ARGCOMPLETE" in os.environ:
-        completion.complete(words)
+        from bench.commands import completion
+
+        completion.complete(parser())
+    words = parser(next((word for word in argv if not word.startswith("-")), ""))
     arguments = words.parse_args(argv)
+    from bench.model import Exit, UserError  # `bench --help` does without: 20 ms of dataclasses
+
     # Told to end, or left by its terminal, a run ends as it does on Ctrl-C: in order.
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         # What nohup(1) has told to be ignored stays so.
@@ -63,8 +61,11 @@ def interrupt(_number: int, _frame: object) -> NoReturn:
     raise KeyboardInterrupt
 
 
-def parser() -> Parser:
-    """The whole command line."""
+def parser(wanted: str | None = None) -> Parser:
+    """The command line: all of it, or what ``wanted`` takes, with the other commands by name alone.
+
+    A command's options are what takes time to load: `bench --help` needs none.
+    """
     top = Parser(
         prog="bench",
         description="Measure metadata operations over plain FUSE, FUSE passthrough and native.",
@@ -72,17 +73,10 @@ def parser() -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = top.add_subparsers(metavar="COMMAND", required=True, parser_class=Parser)
-    add_run(commands)
-    add_list(commands)
-    add_probe(commands)
-    add_show(commands)
-    add_profile(commands)
-    add_clean(commands)
-    kernel.add(commands)
-    selftest.add(commands)
-    compare.add(commands)
-    verify.add(commands)
-    bisect.add(commands)
-    worker.add(commands)
-    completion.add(commands)
+    for module, add, names in COMMANDS:
+        if wanted is None or wanted in names:
+            getattr(importlib.import_module(f"bench.commands.{module}"), add)(commands)
+        else:
+            for name, summary in names.items():
+                commands.add_parser(name, help=summary)
     return top

@@ -7,12 +7,7 @@ import difflib
 import math
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
-
-from bench.model import TIMEOUT_MAX_S, Exit
-
-if TYPE_CHECKING:
-    pass
+from typing import NoReturn
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,6 +15,8 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Say what was wrong and exit with Exit.USAGE."""
+        from bench.model import Exit  # `bench --help` does without: 20 ms of dataclasses
+
         print(f"{self.prog}: {message}{self._nearest(message)} (see --help)", file=sys.stderr)
         sys.exit(Exit.USAGE)
 
@@ -77,6 +74,8 @@ def seconds(text: str) -> float:
 
 def timeout(text: str) -> float:
     """A cache timeout in seconds, as servers take it."""
+    from bench.model import TIMEOUT_MAX_S
+
     number = seconds(text)
     if number >= TIMEOUT_MAX_S:
         raise argparse.ArgumentTypeError(f"{text!r} is more than servers take: below 1e9 seconds")

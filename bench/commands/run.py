@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from bench.commands import run_fleet, run_options, strangers
 from bench.commands.readers import report
 from bench.commands.run_settings import refuse, settings_from
+from bench.commands.words import CODES, RUN_EXAMPLES
 from bench.model import Clock, Exit, Outcome
 from bench.results.store import RESULTS
 
@@ -18,23 +19,6 @@ if TYPE_CHECKING:
     from bench.results.store import RunDirectory
     from bench.run.trials import RunResult
     from bench.run.view import View
-
-
-RUN_EXAMPLES = """examples:
-  python -m bench run --daemon passthrough
-      on this kernel: native, overlayfs, and both pairs of servers with passthrough and without; minutes
-  python -m bench run --matrix iops --clock instructions \\
-          --kernel base=old/bzImage --kernel patched=new/bzImage
-      a kernel pair, before it is posted; --dry-run says how long
-  python -m bench run --daemon mine:attach-lookup='./server -f {backing} {mountpoint}'
-      a server of your own; braces also: {attr_timeout} {entry_timeout}
-
-More of them: docs/axes.md, docs/levels.md, docs/commands.md.
-"""
-CODES = """exit codes:
-  0 measured   1 bug   2 usage   3 nothing could be measured here (reasons printed)
-  4 measured, but a trial failed or a proof did not hold   130 interrupted
-"""
 
 
 def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
@@ -53,12 +37,13 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
 def command_run(arguments: argparse.Namespace, argv: list[str]) -> int:
     """Measure, then report; the exit code is the worse of the two."""
     if arguments.dry_run and not arguments.resume:
-        from bench.guests import kernels
+        from bench.guests import kernels, recorded
         from bench.plan import dry_run
 
         settings = settings_from(arguments)
         kernels.images_of(settings)
-        return dry_run.show(settings, as_json=arguments.json)
+        known = recorded.known(settings, arguments.jobs)
+        return dry_run.show(settings, known, as_json=arguments.json)
     from bench.run.view import View
 
     view = View(quiet=arguments.quiet, as_json=arguments.json)

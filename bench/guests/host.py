@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.guests import conformed
+from bench.guests import conformed, recorded
 from bench.guests.kernels import find
 from bench.guests.listener import Hung, Listener, tidy
 from bench.guests.pool import Pool, width
@@ -28,8 +28,9 @@ from bench.kernels import disk, vm
 from bench.kernels.console import EXITED, last_line
 from bench.machine import suite, tune
 from bench.machine.knobs import KNOBS
-from bench.model import Clock, Exit, Outcome, UserError
-from bench.plan import shards
+from bench.model import Clock, Exit, Level, Outcome, UserError
+from bench.plan import forecast, schedule, shards
+from bench.plan.grid import KernelGives
 from bench.plan.settings import Settings
 from bench.profile import plugin
 from bench.profile.inside import BLOCKS
@@ -158,13 +159,20 @@ def round_of(run: GuestRun, number: int) -> list[Boot]:
 
 
 def not_done(run: GuestRun, boots: list[Boot]) -> list[Boot]:
-    """The boots of which run.json does not say that they went to their end."""
-    done = run.directory.header().get("boots", [])
+    """The boots of which run.json does not say that they went to their end.
+
+    Another commit of the suite may divide rounds otherwise: its boots say nothing of ours.
+    """
+    header = run.directory.header()
+    theirs = header.get("environment", {}).get("suite_commit")
+    done = header.get("boots", []) if theirs in (None, suite.commit()) else []
     return [boot for boot in boots if boot.key not in done]
 
 
 def run_boots(run: GuestRun, pool: Pool, boots: list[Boot]) -> bool:
     """Make these boots; always true, as there is always more to measure where there is time."""
+    if pool.jobs > 1:
+        boots = longest_first(run, boots)
     progress = BootProgress(run.view, len(boots), pool.jobs)
 
     def one(boot: Boot, cpus: tuple[int, ...]) -> None:
@@ -176,6 +184,15 @@ def run_boots(run: GuestRun, pool: Pool, boots: list[Boot]) -> bool:
     return True
 
 
+def longest_first(run: GuestRun, boots: list[Boot]) -> list[Boot]:
+    """Round by round, each with its longest boots first, so that all CPUs end together."""
+    numbers = {boot.round for boot in boots if boot.work is Purpose.MEASURE}
+    longer = replace(run.settings, trials=max(numbers, default=0) + 1)
+    planned = schedule.make(longer, KernelGives(Level.LOOKUP))
+    expected = forecast.boots(longer, planned, forecast.Known(recorded.seconds_of(longer)))
+    return sorted(boots, key=lambda one: (one.round, -expected.get((one.round, one.shard), 0.0)))
+
+
 def until_done(run: GuestRun, boot: Boot, cpus: tuple[int, ...]) -> None:
     """Boot until all of its work is done, or a boot brought nothing."""
     while True:
@@ -183,11 +200,14 @@ def until_done(run: GuestRun, boot: Boot, cpus: tuple[int, ...]) -> None:
         listener = Listener(run, boot, share)
         begun = time.monotonic()
         reason = once(run, boot, share, listener, cpus)
+        elapsed_s = time.monotonic() - begun
         with run.lock:
-            run.timer.add("boots", time.monotonic() - begun)
+            run.timer.add("boots", elapsed_s)
         listener.listen()
         listener.refuse_full()
         if listener.finished:
+            with run.lock:
+                listener.stopwatch.kept(run, boot, elapsed_s)
             tidy(share)
             return
         if not listener.lost(reason):

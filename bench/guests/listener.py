@@ -25,6 +25,7 @@ from bench.guests.protocol import (
     TargetCost,
     Warn,
 )
+from bench.guests.recorded import Stopwatch
 from bench.guests.session import Boot, GuestRun, Stopped
 from bench.kernels import disk
 from bench.kernels.console import MORE_MEMORY, oom_line
@@ -57,6 +58,7 @@ class Listener:
         self.finished = False
         self.since = time.monotonic()
         self.profiles = resolve.BootSymbols(share)
+        self.stopwatch = Stopwatch()
 
     def attend(self) -> None:
         """Listen; raises UserError on a full disk, Stopped when no boot shall go on."""
@@ -186,6 +188,8 @@ class Listener:
     def _end(self, told: Mapping[str, Any], pyperf: str) -> None:
         """A trial that failed may have been killed for want of memory."""
         record = dict(told)
+        if self.begun is not None:
+            self.stopwatch.add(self.begun["series"], time.monotonic() - self.since)
         try:
             if record.get("profile"):
                 self._keep_profile(record)

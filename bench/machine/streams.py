@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from typing import TextIO
 
 from bench.machine import plain
-from bench.model import Exit
 
 PIPE = 141
 """What a shell says of a program that SIGPIPE ended."""
@@ -58,6 +57,8 @@ def refused(error: OSError, code: int = 0) -> int:
     """Say that what was to be printed cannot be; the exit code, 3 in the place of 0."""
     _to_nowhere()
     print(f"bench: cannot write: {error.strerror}", file=sys.stderr)
+    from bench.model import Exit  # `bench --help` does without: 20 ms of dataclasses
+
     return code or Exit.NOTHING
 
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from bench.model import Exit, Level
 from bench.mounts import backing
-from bench.plan import schedule
-from bench.plan.durations import BOOT_S, EMULATED, trial_seconds
+from bench.plan import schedule, shards
+from bench.plan.forecast import Known, total
 from bench.plan.grid import KernelGives
 from bench.plan.schedule import Plan
 from bench.plan.settings import Settings
@@ -22,10 +22,12 @@ from workloads import tree
 WIDTH = 78
 
 
-def show(settings: Settings, *, as_json: bool) -> int:
+def show(settings: Settings, known: Known, *, as_json: bool) -> int:
     """Print the plan of a run; always Exit.MEASURED, as nothing is tried. Raises UserError."""
+    if settings.kernels:
+        settings = shards.with_number(settings)
     planned = schedule.make(settings, gives(settings))
-    found = facts(settings, planned)
+    found = facts(settings, planned, known)
     print(json.dumps(found, indent=1) if as_json else "\n".join(lines(found)))
     return Exit.MEASURED
 
@@ -41,13 +43,10 @@ def gives(settings: Settings) -> KernelGives:
     return KernelGives(ability.level, "; ".join(ability.reasons), filled.cache_refusals())
 
 
-def facts(settings: Settings, planned: Plan) -> dict[str, Any]:
+def facts(settings: Settings, planned: Plan, known: Known) -> dict[str, Any]:
     """The plan as one object: counts over all kernels of the run."""
     kernels = max(1, len(settings.kernels))
     series = {one.series.label: one.series for one in planned.trials}
-    seconds = kernels * sum(trial_seconds(one.series, settings) for one in planned.trials)
-    if settings.kernels:
-        seconds = seconds * EMULATED + BOOT_S * kernels * settings.trials
     return {
         "matrix": settings.matrix,
         "kernels": list(settings.kernels),
@@ -58,13 +57,15 @@ def facts(settings: Settings, planned: Plan) -> dict[str, Any]:
         "trials": len(planned.trials) * kernels,
         "rounds": settings.trials,
         "more": f", up to {settings.most_trials} while there is time" if settings.fill_s else "",
-        "minutes": round(seconds / 60, 1),
+        "minutes": round(total(settings, planned, known) / 60, 1),
+        "jobs": known.jobs,
         "skipped": [asdict(item) for item in planned.skipped],
     }
 
 
 def lines(found: dict[str, Any]) -> list[str]:
     """For a person, under 80 columns."""
+    beside = f" with {found['jobs']} boots at a time" if found["jobs"] > 1 else ""
     say = [("matrix", found["matrix"])] if found["matrix"] else []
     say += [("kernel", text) for text in found["kernels"]]
     say += [
@@ -72,7 +73,7 @@ def lines(found: dict[str, Any]) -> list[str]:
         ("rows", f"{found['rows']}, of {', '.join(found['workloads'])}"),
         ("series", str(found["series"])),
         ("trials", f"{found['trials']} in {found['rounds']} rounds{found['more']}"),
-        ("time", f"about {found['minutes']:g} minutes, and the report"),
+        ("time", f"about {found['minutes']:g} minutes{beside}, and the report"),
     ]
     say += [("skipped", text) for text in _by_reason(found["skipped"])]
     if found["kernels"]:

@@ -12,16 +12,14 @@ from dataclasses import replace
 
 from bench.model import Clock, Level
 from bench.plan import schedule
-from bench.plan.durations import EMULATED, trial_seconds
+from bench.plan.durations import trial_seconds
 from bench.plan.grid import KernelGives
 from bench.plan.series import Trial
 from bench.plan.settings import Settings
 
-SHARD_S = 600.0
-"""About how long a boot may measure before a round is worth another one: a boot costs some 40 s."""
-
-
-LEAST_S = 120.0
+SHARD_S = 300.0
+"""About how long a boot may measure before a round is worth another one: a boot costs some 15 s."""
+LEAST_S = 60.0
 """With less to measure than this a boot is not worth its start, however many machines wait."""
 
 
@@ -38,7 +36,7 @@ def with_number(settings: Settings, at_a_time: int = 1) -> Settings:
     first = [
         one for one in schedule.make(settings, KernelGives(Level.LOOKUP)).trials if not one.round
     ]
-    seconds = EMULATED * sum(trial_seconds(one.series, settings) for one in first)
+    seconds = sum(trial_seconds(one.series, settings) for one in first)
     rows = len({one.series.key.label for one in first})
     rounds = settings.trials * max(1, len(settings.kernels))
     wanted = min(math.ceil(at_a_time / rounds), int(seconds / LEAST_S))
@@ -46,10 +44,15 @@ def with_number(settings: Settings, at_a_time: int = 1) -> Settings:
 
 
 def shard(trials: Sequence[Trial], number: int, settings: Settings) -> tuple[Trial, ...]:
-    """The trials of one round that belong to shard ``number``, in the round's order.
+    """The trials of one round that belong to shard ``number``, in the round's order."""
+    return divided(trials, settings)[number]
+
+
+def divided(trials: Sequence[Trial], settings: Settings) -> list[tuple[Trial, ...]]:
+    """The trials of one round, shard by shard, each in the round's order.
 
     The longest comparison goes first to the shard that has least to do. Weights do not depend on the
-    round, and so neither does the division.
+    round, nor on what was recorded, and so neither does the division.
     """
     count = max(1, settings.shards)
     parts: dict[str, list[float]] = {}
@@ -61,4 +64,7 @@ def shard(trials: Sequence[Trial], number: int, settings: Settings) -> tuple[Tri
     for name in sorted(weights, key=lambda name: (-weights[name], name)):
         home[name] = loads.index(min(loads))
         loads[home[name]] += weights[name]
-    return tuple(one for one in trials if home[one.series.key.label] == number)
+    found: list[list[Trial]] = [[] for _ in range(count)]
+    for one in trials:
+        found[home[one.series.key.label]].append(one)
+    return [tuple(part) for part in found]

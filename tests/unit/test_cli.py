@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bench.commands.main import main
+from bench.commands.main import main, parser
+from bench.commands.words import COMMANDS
 from bench.model import Exit
 
 
@@ -118,3 +119,23 @@ def test_a_reader_that_goes_away_is_no_bug() -> None:
     )
     assert done.stderr == ""
     assert done.stdout.strip() in ("0", "141")
+
+
+def test_the_help_of_all_commands_is_what_each_says_of_itself() -> None:
+    """No command is loaded for it, and none is missing, or called otherwise than it calls itself."""
+    assert parser("").format_help() == parser().format_help()
+    for wanted in (name for _, _, names in COMMANDS for name in names):
+        assert parser(wanted).format_help() == parser().format_help()
+
+
+def test_help_loads_no_command() -> None:
+    """Nor the types of the project: what is loaded is what `--help` takes."""
+    code = (
+        "import sys; from bench.commands.main import parser; parser('').format_help(); "
+        "print(*(name for name in sys.modules if name.startswith('bench')))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) <= {
+        "bench", "bench.commands", "bench.commands.main", "bench.commands.parser",
+        "bench.commands.words", "bench.machine", "bench.machine.plain", "bench.machine.streams",
+    }  # fmt: skip
