@@ -171,3 +171,15 @@ def test_rows_and_targets_are_found_by_any_part_that_is_theirs_alone(tmp_path: P
         select.find(tmp_path, records, "/fd", "overlayfs")
     with pytest.raises(UserError, match="no profiles: make it with"):
         select.find(tmp_path, [], "/fd", "native")
+
+
+def test_levels_of_one_server_are_told_apart_in_79_columns() -> None:
+    """A target's name is longer than its column: the level stands there."""
+    names = [f"passthrough-c:attach-{what}" for what in ("getattr", "lookup")]
+    title = (
+        f"list-stat--alternate-100--cold-fuse--t1--to3600-3600--n1000: {names[1]} less {names[0]}"
+    )
+    shown = text.difference_lines(difference.between(base(), slower()), *names, title, 5)
+    assert max(map(len, shown)) <= text.COLUMNS
+    heads = next(line for line in shown if line.startswith("subsystem"))
+    assert heads.split()[-2:] == ["attach-ge~", "attach-lo~"]
