@@ -44,10 +44,11 @@ class Box:
     own: Subsystem = Subsystem.OTHER
     called: dict[str, Box] = field(default_factory=dict)
 
-    @property
-    def depth(self) -> int:
-        """Boxes on the tallest stack from this one on."""
-        return 1 + max((box.depth for box in self.called.values()), default=0)
+    def depth(self, least: float) -> int:
+        """Boxes on the tallest stack from this one on, those of fewer instructions left out."""
+        if self.total < least:
+            return 0
+        return 1 + max((box.depth(least) for box in self.called.values()), default=0)
 
 
 def tree(profile: Profile) -> Box:
@@ -67,7 +68,8 @@ def tree(profile: Profile) -> Box:
 def svg(profile: Profile, title: str) -> str:
     """The whole picture; the same profile gives the same bytes."""
     root = tree(profile)
-    height = HEAD + ROW * root.depth + MARGIN
+    least = NARROWEST * root.total / (WIDTH - 2 * MARGIN)
+    height = HEAD + ROW * root.depth(least) + MARGIN
     boxes = "\n".join(_boxes(root, MARGIN, height - MARGIN - ROW, root.total, profile.ops))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" '

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator, Sequence
 
 from bench.profile import subsystems
@@ -10,7 +11,8 @@ from bench.profile.requests import RequestProfile
 from bench.profile.store import Profile
 
 TOP = 20
-_NAME = 38
+COLUMNS = 79
+_NAME, _HEAD = 38, 10
 
 
 def profile_lines(profile: Profile, title: str, top: int = TOP) -> list[str]:
@@ -27,7 +29,9 @@ def profile_lines(profile: Profile, title: str, top: int = TOP) -> list[str]:
         for name, value in shown[:top]:
             note = f"  {owners[name]}" if heading == "function" else ""
             share = 100 * value / profile.per_op
-            lines.append(f"{_cut(name):<{_NAME}} {value:>10.1f} {share:>6.1f}%{note}".rstrip()[:79])
+            lines.append(
+                f"{_cut(name):<{_NAME}} {value:>10.1f} {share:>6.1f}%{note}".rstrip()[:COLUMNS]
+            )
         lines += _rest(shown[top:], profile.per_op)
         lines.append("")
     return lines[:-1]
@@ -47,10 +51,10 @@ def request_lines(costs: Sequence[RequestProfile]) -> list[str]:
             for part in cost.client.keys() | cost.server.keys()
         }
         most = sorted(both, key=lambda part: -both[part])[:1]
-        told = "".join(f"{part} {100 * both[part] / (cost.total or 1):.0f}%" for part in most)
+        told = "".join(f"{100 * both[part] / (cost.total or 1):.0f}% {part}" for part in most)
         lines.append(
             f"{cost.opcode:<14} {cost.per_op:>7.3f} {cost.total:>10.0f} {sides[0]:>8.0f} "
-            f"{sides[1]:>8.0f}  {told}"[:79]
+            f"{sides[1]:>8.0f}  {told}"[:COLUMNS]
         )
     return lines
 
@@ -66,9 +70,13 @@ def difference_lines(
 ) -> list[str]:
     """Which functions and subsystems account for the difference."""
     lines = [
-        title,
-        f"{old}: {difference.old:.1f}, {new}: {difference.new:.1f} instructions per op, "
-        f"{difference.change:+.1f}",
+        *textwrap.wrap(title, COLUMNS),
+        *textwrap.wrap(
+            f"{old}: {difference.old:.1f}, {new}: {difference.new:.1f} instructions per op, "
+            f"{difference.change:+.1f}",
+            COLUMNS,
+            break_on_hyphens=False,
+        ),
         "",
     ]
     for heading, rows in (
@@ -76,7 +84,7 @@ def difference_lines(
         ("function", difference.functions),
     ):
         lines.append(
-            f"{heading:<{_NAME}} {'insn/op':>10} {'share':>7} {old[:10]:>10} {new[:10]:>10}"
+            f"{heading:<{_NAME}} {'insn/op':>10} {'share':>7} {_head(old):>10} {_head(new):>10}"
         )
         shown = [row for row in rows if abs(row.change) >= 0.05]
         lines += [_difference_line(row) for row in shown[:top]]
@@ -88,6 +96,11 @@ def difference_lines(
             )
         lines.append("")
     return lines[:-1]
+
+
+def _head(target: str) -> str:
+    """A column's head: of a name too long for it the level, which is what differs."""
+    return target if len(target) <= _HEAD else _cut(target.rpartition(":")[2], _HEAD)
 
 
 def _difference_line(row: DifferenceLine) -> str:
@@ -115,5 +128,5 @@ def accounted_for(difference: Difference, count: int = 3) -> str:
     )
 
 
-def _cut(name: str) -> str:
-    return name if len(name) <= _NAME else name[: _NAME - 1] + "~"
+def _cut(name: str, room: int = _NAME) -> str:
+    return name if len(name) <= room else name[: room - 1] + "~"

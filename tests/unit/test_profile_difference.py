@@ -108,6 +108,14 @@ def test_a_flame_graph_is_one_svg_with_every_visible_box_named() -> None:
     assert any(title.startswith("all: 96.5 instructions per op, 100.0 %") for title in titles)
 
 
+def test_a_flame_graph_is_as_high_as_what_is_seen_of_it() -> None:
+    """A deep stack that is too narrow to be drawn leaves no empty space above."""
+    deep = Profile({("client", "wide"): 1_000_000, ("client", *"abcdefghij"): 1}, 10)
+    shallow = Profile({("client", "wide"): 1_000_000}, 10)
+    sizes = [ET.fromstring(flame.svg(one, "")).get("viewBox") for one in (deep, shallow)]
+    assert sizes[0] == sizes[1]
+
+
 def test_speedscope_gets_every_stack_with_its_weight() -> None:
     """The file's weights sum to the profile."""
     document = json.loads(speedscope.document(slower(), "row"))
@@ -163,3 +171,15 @@ def test_rows_and_targets_are_found_by_any_part_that_is_theirs_alone(tmp_path: P
         select.find(tmp_path, records, "/fd", "overlayfs")
     with pytest.raises(UserError, match="no profiles: make it with"):
         select.find(tmp_path, [], "/fd", "native")
+
+
+def test_levels_of_one_server_are_told_apart_in_79_columns() -> None:
+    """A target's name is longer than its column: the level stands there."""
+    names = [f"passthrough-c:attach-{what}" for what in ("getattr", "lookup")]
+    title = (
+        f"list-stat--alternate-100--cold-fuse--t1--to3600-3600--n1000: {names[1]} less {names[0]}"
+    )
+    shown = text.difference_lines(difference.between(base(), slower()), *names, title, 5)
+    assert max(map(len, shown)) <= text.COLUMNS
+    heads = next(line for line in shown if line.startswith("subsystem"))
+    assert heads.split()[-2:] == ["attach-ge~", "attach-lo~"]

@@ -104,7 +104,7 @@ def test_what_a_request_costs_is_a_line_of_its_own() -> None:
     cost = RequestProfile("GETATTR", 2.0, {"FUSE": 30.0}, {"FUSE": 10.0, "VFS": 60.0})
     heading, line = text.request_lines([cost])
     assert heading.startswith("request")
-    assert line.split() == ["GETATTR", "2.000", "100", "30", "70", "VFS", "60%"]
+    assert line.split() == ["GETATTR", "2.000", "100", "30", "70", "60%", "VFS"]
     assert text.request_lines([]) == []
 
 

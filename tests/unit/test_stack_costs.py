@@ -18,6 +18,8 @@ from bench.report.studies.predictions import Projections
 from bench.report.studies.projection import projections
 from bench.report.studies.projection_text import lines
 from bench.report.studies.request_costs import CostSource
+from bench.report.studies.row_profiles import profiles
+from bench.report.text.profiles import request_grid
 from bench.stats.frame import Run, load
 
 OPS = 10
@@ -109,3 +111,20 @@ def test_stacks_that_cannot_be_held_against_rows_are_not_trusted(tmp_path: Path)
     [found] = projections(run, report_rows(run))
     assert found.predictions == []
     assert any(wanted.startswith("GETATTR in the kernel") for wanted in found.missing)
+
+
+def test_the_report_says_what_a_request_costs_in_each_subsystem(tmp_path: Path) -> None:
+    """The sending, waking and answering of a GETATTR, and what of it would stay."""
+    run = run_of(tmp_path, [*CELLS, passed(1800)], FD)
+    (one,) = profiles(run, report_rows(run))
+    made = request_grid(one, ["native", "plain-c"])
+    assert made is not None and list(made.heads) == ["subsystem", "GETATTR"]
+    told = {name.text: value.text for name, value in made.lines}
+    assert told == {
+        "scheduler and wake-up": "11700",
+        "FUSE": "600",
+        "VFS": "200",
+        "all": "12500",
+        "of it the client's": "12300",
+        "stays if passed through": "800",
+    }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from bench.report.studies.answer import hint_lines
 from bench.report.studies.breakeven import studies
 from bench.report.studies.projection import projections
 from bench.report.studies.projection_text import method, missing
+from bench.report.studies.row_profiles import RowProfiles
 from bench.report.studies.row_profiles import profiles as row_profiles
 from bench.report.studies.scaling import scalings
 from bench.report.summary import sentences
@@ -190,7 +191,7 @@ def _profile(run: Run, rows: Sequence[Row]) -> Part | None:
     return Part(
         "Profile",
         [profiles.NOTE, "bench profile shows every row, function by function."],
-        [(profiles.grid(one), profiles.sentences(one, against)) for one in found],
+        [table for one in found for table in _profile_tables(one, against)],
         [
             Markup(drawn)
             for drawn in (
@@ -199,6 +200,15 @@ def _profile(run: Run, rows: Sequence[Row]) -> Part | None:
             )
         ],
     )
+
+
+def _profile_tables(
+    one: RowProfiles, against: Sequence[str]
+) -> Iterator[tuple[CellGrid, Sequence[str]]]:
+    """A row target beside target, and what one request of it costs."""
+    yield profiles.grid(one), profiles.sentences(one, against)
+    if asked := profiles.request_grid(one, against):
+        yield asked, ()
 
 
 def _costs(run: Run) -> Part | None:

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from bench.profile import bars as drawn_bars
 from bench.profile import difference, flame
+from bench.profile.requests import RequestProfile, measured
 from bench.profile.subsystems import Subsystem
 from bench.profile.text import named_first
 from bench.report.row import Row
+from bench.report.studies.request_costs import per_op
 from bench.report.studies.row_profiles import RowProfiles, profiles
+from bench.report.studies.stack_costs import ENOUGH
 from bench.report.targets import baselines
 from bench.report.text.cells import Cell, CellGrid
 from bench.stats.frame import Run
@@ -56,6 +59,37 @@ def _number(value: float) -> str:
     return f"{value:.0f}" if value else "-"
 
 
+def request_grid(one: RowProfiles, against: Sequence[str]) -> CellGrid | None:
+    """What one request of the row costs the server without passthrough: a column for each opcode."""
+    lines = {line.target.name: line for line in one.row.lines if line.requests}
+    base = next((name for name in against if name in one.by_target and name in lines), None)
+    costs = measured(one.by_target[base], per_op(lines[base])) if base else []
+    costs = [cost for cost in costs if cost.per_op >= ENOUGH]
+    if not costs:
+        return None
+    sums = [_by_subsystem(cost) for cost in costs]
+    made = {
+        **{part.value: [by.get(part.value, 0.0) for by in sums] for part in Subsystem},
+        "all": [cost.total for cost in costs],
+        "of it the client's": [sum(cost.client.values()) for cost in costs],
+        "stays if passed through": [cost.stays for cost in costs],
+    }
+    shown = [[Cell(name), *map(_cell, values)] for name, values in made.items() if any(values)]
+    title = f"{one.title}: instructions of one request to {base}"
+    return CellGrid(title, ["subsystem", *(cost.opcode for cost in costs)], shown)
+
+
+def _by_subsystem(cost: RequestProfile) -> dict[str, float]:
+    return {
+        part: cost.client.get(part, 0.0) + cost.server.get(part, 0.0)
+        for part in cost.client.keys() | cost.server.keys()
+    }
+
+
+def _cell(value: float) -> Cell:
+    return Cell(_number(value))
+
+
 def sentences(one: RowProfiles, against: Sequence[str]) -> list[str]:
     """For each target what it has more and less than the baseline, largest first."""
     base = next((name for name in against if name in one.by_target), None)
@@ -75,6 +109,8 @@ def lines(run: Run, rows: Sequence[Row]) -> list[str]:
     made = [NOTE, ""] if found else []
     for one in found:
         made += [*_table(grid(one)), "", *sentences(one, baselines(run)), ""]
+        if asked := request_grid(one, baselines(run)):
+            made += [*_table(asked), ""]
     return made
 
 
