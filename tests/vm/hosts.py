@@ -112,7 +112,7 @@ class Processes:
 
 
 class TlsProcesses(Processes):
-    """The same over TLS: each side shows a certificate that the test's own authority has signed."""
+    """Processes that speak TLS: each side shows a certificate that the test's own authority has signed."""
 
     def __init__(self, folder: Path) -> None:
         authority(folder, "ca")
