@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -10,11 +11,13 @@ import textwrap
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from bench.commands.main import main
 from bench.kernels import build as building
-from bench.kernels import images
+from bench.kernels import images, vm
 from bench.kernels.recipe import KERNEL_DIR, key_of, patches_in, recipe
 from bench.model import Exit, UserError
 
@@ -296,3 +299,37 @@ def test_our_patch_series_has_no_trailing_surprises() -> None:
     for patch in patches:
         text = patch.read_text()
         assert "Signed-off-by: " in text, patch.name
+
+
+def test_a_probe_is_remembered_by_its_image(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One boot for an image, another for another image, or where it is asked for."""
+    boots = []
+    variant = {"variant": "", "level": "rw", "readdir": False, "reasons": []}
+    answer = {"release": "6.12", "settings": {}, "variants": [variant]}
+
+    def boot(image: images.Image, _command: list[str], *, share: Path, **_more: object) -> object:
+        boots.append(image.path.name)
+        (share / "probe.json").write_text(json.dumps(answer))
+        return SimpleNamespace(ok=True)
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(vm, "boot", boot)
+    monkeypatch.setattr(vm, "accelerator_for", lambda _image: (vm.TCG, "no kvm here"))
+    (tmp_path / "one").write_bytes(b"one")
+    (tmp_path / "two").write_bytes(b"two")
+    said = []
+    for words in (["one"], ["one"], ["one", "--json"], ["two"], ["one", "--again"]):
+        assert main(["kernel", "probe", str(tmp_path / words[0]), *words[1:]]) == 0
+        said.append(capsys.readouterr().out)
+    assert boots == ["one", "two", "one"]
+    assert said[0] == said[1] == said[4]
+    assert "booted with tcg (no kvm here)" in said[0]
+    assert "as booted: level rw, readdir by the server" in said[0]
+    spoilt = next((tmp_path / "cache").rglob("probes/*"))
+    spoilt.write_text('{"release": "6.12"}')
+    boots.clear()
+    main(["kernel", "probe", str(tmp_path / "one")])
+    main(["kernel", "probe", str(tmp_path / "two")])
+    assert len(boots) == 1
