@@ -17,7 +17,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.guests import conformed, recorded
+from bench.guests import bytecode, conformed, recorded
 from bench.guests.kernels import find
 from bench.guests.listener import Hung, Listener, tidy
 from bench.guests.pool import Pool, width
@@ -273,6 +273,7 @@ def guest_boot(
     profiled: bool = False,
 ) -> vm.GuestResult:
     """Boot a guest that does the job in ``share``."""
+    bytecode.written()
     instructions = settings.clock is Clock.INSTRUCTIONS
     (share / BLOCKS).mkdir(parents=True, exist_ok=True)
     with disk.image(settings.backing_fs, share) as disks:

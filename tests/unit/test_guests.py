@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from bench.guests import host
+from bench.guests import bytecode, host
 from bench.guests.kernels import parse
 from bench.guests.listener import Hung, Listener
 from bench.guests.pool import Pool, width
@@ -395,3 +396,17 @@ def test_parameters_that_make_boots_alike(
     boot_of = Boot(replace(run.guests[0], parameters=("quiet",)), Purpose.MEASURE)
     assert host.once(run, boot_of, events.parent, listener, ()) == ""
     assert seen == [expected]
+
+
+def test_guests_find_bytecode_of_what_they_load(tmp_path: Path) -> None:
+    """Modules without any get it, and those changed since; what does not compile is passed over."""
+    module, broken = tmp_path / "module.py", tmp_path / "broken.py"
+    module.write_text("A = 1\n")
+    broken.write_text("A =\n")
+    bytecode.write(tmp_path)
+    (kept,) = (tmp_path / "__pycache__").iterdir()
+    first = kept.read_bytes()
+    module.write_text("A = 22\n")
+    os.utime(module, (1, 1))  # looked at by the second
+    bytecode.write(tmp_path)
+    assert kept.read_bytes() != first
