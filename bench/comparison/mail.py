@@ -114,7 +114,7 @@ def _claim(made: Comparison, server: str) -> str:
     base, patched = (_label(made, side) for side in (made.base, made.patched))
     return (
         f"{patched} against {base}, same server ({server}): FUSE metadata, {units.quantity().noun} per "
-        "operation, less is better; (n): FUSE requests."
+        "operation, less is better; (n): requests."
     )
 
 

@@ -22,7 +22,7 @@ LEVELS = {
     Level.RW: "rw: reads, writes",
     Level.ATTACH_GETATTR: "attach-getattr: readdir, later getattr",
     Level.ATTACH_LOOKUP: "attach-lookup: readdir, all getattr, setattr",
-    Level.LOOKUP: "lookup: these, LOOKUP, OPENDIR (experimental)",
+    Level.LOOKUP: "lookup: + LOOKUP, OPENDIR (experimental)",
 }
 
 
@@ -107,7 +107,7 @@ def of_run(run: Run, rows: Sequence[Row], wanted: Sequence[str] = ()) -> Posting
     own = "the same server without" if chosen[0].twin == base else "another server"
     server, noun = chosen[0].base.partition(":")[0], units.quantity().noun
     claim = (
-        f"FUSE {what}, {server} against {base} ({own}): {noun} per operation, less is better; (n): FUSE "
+        f"FUSE {what}, {server} against {base} ({own}): {noun} per operation, less is better; (n): "
         "requests."
     )
     return Posting(claim, below, columns, headlines.headline(run.about, keys), tuple(left))

@@ -69,7 +69,7 @@ def _result(column: Column) -> list[str]:
     ratios = sorted(cell.ratio.value for cell in told.values() if cell.ratio)
     less, more = (len(column.found(one)) for one in mail_table.BOTH)
     best, worst = (two(end) for end in (ratios[0], ratios[-1]))
-    ends = f"best x {best}, worst x {worst}" if len(told) > 1 else f"x {best}"
+    ends = f"best x{best}, worst x{worst}" if len(told) > 1 else f"x {best}"
     return wrapped(
         f"  {_level(column)}: {less} of {units.times(len(told), 'row')} {what.below}, {more} "
         f"{what.above}; {ends}",
@@ -107,15 +107,14 @@ def _rows(made: Posting, room: int) -> list[str]:
     """The table and what gets slower; the last headline rows give way where there is no room."""
     table, slower = mail_table.table(made), mail_table.slower(made)
     shown = list(table.rows)
-    while len(shown) > FEWEST_ROWS and _height(table.head, *shown, slower) + 2 > room:
-        shown.pop()
-    while len(slower) > FEWEST_ROWS and _height(table.head, *shown, slower) + 2 > room:
-        slower.pop()
+    for lines, least in ((shown, 2 * FEWEST_ROWS), (slower, FEWEST_ROWS), (shown, FEWEST_ROWS)):
+        while len(lines) > least and _height(table.head, *shown, slower) + 2 > room:
+            lines.pop()
     hidden = len(made.keys) - len(shown)
     more = f"; {units.times(hidden, 'more row')}: --mail --all" if hidden else ""
-    lines = [line for row in shown for line in row]
+    table_lines = [line for row in shown for line in row]
     told = f"Rows: {made.headline.rule}{more}."
-    return [*table.head, *lines, *slower, told, f"{shortnames.LEGEND}."]
+    return [*table.head, *table_lines, *slower, told, f"{shortnames.LEGEND}."]
 
 
 def _height(*parts: Sequence[str]) -> int:
