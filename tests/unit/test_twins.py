@@ -125,14 +125,15 @@ def test_the_twin_is_of_the_same_kernel_and_lists_the_same_way() -> None:
 
 
 def test_a_published_run_is_read_by_the_rule() -> None:
-    """19 lines of the lab's table were engaged where the twin got none of the requests either."""
+    """Every engaged line of the lab's table has a twin that gets some of the requests it does not get."""
     lab = Path(__file__).parents[2] / "results/lab-6.12/instructions"
-    stored = [json.loads(line) for line in (lab / "trials.jsonl").read_text().splitlines()]
-    trials = load(lab).trials.assign(stored=[one["verdict"] for one in stored])
+    trials = load(lab).trials
     lines = trials.drop_duplicates(["group", "target"])
-    taken_back = lines[(lines["stored"] == "engaged") & (lines["verdict"] != "engaged")]
-    assert len(taken_back) == 19
-    assert set(taken_back["verdict"]) == {Verdict.NOTHING}
+    engaged = lines[lines["verdict"] == "engaged"]
+    assert len(engaged) > 100
+    assert (
+        engaged["verdict_reason"].str.contains(r"\((?:plain|plain-c)\S*: .* to ", regex=True).all()
+    )
 
 
 def test_a_server_with_a_ring_is_known_by_it(tmp_path: Path) -> None:
