@@ -7,6 +7,8 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from additive import LISTING, LOOKUP, NATIVE, OVERLAY, PLAIN, curve, write
@@ -15,7 +17,9 @@ from fakes import make_run
 
 import report
 from bench.axes.rows import AXES
-from bench.model import Exit
+from bench.model import Exit, Level
+from bench.report.page import front
+from bench.report.studies.answer import OPPONENTS
 
 BROWSER = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -256,3 +260,21 @@ def test_what_the_buttons_copy_is_there(whole: Path) -> None:
         assert f'data-copy="{what}"' in page and f'<pre id="{what}">' in page
     mail = page.partition('<pre id="mail">')[2].partition("</pre>")[0]
     assert len(mail.splitlines()) <= 45
+
+
+def test_levels_that_say_the_same_are_one_line() -> None:
+    """Timeouts of 0: always, at every level; what differs stands level by level, named with its kernel."""
+
+    def win(level: Level, kernel: str, *shares: str) -> Any:
+        against = {
+            mode: SimpleNamespace(share=one) for mode, one in zip(OPPONENTS, shares, strict=True)
+        }
+        return SimpleNamespace(way=SimpleNamespace(level=level, kernel=kernel), against=against)
+
+    same = [win(level, "", "always", "always") for level in (Level.ATTACH_LOOKUP, Level.LOOKUP)]
+    [line] = front._lines("ls -l, 0", same)
+    assert [cell.text for cell in line] == ["ls -l, 0", "every level", "always", "always"]
+    other = [*same[:1], win(Level.LOOKUP, "dear", "always", "<30 %")]
+    assert [line[1].text for line in front._lines("ls -l, 0", other)] == [
+        "attach-lookup", "lookup (dear)",
+    ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -73,16 +74,28 @@ def _grid(told: Sequence[Win]) -> CellGrid:
     """A line for each level in each setting, what holds against each opponent beside it."""
     key = told[0].study.key
     heads = ["program, timeouts", "level", *OPPONENTS.values()]
-    lines = [
-        [Cell(_asked(win)), Cell(win.way.level.value), *(_cell(win, mode) for mode in OPPONENTS)]
-        for win in told
-    ]
+    groups = itertools.groupby(told, _asked)
+    lines = [line for asked, group in groups for line in _lines(asked, list(group))]
     noun = "fewer instructions" if units.quantity() is units.INSTRUCTIONS else "less time"
     return CellGrid(
         f"Needs {noun} while the share stat'ed is ({key.cache}, {key.entries} entries)",
         heads,
         lines,
     )
+
+
+def _lines(asked: str, group: Sequence[Win]) -> list[list[Cell]]:
+    """One for each level; a single one where all say the same."""
+    lines = [[_cell(win, mode) for mode in OPPONENTS] for win in group]
+    if len({cell.text for line in lines for cell in line}) == 1 and len(lines) > 1:
+        return [[Cell(asked), Cell("every level"), *lines[0]]]
+    return [[Cell(asked), Cell(_level(win)), *line] for win, line in zip(group, lines, strict=True)]
+
+
+def _level(win: Win) -> str:
+    """``attach-lookup``, with its kernel where a run has several."""
+    kernel = win.way.kernel
+    return f"{win.way.level.value} ({kernel})" if kernel else win.way.level.value
 
 
 def _asked(win: Win) -> str:
