@@ -53,7 +53,8 @@ def test_every_machine_does_the_whole_run(wires: list[Wire], tmp_path: Path) -> 
         said, words = client.communicate(timeout=300)
         assert client.returncode == Exit.MEASURED, words
         assert "2 machines of this suite" in words
-        assert "Over 2 machines" in said
+        assert "fleet run fleet: 2 machines of 2 measured" in said
+        assert f"table: {output}" in said
     finally:
         fleet.end()
     runs = [RunDirectory.open(path) for path in fleet_run.runs(output)]
