@@ -14,7 +14,7 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 FAKE = str(Path(__file__).with_name("fake_fleet.py"))
-WAIT_S = 60.0
+WAIT_S = 180.0
 COMMIT = "0" * 40
 
 
