@@ -42,6 +42,16 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     below = top.add_subparsers(metavar="ACTION", required=True, parser_class=type(top))
+    _add_build(below)
+    listing = below.add_parser("list", help="kernels built here")
+    listing.add_argument("--json", action="store_true", help="as one JSON list")
+    listing.set_defaults(command=command_list)
+    _add_probe(below)
+    add_diff(below)
+
+
+def _add_build(below: argparse._SubParsersAction[Parser]) -> None:
+    """``bench kernel build``."""
     build = _action(
         below,
         "build",
@@ -57,9 +67,10 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     build.add_argument("--config", type=Path, metavar="FRAGMENT", help="configuration fragment")
     build.add_argument("--patches", type=Path, metavar="DIR", help="patches to apply")
     build.set_defaults(command=command_build)
-    listing = below.add_parser("list", help="kernels built here")
-    listing.add_argument("--json", action="store_true", help="as one JSON list")
-    listing.set_defaults(command=command_list)
+
+
+def _add_probe(below: argparse._SubParsersAction[Parser]) -> None:
+    """``bench kernel probe``."""
     probe = _action(
         below,
         "probe",
@@ -75,7 +86,6 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
         "--again", action="store_true", help="boot it though it is known what this image does"
     )
     probe.set_defaults(command=command_probe)
-    add_diff(below)
 
 
 def _action(
