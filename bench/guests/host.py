@@ -171,7 +171,7 @@ def not_done(run: GuestRun, boots: list[Boot]) -> list[Boot]:
 
 def run_boots(run: GuestRun, pool: Pool, boots: list[Boot]) -> bool:
     """Make these boots; always true, as there is always more to measure where there is time."""
-    if pool.jobs > 1:
+    if len(boots) > pool.jobs > 1:
         boots = longest_first(run, boots)
     progress = BootProgress(run.view, len(boots), pool.jobs)
 

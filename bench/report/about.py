@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.machine.environment import scheduling
-from bench.model import Level
 from bench.report import units
 from bench.report.row import Row
 from bench.report.targets import targets
@@ -107,7 +106,7 @@ def clock(run: Run) -> str:
 
 def level(run: Run) -> str:
     """The passthrough level in force, and why it is lower than what was asked for."""
-    through = [one for one in targets(run) if not one.native and one.asked not in ("", Level.NONE)]
+    through = [one for one in targets(run) if not one.native and one.passes]
     given = list(dict.fromkeys(one.level for one in through if one.asked == one.level))
     if len(given) > 1 and all(one.asked == one.level for one in through):
         return f"levels {units.listing(given)} in force, as asked"

@@ -122,7 +122,7 @@ def chosen_targets(
         raise UserError(f"no target {', '.join(missing)}: the run has {', '.join(names)}")
     if wanted:
         return [names[name] for name in wanted], []
-    found = [one for one in known if one.asked not in ("", Level.NONE) and one.base not in against]
+    found = [one for one in known if one.passes and one.base not in against]
     if not found:
         raise UserError(f"{run.path}: no target passes anything through; name one: --mail TARGET")
     first = found[0].kernel

@@ -32,6 +32,11 @@ class TargetInRow:
     """The daemon that is the same server without passthrough; empty where there is none."""
 
     @property
+    def passes(self) -> bool:
+        """Whether it was to pass anything through."""
+        return self.asked not in ("", Level.NONE)
+
+    @property
     def base(self) -> str:
         """The name without its kernel."""
         return self.name.partition("@")[0]
@@ -64,7 +69,7 @@ def baselines(run: Run) -> tuple[str, ...]:
     """
     known = targets(run)
     native = [target.base for target in known if target.native]
-    plain = [one for one in known if one.fuse and one.asked in ("", Level.NONE)]
+    plain = [one for one in known if one.fuse and not one.passes]
     plain.sort(key=lambda one: (one.daemon != HEADLINE, one.python, one.base != one.daemon))
     return (*native[:1], *(one.base for one in plain[:1]))
 

@@ -155,6 +155,11 @@ def bound(low: float, high: float) -> str:
     return f"{low:g}" if low == high else f"{low:g} to {high:g}"
 
 
+def two(ratio: float) -> str:
+    """A ratio in two digits: ``.036``, ``1.9``, ``12``."""
+    return digits(ratio, 2).removeprefix("0") if ratio < 1 else digits(ratio, 2)
+
+
 def times(count: int, noun: str) -> str:
     """``1 trial``, ``5 trials``, ``9 entries``."""
     plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"

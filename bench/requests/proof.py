@@ -125,12 +125,11 @@ def arrived_all_the_same(
     claimed: Collection[Opcode], counts: Mapping[Opcode, int], allowed: Mapping[Opcode, float]
 ) -> str:
     """``3 READ, 1 GETATTR``: what is claimed and arrived, more often than allowed; or nothing."""
-    over = [
-        op
-        for op in sorted(claimed)
-        if op in counts and counts[op] > allowed.get(op, 0) * (1 + 1e-9)
-    ]
-    return ", ".join(f"{counts[op]} {op.name}" for op in over)
+    return ", ".join(
+        f"{count} {op.name}"
+        for op, count in sorted(counts.items())
+        if op in claimed and count > allowed.get(op, 0) * (1 + 1e-9)
+    )
 
 
 def telling(

@@ -12,7 +12,7 @@ from bench.report import units
 from bench.report.charts.figures import GRID, MUTED, Sheet
 from bench.report.charts.looks import look
 from bench.report.charts.panels import AXIS_IN, curve, tick
-from bench.report.studies.answer import OPPONENTS, PROGRAMS, Win, usual, wins
+from bench.report.studies.answer import OPPONENTS, PROGRAMS, Against, Win, usual, wins
 from bench.report.studies.breakeven import Study
 from bench.stats.frame import Run
 
@@ -58,7 +58,7 @@ def claim(own: Sequence[Win]) -> str:
         word = "less" if one.share == "always" else "more"
         return f"{program}: {level} costs {word} than READDIRPLUS, whatever is stat'ed"
     side = "fewer" if one.met.rising else "more"
-    share = one.share.partition(" [")[0].lstrip("<>")
+    share = _share(one)
     return f"{program}: {level} costs less than READDIRPLUS while {side} than {share} are stat'ed"
 
 
@@ -93,13 +93,17 @@ def _name(axes: Axes, study: Study, names: Sequence[tuple[str, str]]) -> None:
         )  # fmt: skip
 
 
+def _share(one: Against) -> str:
+    """``39 %``: where they meet, without side and interval."""
+    return one.share.partition(" [")[0].lstrip("<>")
+
+
 def _crossings(axes: Axes, own: Sequence[Win]) -> None:
     """A dashed line at each share at which the posted level stops to pay, named once where they meet."""
     places: dict[str, list[tuple[float, str]]] = {}
     for mode, one in posted(own).against.items():
         if one.met.crosses:
-            share = one.share.partition(" [")[0].lstrip("<>")
-            places.setdefault(share, []).append((100 * one.met.value, NAMES[mode]))
+            places.setdefault(_share(one), []).append((100 * one.met.value, NAMES[mode]))
     for share, met in places.items():
         place = met[0][0]
         axes.axvline(place, color=MUTED, linewidth=1.0, linestyle=(0, (4, 2)))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from matplotlib.axes import Axes
@@ -110,6 +111,16 @@ class _Panel:
     pair: tuple[Traits, Traits]
     studies: tuple[Study, ...]
 
+    @functools.cached_property
+    def ratios(self) -> Mapping[tuple[int, float], Estimate]:
+        """By number of the study and share of every study; an unknown one where that was not measured."""
+        shares = {share for study in self.studies for share in study.fractions}
+        return {
+            (place, share): study.ratio(self.pair[0].name, self.pair[1].name, share)
+            for place, study in enumerate(self.studies)
+            for share in sorted(shares)
+        }
+
 
 def who_wins(studies: Sequence[Study], footer: Sequence[str]) -> Sheet | None:
     """Size by share: passed-through listing over READDIRPLUS; None where no pair was measured."""
@@ -143,13 +154,7 @@ def who_wins(studies: Sequence[Study], footer: Sequence[str]) -> Sheet | None:
 
 def _won(panels: Sequence[_Panel]) -> str:
     """``listing passed through takes fewer instructions in 250 of 310 cells``."""
-    ratios = [
-        study.ratio(panel.pair[0].name, panel.pair[1].name, share)
-        for panel in panels
-        for study in panel.studies
-        for share in study.fractions
-    ]
-    known = [ratio for ratio in ratios if ratio.known]
+    known = [ratio for panel in panels for ratio in panel.ratios.values() if ratio.known]
     less = sum((ratio.high if ratio.has_interval else ratio.value) < 1 for ratio in known)
     return (
         f"A listing that is passed through takes {units.quantity().less} in {less} of "
@@ -179,10 +184,8 @@ def _map(axes: Axes, panel: _Panel) -> None:
     shares = sorted({share for study in panel.studies for share in study.fractions})
     axes.set_title(panel.head, fontsize=7.2, loc="left", pad=3, color=INK, x=-0.34)
     axes.grid(visible=False)
-    for place, study in enumerate(panel.studies):
-        for column, share in enumerate(shares):
-            ratio = study.ratio(panel.pair[0].name, panel.pair[1].name, share)
-            _cell(axes, column, place, ratio)
+    for (place, share), ratio in panel.ratios.items():
+        _cell(axes, shares.index(share), place, ratio)
     axes.set_xlim(-0.5, len(shares) - 0.5)
     axes.set_ylim(len(panel.studies) - 0.5, -0.5)
     axes.set_xticks(range(len(shares)), [f"{100 * share:g} %" for share in shares])
@@ -193,7 +196,7 @@ def _map(axes: Axes, panel: _Panel) -> None:
 
 def _cell(axes: Axes, column: int, place: int, ratio: Estimate) -> None:
     unsure = ratio.has_interval and ratio.low <= 1 <= ratio.high
-    said = units.digits(ratio.value, 2).removeprefix("0") if ratio.known else "-"
+    said = units.two(ratio.value) if ratio.known else "-"
     colour: object = UNSURE
     if ratio.known and not unsure:
         strength = math.log(min(max(ratio.value, 1 / CLIP), CLIP)) / math.log(CLIP)

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from matplotlib.transforms import ScaledTranslation, Transform
 
-from bench.model import Level, Verdict
+from bench.model import Verdict
 from bench.report import units
 from bench.report.charts.figures import COLOURS, INK, MARKERS, Sheet
 from bench.report.charts.looks import Look, look
@@ -61,8 +61,7 @@ def beyond(axes: Axes, place: Transform, right_pt: float, down_pt: float = 0.0) 
 
 def look_of(line: Line) -> Look:
     """A line's look: hollow where it was to pass something through, and nothing engaged."""
-    through = line.target.asked not in ("", Level.NONE)
-    return look(line.target.name, engaged=not through or line.verdict == Verdict.ENGAGED)
+    return look(line.target.name, engaged=not line.target.passes or line.verdict == Verdict.ENGAGED)
 
 
 def style(number: int) -> Look:

@@ -76,9 +76,8 @@ def _grid(told: Sequence[Win]) -> CellGrid:
     heads = ["program, timeouts", "level", *OPPONENTS.values()]
     groups = itertools.groupby(told, _asked)
     lines = [line for asked, group in groups for line in _lines(asked, list(group))]
-    noun = "fewer instructions" if units.quantity() is units.INSTRUCTIONS else "less time"
     return CellGrid(
-        f"Needs {noun} while the share stat'ed is ({key.cache}, {key.entries} entries)",
+        f"Needs {units.quantity().less} while the share stat'ed is ({key.cache}, {key.entries} entries)",
         heads,
         lines,
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.model import Level
 from bench.report import units
 from bench.report.row import Line, Row
 
@@ -46,8 +45,7 @@ def _beside(row: Row) -> dict[str, dict[str, Line]]:
     found: dict[str, dict[str, Line]] = {}
     for line in row.lines:
         target = line.target
-        passes = target.asked not in ("", Level.NONE)
-        if passes and target.kernel and line.ratio and line.ratio.known:
+        if target.passes and target.kernel and line.ratio and line.ratio.known:
             found.setdefault(target.base, {})[target.kernel] = line
     return {base: on for base, on in found.items() if len(on) > 1}
 

@@ -10,7 +10,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from bench.model import Level, UserError, Verdict
+from bench.model import UserError, Verdict
 from bench.report import about, costs, units, words
 from bench.report.row import Line, Row
 from bench.report.studies.answer import answer
@@ -102,7 +102,7 @@ def _after(run: Run, against: Sequence[str], wanted: Sequence[str]) -> list[Targ
         if missing := [name for name in wanted if name not in names]:
             raise UserError(f"no target {', '.join(missing)}: the run has {', '.join(names)}")
         return [names[name] for name in wanted]
-    found = [one for one in known if one.asked not in ("", Level.NONE) and one.base not in against]
+    found = [one for one in known if one.passes and one.base not in against]
     if not found:
         raise UserError(f"{run.path}: no target passes anything through; name one: --mail TARGET")
     return found

@@ -68,18 +68,13 @@ def _result(column: Column) -> list[str]:
         return wrapped(f"  {_level(column)}: no row from which anything can be said", 4)
     ratios = sorted(cell.ratio.value for cell in told.values() if cell.ratio)
     less, more = (len(column.found(one)) for one in mail_table.BOTH)
-    best, worst = (two(end) for end in (ratios[0], ratios[-1]))
+    best, worst = (units.two(end) for end in (ratios[0], ratios[-1]))
     ends = f"best x{best}, worst x{worst}" if len(told) > 1 else f"x {best}"
     return wrapped(
         f"  {_level(column)}: {less} of {units.times(len(told), 'row')} {what.below}, {more} "
         f"{what.above}; {ends}",
         4,
     )
-
-
-def two(ratio: float) -> str:
-    """A ratio in two digits: ``.036``, ``1.9``, ``12``."""
-    return units.digits(ratio, 2).removeprefix("0") if ratio < 1 else units.digits(ratio, 2)
 
 
 def closing(made: Posting, column: Column) -> str:

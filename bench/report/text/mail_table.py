@@ -195,7 +195,11 @@ def certainty(made: Posting) -> str:
     marks = ["~: not shown to differ"] if unsure else []
     if wide:
         counting = units.quantity() is units.INSTRUCTIONS
-        what = "Ratios above, over boots and an A/A pair" if counting else "Ratios above, 95 % intervals"
+        what = (
+            "Ratios above, over boots and an A/A pair"
+            if counting
+            else "Ratios above, 95 % intervals"
+        )
         middle, worst = percent(wide[len(wide) // 2]), percent(wide[-1])
         marks.insert(0, f"{what}: +-{middle} in the middle, +-{worst} at worst")
     return "; ".join(marks)

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from bench.model import Level, Verdict
+from bench.model import Verdict
 from bench.report import about, units, words
 from bench.report.posting import finding_of
 from bench.report.row import Line, Row
@@ -56,7 +56,7 @@ def _few(lines: Sequence[str], most: int) -> list[str]:
 
 
 def _through(run: Run) -> list[TargetInRow]:
-    return [one for one in targets(run) if one.asked not in ("", Level.NONE)]
+    return [one for one in targets(run) if one.passes]
 
 
 def engaged(run: Run, rows: Sequence[Row]) -> list[str]:
@@ -81,7 +81,7 @@ def _compared(rows: Sequence[Row]) -> list[tuple[Row, Line]]:
         (row, line)
         for row in rows
         for line in row.lines
-        if line.target.asked not in ("", Level.NONE) and line.ratio is not None and line.ratio.known
+        if line.target.passes and line.ratio is not None and line.ratio.known
     ]
 
 
@@ -116,15 +116,11 @@ def findings(rows: Sequence[Row]) -> Iterator[str]:
         :STRONGEST
     ]
     if not found:
-        yield f"no row in which passthrough engaged was shown to need {_less()}"
+        yield f"no row in which passthrough engaged was shown to need {units.quantity().less}"
         return
     yield f"{units.quantity().below}, most of all:"
     for row, line in found:
         yield _said(row, line)
-
-
-def _less() -> str:
-    return "fewer instructions" if units.quantity() is units.INSTRUCTIONS else "less time"
 
 
 def slower(rows: Sequence[Row]) -> Iterator[str]:
