@@ -9,20 +9,18 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from bench import registry
+from bench.guests import remembered
 from bench.guests.session import PASSED_ON, Guest
-from bench.kernels.images import cache_dir
 from bench.kernels.recipe import sha256_of
 from bench.model import Level
 from bench.plan import schedule
 from bench.plan.grid import KernelGives
 from bench.plan.settings import Settings
-from bench.results.store import write_atomically
 from workloads import tree
 
 
@@ -47,8 +45,7 @@ def remember(
     """Keep what a boot that compared has found; a target it did not have there is not broken."""
     file = _file(settings, guest)
     found = {_bare(name): broken.get(name, "") for name in wanted}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, json.dumps(_read(file) | found, indent=1) + "\n")
+    remembered.keep(file, _read(file) | found)
 
 
 def _others(daemon: str) -> bool:
@@ -63,7 +60,7 @@ def _bare(name: str) -> str:
 
 
 def _file(settings: Settings, guest: Guest) -> Path:
-    what = {
+    depends_on = {
         "image": guest.image.key or sha256_of(guest.image.path),
         "parameters": guest.parameters,
         "servers": _servers(),
@@ -71,8 +68,7 @@ def _file(settings: Settings, guest: Guest) -> Path:
         "backing": settings.backing_fs,
         "entries": settings.conformance,
     }
-    key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
-    return cache_dir() / "conformance" / f"{key}.json"
+    return remembered.file_of("conformance", depends_on)
 
 
 @functools.cache
@@ -93,12 +89,5 @@ def _servers() -> str:
 
 
 def _read(file: Path) -> dict[str, str]:
-    try:
-        known = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return {}
-    return {
-        name: reason
-        for name, reason in (known.items() if isinstance(known, dict) else ())
-        if isinstance(reason, str)
-    }
+    known = remembered.read(file)
+    return {name: reason for name, reason in known.items() if isinstance(reason, str)}

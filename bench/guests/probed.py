@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import bench.probe
+from bench.guests import remembered
 from bench.kernels import images, vm
 from bench.kernels.recipe import sha256_of
 from bench.machine import lab_switch
 from bench.model import Exit, UserError
-from bench.results.store import write_atomically
 
 ACCELERATOR = "accelerator"
 
@@ -28,12 +28,13 @@ def probed(image: images.Image, *, again: bool = False) -> dict[str, Any]:
 
     ``accelerator`` says how it was booted. Raises UserError when the guest does not get that far.
     """
-    file = images.cache_dir() / "probes" / f"{_key(image)}.json"
-    if not again and (known := _read(file)):
+    depends_on = {"image": image.key or sha256_of(image.path), "questions": _questions()}
+    file = remembered.file_of("probes", depends_on)
+    known = remembered.read(file)
+    if not again and {"release", "settings", "variants", ACCELERATOR} <= known.keys():
         return known
     found = _booted(image)
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, json.dumps(found, indent=1) + "\n")
+    remembered.keep(file, found)
     return found
 
 
@@ -48,22 +49,6 @@ def _booted(image: images.Image) -> dict[str, Any]:
             raise UserError(f"{image.name}: guest {result.outcome}: {result.reason}", Exit.NOTHING)
         found: dict[str, Any] = json.loads(answers.read_text())
     return {**found, ACCELERATOR: f"{accelerator} ({why})"}
-
-
-def _read(file: Path) -> dict[str, Any] | None:
-    try:
-        known = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return None
-    whole = isinstance(known, dict) and {"release", "settings", "variants", ACCELERATOR} <= set(
-        known
-    )
-    return known if whole else None
-
-
-def _key(image: images.Image) -> str:
-    what = f"{image.key or sha256_of(image.path)} {_questions()}"
-    return hashlib.sha256(what.encode()).hexdigest()[:16]
 
 
 @functools.cache

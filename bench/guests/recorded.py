@@ -6,21 +6,17 @@ else the machine did.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections import defaultdict
 from pathlib import Path
 from statistics import mean
 
-from bench.guests import conformed
+from bench.guests import conformed, remembered
 from bench.guests.pool import width
 from bench.guests.session import Boot, GuestRun
-from bench.kernels import images
 from bench.machine import environment
 from bench.plan.forecast import BOOT, CHECK, Known, bare
 from bench.plan.settings import Settings
-from bench.results.store import write_atomically
 
 SETTINGS = (
     "clock", "values", "window_s", "tree", "backing_fs", "profile", "attribution", "histogram", "rate",
@@ -53,22 +49,16 @@ class Stopwatch:
 
 def remember(settings: Settings, found: dict[str, float]) -> None:
     """Keep times; what was known counts as much as what is new."""
-    file = _file(settings)
     known = seconds_of(settings)
     mixed = {name: round((known.get(name, new) + new) / 2, 3) for name, new in found.items()}
-    file.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(file, json.dumps(known | mixed, indent=1) + "\n")
+    remembered.keep(_file(settings), known | mixed)
 
 
 def seconds_of(settings: Settings) -> dict[str, float]:
     """What is remembered, by label of the series without its kernel; nothing where nothing is."""
-    try:
-        known = json.loads(_file(settings).read_text())
-    except (OSError, ValueError):
-        return {}
     return {
         name: float(seconds)
-        for name, seconds in (known.items() if isinstance(known, dict) else ())
+        for name, seconds in remembered.read(_file(settings)).items()
         if isinstance(seconds, int | float) and 0 <= seconds < math.inf
     }
 
@@ -81,7 +71,5 @@ def known(settings: Settings, jobs: int | None) -> Known:
 
 
 def _file(settings: Settings) -> Path:
-    what = {name: str(getattr(settings, name)) for name in SETTINGS}
-    what["machine"] = environment.machine_id()
-    key = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:16]
-    return images.cache_dir() / "durations" / f"{key}.json"
+    depends_on = {name: str(getattr(settings, name)) for name in SETTINGS}
+    return remembered.file_of("durations", {**depends_on, "machine": environment.machine_id()})
