@@ -21,8 +21,7 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, nullcontext, redirect_stdout
-from io import StringIO
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from bench.comparison import mail as pair_mail
@@ -142,7 +141,9 @@ def fleet_of(name: str) -> Path | None:
 def overlaid(asked: argparse.Namespace) -> int:
     """overlay.txt, .csv, .svg, .png and .html of several runs."""
     made = overlay.overlay([load(find_run(name)) for name in asked.run])
-    return write_overlay(made, asked, Path("report-overlay"))
+    output = directory(asked.output or Path("report-overlay"))
+    write_overlay(made, output, asked.format)
+    return told(made, output, asked)
 
 
 def of_fleet(asked: argparse.Namespace, place: Path) -> int:
@@ -152,47 +153,48 @@ def of_fleet(asked: argparse.Namespace, place: Path) -> int:
         raise UserError(f"{place}: no machine of it has measured anything", Exit.NOTHING)
     if len(paths) == 1:
         return drawn(asked, paths[0]) if asked.mail is None else posted(asked, paths[0])
-    made = overlay.overlay([load(path) for path in paths], fleet=True)
-    posting = fleet_mail(made, paths[0], asked.mail or ())
+    runs = [load(path) for path in paths]
+    made = overlay.overlay(runs, fleet=True)
     if asked.mail is not None:
-        print(posting, end="")
+        print(fleet_mail(made, runs[0], asked.mail), end="")
         return Exit.MEASURED
     output = directory(asked.output or place / "report")
     if "text" in asked.format:
-        write(output / "mail.txt", posting)
+        write(output / "mail.txt", fleet_mail(made, runs[0]))
+    write_overlay(made, output, asked.format)
     if not asked.summary:
-        return write_overlay(made, asked, output)
-    with redirect_stdout(StringIO()):
-        write_overlay(made, asked, output)
+        return told(made, output, asked)
     print(fleet_summary.summary(made, place.name, fleet.members(place), output), end="")
     return Exit.MEASURED
 
 
-def fleet_mail(made: overlay.Overlay, first: Path, wanted: Sequence[str]) -> str:
+def fleet_mail(made: overlay.Overlay, first: Run, wanted: Sequence[str] = ()) -> str:
     """The mail of the first machine, with what all of them say; these alone where it has none."""
     machines = over.mail(made, wanted)
-    run, measured = read(first)
     try:
-        return mail.block(run, measured, wanted, machines)
+        return mail.block(first, rows(first), wanted, machines)
     except UserError:
         return "\n".join(machines) + "\n"
 
 
-def write_overlay(made: overlay.Overlay, asked: argparse.Namespace, usual: Path) -> int:
+def write_overlay(made: overlay.Overlay, output: Path, formats: Sequence[str]) -> None:
     """Tables, chart and page of several runs."""
-    output = directory(asked.output or usual)
-    if "text" in asked.format:
+    if "text" in formats:
         write(output / "overlay.txt", over.text(made))
-    if "csv" in asked.format:
+    if "csv" in formats:
         write(output / "overlay.csv", overlay.sheet(made))
         if over.claims(made):
             write(output / "machines.csv", over.sheet(made))
-    if CHARTS & set(asked.format):
+    if CHARTS & set(formats):
         from bench.report.overlay import chart
 
-        drawn = chart.chart(made).save(output / "overlay", asked.format)
-        if "html" in asked.format:
+        drawn = chart.chart(made).save(output / "overlay", formats)
+        if "html" in formats:
             write(output / "overlay.html", chart.page(made, drawn))
+
+
+def told(made: overlay.Overlay, output: Path, asked: argparse.Namespace) -> int:
+    """Say where it is, or with --print what it says."""
     print(over.text(made) if asked.print else output, end="" if asked.print else "\n")
     return Exit.MEASURED
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.commands.parser import percent
+from bench.commands.words import SUMMARY
 from bench.model import Exit, UserError
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command."""
     command = commands.add_parser(
         "bisect",
-        help="find the kernel revision that made a workload slower",
+        help=SUMMARY["bisect"],
         description="Drive git bisect over a kernel tree by instructions per operation.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

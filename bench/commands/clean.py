@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from bench.commands.parser import Parser
+from bench.commands.words import SUMMARY
 from bench.model import Exit, UserError
 from bench.mounts.mount import printable
 from bench.results.store import RESULTS
@@ -15,7 +16,7 @@ def add_clean(commands: argparse._SubParsersAction[Parser]) -> None:
     """``bench clean``."""
     command = commands.add_parser(
         "clean",
-        help="unmount and remove what a killed run left",
+        help=SUMMARY["clean"],
         description="Kill processes of runs whose runner is gone, unmount what they mounted, "
         "remove half-written files. Finished results and complete trees stay (but see --trees).",
     )

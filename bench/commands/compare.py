@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from bench.ci import told
 from bench.commands.parser import percent
 from bench.commands.readers import command_parser
+from bench.commands.words import SUMMARY
 from bench.results.store import RESULTS
 
 if TYPE_CHECKING:
@@ -50,9 +51,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _add_compare(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = command_parser(
-        commands, "compare", "hold runs, kernels or targets against a base", COMPARE_EXAMPLES
-    )
+    command = command_parser(commands, "compare", SUMMARY["compare"], COMPARE_EXAMPLES)
     command.add_argument("base", metavar="BASE", help="what ratios divide by")
     command.add_argument("patched", nargs="+", metavar="PATCHED", help="each gets a table")
     command.add_argument(
@@ -81,7 +80,7 @@ def _add_compare(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _add_history(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = command_parser(commands, "history", "chart workloads over all runs", HISTORY_EXAMPLES)
+    command = command_parser(commands, "history", SUMMARY["history"], HISTORY_EXAMPLES)
     command.add_argument(
         "--workload", metavar="W", help="workload, or workload/variant (default: all)"
     )

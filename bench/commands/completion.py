@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from bench.commands.words import SUMMARY
 from bench.model import Exit
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     """``bench completion``."""
     command = commands.add_parser(
         "completion",
-        help=f"completion of {PROGRAM} for bash or zsh",
+        help=SUMMARY["completion"],
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

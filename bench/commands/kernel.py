@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bench.ci import told
 from bench.commands.parser import percent, positive
+from bench.commands.words import SUMMARY
 from bench.model import Exit
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command and its sub-commands."""
     top = commands.add_parser(
         "kernel",
-        help="build, list, probe and compare kernels",
+        help=SUMMARY["kernel"],
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

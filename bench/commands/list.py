@@ -7,12 +7,13 @@ import json
 from collections.abc import Mapping
 
 from bench.commands.parser import Parser
+from bench.commands.words import SUMMARY
 from bench.model import Exit, Group
 
 
 def add_list(commands: argparse._SubParsersAction[Parser]) -> None:
     """``bench list``."""
-    command = commands.add_parser("list", help="daemons, workloads, matrices and trees there are")
+    command = commands.add_parser("list", help=SUMMARY["list"])
     command.add_argument("--json", action="store_true", help="as one JSON object")
     command.set_defaults(command=command_list)
 

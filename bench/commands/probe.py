@@ -6,12 +6,13 @@ import argparse
 import json
 
 from bench.commands.parser import Parser
+from bench.commands.words import SUMMARY
 from bench.model import Exit
 
 
 def add_probe(commands: argparse._SubParsersAction[Parser]) -> None:
     """``bench probe``."""
-    command = commands.add_parser("probe", help="what this kernel passes through, found by trying")
+    command = commands.add_parser("probe", help=SUMMARY["probe"])
     command.add_argument(
         "--tune",
         action="store_true",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.commands.parser import positive
+from bench.commands.words import SUMMARY
 from bench.model import Exit, UserError
 from bench.results.store import RESULTS
 
@@ -36,7 +37,7 @@ def add_profile(commands: argparse._SubParsersAction[Parser]) -> None:
     """``bench profile``."""
     command = commands.add_parser(
         "profile",
-        help="which functions the instructions of a row go to",
+        help=SUMMARY["profile"],
         description="Which functions the instructions of a row go to, or two targets apart.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bench.commands import run_fleet, run_options, strangers
 from bench.commands.readers import report
 from bench.commands.run_settings import refuse, settings_from
-from bench.commands.words import CODES, RUN_EXAMPLES
+from bench.commands.words import CODES, RUN_EXAMPLES, SUMMARY
 from bench.model import Clock, Exit, Outcome
 from bench.results.store import RESULTS
 
@@ -25,7 +25,7 @@ def add_run(commands: argparse._SubParsersAction[Parser]) -> None:
     """``bench run``."""
     command = commands.add_parser(
         "run",
-        help="measure, and write a report",
+        help=SUMMARY["run"],
         description="Measure workloads on targets, side by side, and write a report.",
         epilog=RUN_EXAMPLES + "\n" + CODES,
         formatter_class=argparse.RawDescriptionHelpFormatter,

@@ -12,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bench.commands.words import SUMMARY
 from bench.model import Clock, Exit, UserError
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command."""
     command = commands.add_parser(
         "selftest",
-        help="is the instrument true? A/A runs, coverage of intervals, cross-checks",
+        help=SUMMARY["selftest"],
         description="Check the suite's own statistics against bars, on simulated, recorded and "
         "fresh data.",
         epilog=EXAMPLES,

@@ -8,13 +8,14 @@ import sys
 
 from bench.commands.parser import Parser
 from bench.commands.readers import report
+from bench.commands.words import SUMMARY
 from bench.model import Exit
 from bench.results.store import RESULTS
 
 
 def add_show(commands: argparse._SubParsersAction[Parser]) -> None:
     """``bench show``."""
-    command = commands.add_parser("show", help="what a run holds, and its table")
+    command = commands.add_parser("show", help=SUMMARY["show"])
     command.add_argument(
         "run", nargs="?", metavar="RUN", help="run directory (default: the newest)"
     )

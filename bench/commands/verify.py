@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from bench.commands import strangers
 from bench.commands.parser import percent, positive
 from bench.commands.readers import analyse, command_parser
+from bench.commands.words import SUMMARY
 from bench.model import Exit, UserError
 from bench.results.store import RESULTS
 
@@ -49,9 +50,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _add_bundle(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = command_parser(
-        commands, "bundle", "put a finished run into one file", BUNDLE_EXAMPLES
-    )
+    command = command_parser(commands, "bundle", SUMMARY["bundle"], BUNDLE_EXAMPLES)
     command.add_argument("run", metavar="RUN", help="a directory, or a name under results/")
     command.add_argument(
         "-o", "--output", type=Path, metavar="FILE", help="default: <run>.bundle.tar.gz here"
@@ -60,9 +59,7 @@ def _add_bundle(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _add_verify(commands: argparse._SubParsersAction[Parser]) -> None:
-    command = command_parser(
-        commands, "verify", "run somebody's published run again, and judge it", VERIFY_EXAMPLES
-    )
+    command = command_parser(commands, "verify", SUMMARY["verify"], VERIFY_EXAMPLES)
     command.add_argument("bundle", type=Path, metavar="BUNDLE", help="made by `bench bundle`")
     command.add_argument(
         "--margin",

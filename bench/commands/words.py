@@ -36,6 +36,8 @@ COMMANDS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("completion", "add", {"completion": "completion of fuse-bench for bash or zsh"}),
 )
 """Module below bench.commands, the function in it that adds its commands, and what each does."""
+SUMMARY = {name: does for _, _, names in COMMANDS for name, does in names.items()}
+"""What each command does, in a line: what its own parser says, too."""
 
 RUN_EXAMPLES = """examples:
   python -m bench run --daemon passthrough

@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from bench.commands.parser import positive
+from bench.commands.words import SUMMARY
 
 if TYPE_CHECKING:
     from bench.commands.parser import Parser
@@ -27,7 +28,7 @@ def add(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the command."""
     command = commands.add_parser(
         "worker",
-        help="do boots, and whole runs, for others (Dask)",
+        help=SUMMARY["worker"],
         description="Offer this machine to the runs of a Dask scheduler, until told to end.",
         epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
