@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -60,13 +60,20 @@ def rows(run: Run) -> list[Row]:
     for record in records(run.trials):
         groups.setdefault(record["key"], []).append(record)
     # Not every part of a matrix measures every target; elsewhere one that is missing is trouble.
-    whole = not (run.about.get("settings") or {}).get("parts")
+    parts = (run.about.get("settings") or {}).get("parts")
+    expected = frozenset() if parts else _expected(run, known)
     made = [
-        _row(key, own, known, whole, medians, against, _floor(run, key))
+        _row(key, own, known, expected, medians, against, _floor(run, key))
         for key, own in groups.items()
     ]
     made = _judged(made, run, medians)
     return sorted(made, key=lambda row: _order(row, _asked(run)))
+
+
+def _expected(run: Run, known: Sequence[TargetInRow]) -> frozenset[str]:
+    """Targets that every row has; one that the plan left out of some is told as skipped, once."""
+    skipped = {str(one["what"]) for one in run.about.get("skipped") or ()}
+    return frozenset(one.name for one in known if not {one.name, one.base} & skipped)
 
 
 def _judged(
@@ -153,7 +160,7 @@ def _row(
     key: RowKey,
     records: Sequence[Record],
     known: Sequence[TargetInRow],
-    whole: bool,
+    expected: Collection[str],
     medians: Mapping[SeriesKey, Mapping[int, float]],
     against: Sequence[str],
     floor: float,
@@ -164,7 +171,7 @@ def _row(
     lines = [
         _line(target, number, own[target.name], series, against, known, floor)
         for number, target in enumerate(known)
-        if whole or own[target.name]
+        if target.name in expected or own[target.name]
     ]
     fuse = [record for record in records if record["requests"] is not None] or records
     return Row(

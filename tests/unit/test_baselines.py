@@ -129,6 +129,23 @@ def test_a_row_of_a_matrix_has_the_targets_of_its_parts(tmp_path: Path) -> None:
     assert names("plain") == list(FOUR)
 
 
+def test_a_target_that_was_told_as_skipped_is_not_missing(tmp_path: Path) -> None:
+    """overlayfs is read-only: rows that change something never planned it, and no trial of it was lost."""
+
+    def without_plain(record: dict[str, Any]) -> list[dict[str, Any]]:
+        return [] if (record["workload"], record["target"]) == ("readdir", "plain") else [record]
+
+    path = rewritten(make_run(tmp_path, targets=FOUR, troubles=False), without_plain)
+    about = json.loads((path / "run.json").read_text())
+    about["skipped"] = [{"what": "plain", "reason": "is read-only"}]
+    (path / "run.json").write_text(json.dumps(about))
+    made = rows(load(path))
+    named = {row.work: [line.target.name for line in row.lines] for row in made}
+    assert named.pop("readdir") == ["native", "plain-c", "passthrough"]
+    assert all(names == list(FOUR) for names in named.values())
+    assert not [line.trouble for row in made for line in row.lines if line.trouble]
+
+
 def test_a_run_of_parts_is_drawn_whole(tmp_path: Path) -> None:
     """Every artefact, though rows differ in their targets."""
 
