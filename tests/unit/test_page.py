@@ -278,3 +278,13 @@ def test_levels_that_say_the_same_are_one_line() -> None:
     assert [line[1].text for line in front._lines("ls -l, 0", other)] == [
         "attach-lookup", "lookup (dear)",
     ]  # fmt: skip
+
+
+def test_a_single_share_is_no_break_even() -> None:
+    """The published profiles have ls -l at 100 % alone: nothing is claimed of where curves meet there."""
+    path = Path(__file__).parents[2] / "results/lab-6.12/profile"
+    run, measured = report.read(path)
+    said = front.front(run, measured)
+    assert said.claim.startswith("find, du: attach-lookup costs less than READDIRPLUS while fewer")
+    assert "not measured" not in said.claim
+    assert "ls -l was not measured in this run" in said.mail

@@ -41,8 +41,6 @@ class Against:
     @property
     def share(self) -> str:
         """``<47 %``, ``>12 %``, ``always`` or ``never``; the interval where it is wider than the digits."""
-        if self.met.n == 0 or math.isnan(self.met.value):
-            return "not measured"
         ends = (self.met.value, self.met.low, self.met.high)
         middle, *outer = [self._end(end) for end in (ends if self.met.has_interval else ends[:1])]
         sign = ("<" if self.met.rising else ">") if self.met.crosses else ""
@@ -104,6 +102,8 @@ def _against(study: Study, way: Traits) -> dict[ReaddirMode, Against]:
         rivals.sort(key=lambda other: not other.daemon.endswith("-c"))
         if rivals:
             met = crossing(study, way.name, rivals[0].name)
+            if met.n == 0 or math.isnan(met.value):
+                continue  # of a single share: nothing to meet along
             ends = (study.fractions[0], study.fractions[-1])
             none, every = (study.ratio(way.name, rivals[0].name, share) for share in ends)
             found[mode] = Against(met, none, every)
