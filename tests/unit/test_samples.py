@@ -8,6 +8,8 @@ from pathlib import Path
 import pandas as pd
 from fakes import WORKLOADS, make_run
 
+from bench.model import Clock
+from bench.report import units
 from bench.report.rows import rows
 from bench.report.text import samples
 from bench.stats.frame import load
@@ -26,6 +28,18 @@ def test_a_line_for_every_sample(tmp_path: Path) -> None:
     assert len(table) == len(WORKLOADS) * 3 * 2 * 3
     for column in ("trial", "window", "seconds", "ns"):
         assert table[column].tolist() == run.samples[column].tolist()
+
+
+def test_instructions_are_no_seconds(tmp_path: Path) -> None:
+    """On the instruction clock a sample is so many instructions, and no column says a time."""
+    path = make_run(tmp_path, trials=1, values=3, troubles=False)
+    units.measure_in(Clock.INSTRUCTIONS)
+    try:
+        table = read(path)
+    finally:
+        units.measure_in(Clock.WALL)
+    assert table["instructions"].tolist() == load(path).samples["seconds"].tolist()
+    assert not {"seconds", "ns"} & set(table.columns)
 
 
 def test_failed_and_skipped_trials_are_lines_without_a_time(tmp_path: Path) -> None:

@@ -139,7 +139,7 @@ def begin(
         for row, parts in (zip(rows, parts_of(run, rows), strict=True) if every else ())
     ]
     # Those over several rows know rows by identity, which no other process shares.
-    answers = Here().submit(_save, order, _answers(run, rows))
+    answers = Here().submit(_save, order, _answers(run, rows, every))
     return Drawing([*first, answers, *each])
 
 
@@ -180,8 +180,11 @@ def numbered(name: str, number: int) -> str:
     return f"{name}-{number + 1}" if number else name
 
 
-def _answers(run: Run, rows: Sequence[Row]) -> Iterator[tuple[str, Sheet]]:
-    """Charts over several rows: break-even curves, the map of who wins, projections, scaling."""
+def _answers(run: Run, rows: Sequence[Row], every: bool) -> Iterator[tuple[str, Sheet]]:
+    """Charts over several rows: break-even curves, the map of who wins, projections, scaling.
+
+    What was measured is drawn as predicted, too, with ``every`` alone.
+    """
     if first := answer_chart.chart(run):
         yield ANSWER, first
     found = studies(run)
@@ -193,7 +196,7 @@ def _answers(run: Run, rows: Sequence[Row]) -> Iterator[tuple[str, Sheet]]:
     for made in projections(run, rows):
         if made.predictions:
             suffix = f"-{made.kernel}" if made.kernel else ""
-            sheets = projection_charts.charts(made, footer(run, rows))
+            sheets = projection_charts.charts(made, footer(run, rows), every=every)
             for number, sheet in enumerate(sheets):
                 yield numbered(f"{PROJECTION}{suffix}", number), sheet
     for scaling in scalings(run, rows):

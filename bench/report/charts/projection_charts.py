@@ -22,11 +22,16 @@ MOST_LINES, FEWEST_LINES = 60, 8
 PREDICTED, MEASURED = "#d55e00", "#0072b2"
 
 
-def charts(found: Projections, footer: Sequence[str]) -> list[Sheet]:
-    """A line for each prediction, a panel for each passthrough and server; all on one axis."""
+def charts(found: Projections, footer: Sequence[str], *, every: bool = True) -> list[Sheet]:
+    """A line for each prediction, a panel for each passthrough and server; all on one axis.
+
+    Without ``every``, a passthrough that was measured in all of its rows has none.
+    """
     sheets: list[list[Sequence[Prediction]]] = [[]]
     left = MOST_LINES
     for made in groups(found):
+        if not every and all(one.measured for one in made):
+            continue
         while made:
             if left < min(len(made), FEWEST_LINES):
                 sheets, left = [*sheets, []], MOST_LINES

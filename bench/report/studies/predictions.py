@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from bench.report.row import Row
 from bench.report.studies.request_costs import CostSource, RequestCost
@@ -131,11 +132,16 @@ class Projections:
 
         The prediction itself is always inside.
         """
+        low, high = self._errors
+        return predicted / (1 + high), predicted / (1 + low)
+
+    @cached_property
+    def _errors(self) -> tuple[float, float]:
+        """The widest errors of the back-test to both sides, once all predictions are made."""
         tested = self.tested()
         if not tested:
             return math.nan, math.nan
-        low, high = min(tested[0].error, 0.0), max(tested[-1].error, 0.0)
-        return predicted / (1 + high), predicted / (1 + low)
+        return min(tested[0].error, 0.0), max(tested[-1].error, 0.0)
 
 
 def _known(made: Sequence[Prediction]) -> list[Prediction]:

@@ -54,6 +54,7 @@ from bench.report.studies.request_costs import (
     KNOWN_ENTRIES,
     LEAST,
     RELATIVES,
+    Alike,
     Costs,
     CostSource,
     NameState,
@@ -61,7 +62,6 @@ from bench.report.studies.request_costs import (
     line_of,
     names_of,
     per_op,
-    same_work,
 )
 from bench.report.studies.row_profiles import profiles
 from bench.report.studies.stack_costs import Profiles, StackCosts
@@ -126,6 +126,7 @@ class _Projector:
 
     def __init__(self, rows: Sequence[Row], own: Sequence[Traits], found: Projections) -> None:
         self.rows, self.own, self.found = rows, own, found
+        self.alike = Alike(rows)
         self.usual = [way for way in own if way.usual]
         self.native = next((way.name for way in own if way.kind == "native"), "")
         relatives = (way.name for kind in RELATIVES for way in own if way.daemon == kind)
@@ -235,8 +236,7 @@ class _Projector:
 
     def _twin(self, case: Case, *, soonest: bool) -> Line:
         """The base in the same row where its caches expire soonest, or latest."""
-        alike = [row for row in self.rows if same_work(row, case.row)]
-        alike.sort(key=lambda row: row.seconds, reverse=not soonest)
+        alike = sorted(self.alike.to(case.row), key=lambda row: row.seconds, reverse=not soonest)
         lines = (line_of(row, case.base.target.name) for row in alike)
         return next((line for line in lines if line and line.requests), case.base)
 

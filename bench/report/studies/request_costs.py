@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 
 from bench.axes.rowkey import RowKey
 from bench.axes.rows import CACHE, ENTRIES, THREADS, TIMEOUTS
@@ -103,6 +102,25 @@ class RequestCost:
         return f"stacks of {self.row.name}" if self.source is CostSource.STACKS else self.row.name
 
 
+class Alike:
+    """Rows by what they do, for those who look for some of a thousand a thousand times."""
+
+    def __init__(self, rows: Iterable[Row]) -> None:
+        self._works: dict[str, list[Row]] = {}
+        self._timeless: dict[RowKey, list[Row]] = {}
+        for row in rows:
+            self._works.setdefault(row.work, []).append(row)
+            self._timeless.setdefault(row.key.without(TIMEOUTS), []).append(row)
+
+    def of_work(self, name: str) -> Sequence[Row]:
+        """The rows of a workload and variant."""
+        return self._works.get(name, ())
+
+    def to(self, row: Row) -> Sequence[Row]:
+        """The rows that differ from it in nothing but their timeouts; itself among them."""
+        return self._timeless.get(row.key.without(TIMEOUTS), ())
+
+
 class Costs:
     """Per-request costs of one server, by opcode and names; each is worked out when asked for.
 
@@ -114,15 +132,22 @@ class Costs:
     def __init__(
         self, rows: Sequence[Row], bases: Sequence[str], native: str, relative: str
     ) -> None:
-        self._rows = [row for row in rows if row.key.threads == 1]
+        self._rows = Alike(row for row in rows if row.key.threads == 1)
         self._bases, self._native, self._relative = bases, native, relative
+        self._known: dict[tuple[str, RowKey, NameState], RequestCost | None] = {}
         self._said = self._relative or " or ".join(RELATIVES)
 
     def of(self, opcode: str, like: Row, names: NameState | None = None) -> RequestCost | None:
         """Cost of a request in rows like this one; None where a row for it is missing."""
+        asked = (opcode, like.key, names or names_of(like))
+        if asked not in self._known:
+            self._known[asked] = self._found(opcode, like, asked[-1])
+        return self._known[asked]
+
+    def _found(self, opcode: str, like: Row, names: NameState) -> RequestCost | None:
         for name in (opcode, *ALIKE.get(opcode, ())):
             for rank, calibration in enumerate(CALIBRATIONS):
-                if name in calibration.opcodes and (names or names_of(like)) in calibration.names:
+                if name in calibration.opcodes and names in calibration.names:
                     for row in self._candidates(calibration, like):
                         if cost := self._solved(rank, row):
                             return cost
@@ -151,9 +176,7 @@ class Costs:
             free = (TIMEOUTS, THREADS) if calibration.sized else (TIMEOUTS, THREADS, ENTRIES)
             wanted = like.key.at(CACHE, cache).without(*free).places
             found = [
-                row
-                for row in self._rows
-                if row.work == name and row.key.without(*free).places == wanted
+                row for row in self._rows.of_work(name) if row.key.without(*free).places == wanted
             ]
             yield from sorted(found, key=lambda row: self._order(calibration, row))
 
@@ -198,7 +221,7 @@ class Costs:
     def _without(self, calibration: Calibration, row: Row) -> Line | None:
         """The server in the same row with caches that spare it these requests, and as little else."""
         alike = sorted(
-            (other for other in self._rows if same_work(other, row)),
+            self._rows.to(row),
             key=lambda other: sum(a != b for a, b in zip(other.seconds, row.seconds, strict=True)),
         )
         lines = [line for other in alike if (line := self._line(other)) and line.requests]
@@ -222,8 +245,11 @@ class Costs:
         names = calibration.step or ()
         free = (CACHE, THREADS, ENTRIES)
         setting = row.key.without(*free).places
-        alike = {r.work: r for r in self._rows if r.key.without(*free).places == setting}
-        more, fewer = (alike.get(name) for name in names)
+        alike = (
+            [r for r in self._rows.of_work(name) if r.key.without(*free).places == setting]
+            for name in names
+        )
+        more, fewer = (found[-1] if found else None for found in alike)
         if more is None or fewer is None:
             return math.nan, f"no row {' or '.join(names)}, timeouts {row.timeouts}"
         sent = [_sent(self._line(one), calibration.opcodes) for one in (more, fewer)]
@@ -245,17 +271,6 @@ def names_of(row: Row) -> NameState:
         return NameState.MISSING
     known = row.key.cache == Cache.WARM or row.work in KNOWN_ENTRIES
     return NameState.KNOWN if known else NameState.FIRST
-
-
-def same_work(one: Row, other: Row) -> bool:
-    """Whether two rows differ in nothing but their timeouts."""
-    return _timeless(one.key) == _timeless(other.key)
-
-
-@lru_cache(maxsize=4096)
-def _timeless(key: RowKey) -> RowKey:
-    """Asked a million times for a run's rows."""
-    return key.without(TIMEOUTS)
 
 
 def _row_names(calibration: Calibration, like: Row) -> tuple[str, ...]:

@@ -10,13 +10,13 @@ from bench.profile.store import Profile
 from bench.report.row import Row
 from bench.report.studies.request_costs import (
     LEAST,
+    Alike,
     CostSource,
     NameState,
     RequestCost,
     line_of,
     names_of,
     per_op,
-    same_work,
 )
 
 ENOUGH = 0.01
@@ -32,6 +32,7 @@ class StackCosts:
 
     def __init__(self, rows: Sequence[Row], bases: Sequence[str], profiles: Profiles) -> None:
         self._rows, self._bases, self._profiles = rows, bases, profiles
+        self._alike = Alike(rows)
         self._known: dict[str, dict[str, RequestCost]] = {}
 
     def of(self, opcode: str, like: Row, names: NameState | None = None) -> RequestCost | None:
@@ -45,8 +46,7 @@ class StackCosts:
 
     def _nearest(self, opcode: str, like: Row, names: NameState | None) -> Iterator[Row]:
         """The row, and what differs from it in timeouts alone, if they send enough; others by how many."""
-        alike = [row for row in self._rows if same_work(row, like)]
-        alike.sort(key=lambda row: (row is not like, row.seconds))
+        alike = sorted(self._alike.to(like), key=lambda row: (row is not like, row.seconds))
         yield from (row for row in alike if self._sent(row, opcode) >= ENOUGH)
         state = names or names_of(like)
         others = [row for row in self._rows if names_of(row) is state]

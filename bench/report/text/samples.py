@@ -13,13 +13,14 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from bench.model import Outcome
-from bench.report import about
+from bench.report import about, units
 from bench.report.row import Row
 from bench.stats.frame import SAMPLE_COLUMNS, Run
 
-OWN = ("window", "seconds", "ns")
-"""Columns in which the samples of a trial differ; in all others they are alike."""
-BEFORE = [column for column in SAMPLE_COLUMNS if column not in OWN]
+WINDOW, TIMES, INSTRUCTIONS = "window", ("seconds", "ns"), ("instructions",)
+"""Columns in which the samples of a trial differ, by clock; in all others they are alike."""
+BEFORE = [column for column in SAMPLE_COLUMNS if column not in (WINDOW, *TIMES)]
+FACTORS = {"seconds": 1.0, "ns": 1e9, "instructions": 1.0}
 AFTER = ["outcome", "reason", "kernel", "tree"]
 END = "\x1e\n"
 """Ends a line while it is put together; the newline in it has fields with one quoted."""
@@ -29,13 +30,14 @@ def lines(run: Run, rows: Sequence[Row]) -> Iterator[str]:
     """The whole file, a trial's lines at a time: those of a million samples take 250 MB."""
     for fact in about.facts(run, rows):
         yield f"# {fact.name}: {' '.join(fact.text.split())}\n"
-    yield ",".join([*BEFORE, *OWN, *AFTER]) + "\n"
+    values = INSTRUCTIONS if units.quantity() is units.INSTRUCTIONS else TIMES
+    yield ",".join([*BEFORE, WINDOW, *values, *AFTER]) + "\n"
     seconds = _seconds(run)
     trials = _trials(run, seconds)
     # What a trial's samples have in common is put into words once.
     alike = zip(trials["trial"], _words(trials[BEFORE]), _words(trials[AFTER]), strict=True)
     for trial, before, after in alike:
-        own = _own(seconds[trial]) if trial in seconds else [",,"]
+        own = _own(seconds[trial], values) if trial in seconds else ["," * len(values)]
         yield "".join([f"{before},{numbers},{after}\n" for numbers in own])
 
 
@@ -66,7 +68,8 @@ def _words(frame: pd.DataFrame) -> list[str]:
     return frame.to_csv(index=False, header=False, lineterminator=END).split(END)[:-1]
 
 
-def _own(seconds: NDArray[np.float64]) -> Iterator[str]:
-    """Window, seconds and nanoseconds of a trial's samples; empty for what was no time."""
-    for window, value in enumerate(seconds.tolist()):
-        yield f"{window},," if math.isnan(value) else f"{window},{value!r},{value * 1e9!r}"
+def _own(measured: NDArray[np.float64], values: Sequence[str]) -> Iterator[str]:
+    """Window and value of a trial's samples, per op; a time twice; empty for what was none."""
+    for window, value in enumerate(measured.tolist()):
+        told = ["" if math.isnan(value) else repr(value * FACTORS[name]) for name in values]
+        yield ",".join([str(window), *told])
