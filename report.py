@@ -91,7 +91,11 @@ def drawn(asked: argparse.Namespace, path: Path) -> int:
         output = directory(asked.output or run.path / "report")
         charts = draw_charts(run, measured, output, asked, drawing)
         write_tables(run, measured, output, asked.format)
-        write_page(run, measured, output, asked.format, charts())
+        posting = mail_of(run, measured)
+        if "text" in asked.format and posting:
+            write(output / "mail.txt", posting)
+        if "html" in asked.format:
+            write_page(run, measured, output, charts(), posting)
     say(run, measured, output, asked)
     return exit_code(run)
 
@@ -210,8 +214,6 @@ def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Seque
     for name, (file, writer) in writers.items():
         if name in formats:
             write(output / file, writer.table(run, measured))
-    if "text" in formats and (posting := mail_of(run, measured)):
-        write(output / "mail.txt", posting)
     if "text" in formats and (said := attribution.lines(run, measured)):
         write(output / "attribution.txt", "\n".join(said))
     if "text" in formats and (said := scaling_tables.lines(scalings(run, measured))):
@@ -264,15 +266,13 @@ def write_page(
     run: Run,
     measured: Sequence[Row],
     output: Path,
-    formats: Sequence[str],
     charts: Mapping[str, str],
+    posting: str,
 ) -> None:
-    """index.html."""
-    if "html" not in formats:
-        return
+    """index.html, with the mail that its button copies."""
     from bench.report.page.page import page
 
-    write(output / "index.html", page(run, measured, charts))
+    write(output / "index.html", page(run, measured, charts, posting))
 
 
 def say(run: Run, measured: Sequence[Row], output: Path, asked: argparse.Namespace) -> None:

@@ -284,7 +284,7 @@ def test_a_single_share_is_no_break_even() -> None:
     """The published profiles have ls -l at 100 % alone: nothing is claimed of where curves meet there."""
     path = Path(__file__).parents[2] / "results/lab-6.12/profile"
     run, measured = report.read(path)
-    said = front.front(run, measured)
+    said = front.front(run, measured, report.mail_of(run, measured))
     assert said.claim.startswith("find, du: attach-lookup costs less than READDIRPLUS while fewer")
     assert "not measured" not in said.claim
     assert "ls -l was not measured in this run" in said.mail

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -157,6 +159,17 @@ def test_a_kernel_pair_is_patched_against_base(
     assert "Paired boot by boot; base: Linux 6.12-base and slow: Linux 6.12-slow" in " ".join(
         text.split()
     )
+
+
+def test_the_page_copies_the_mail_of_the_pair(tmp_path: Path) -> None:
+    """What its button copies is mail.txt, to the letter."""
+    path = pair(tmp_path)
+    assert report.main([str(path), "--format", "text", "html"]) == Exit.MEASURED
+    posting = (path / "report" / "mail.txt").read_text()
+    [copied] = re.findall(
+        r'<pre id="mail">(.*?)</pre>', (path / "report" / "index.html").read_text(), re.DOTALL
+    )
+    assert html.unescape(copied) == posting
 
 
 def test_two_runs_are_a_pair_and_said_not_to_be_paired(

@@ -35,8 +35,8 @@ class Front:
     reproduce: str
 
 
-def front(run: Run, rows: Sequence[Row]) -> Front:
-    """The first screen of any run: one without passthrough says so."""
+def front(run: Run, rows: Sequence[Row], mail_text: str = "") -> Front:
+    """The first screen of any run: one without passthrough says so; ``mail_text`` is its mail.txt."""
     told = usual(wins(run))
     posting = _posting(run, rows)
     return Front(
@@ -47,7 +47,7 @@ def front(run: Run, rows: Sequence[Row]) -> Front:
             *([" ".join(mail.checks(run, posting))] if posting else []),
         ],
         slower=list(terminal.slower(rows)),
-        mail=mail.mail(run, posting) if posting else "",
+        mail=mail_text,
         bundle=f"python -m bench bundle {run.path}",
         reproduce=" ".join(line.strip().rstrip("\\").strip() for line in mail.command(run)),
     )

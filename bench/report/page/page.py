@@ -88,8 +88,8 @@ class Charts:
         return Markup(self.left.pop(names[0])) if names else Markup()
 
 
-def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
-    """The whole page."""
+def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str], mail_text: str = "") -> str:
+    """The whole page; ``mail_text`` is what its button copies."""
     shared = share(charts)
     left = Charts(dict(shared.charts))
     return render(
@@ -98,7 +98,7 @@ def page(run: Run, rows: Sequence[Row], charts: Mapping[str, str]) -> str:
         run=run,
         kernel=about.kernel(run),
         quantity=units.quantity(),
-        front=front(run, rows),
+        front=front(run, rows, mail_text),
         chart=left.first(ANSWER, OVERVIEW),
         verdicts=grids.verdicts(rows),
         hints=hint_lines(run),
