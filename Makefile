@@ -37,7 +37,7 @@ run: setup
 PYTESTS ?= 3
 test: setup lab servers
 	$(MAKE) --no-print-directory -j2 types sanitize-address lint
-	$(SUDO) $(BIN)/python -m pytest -n $(PYTESTS) --dist loadscope $(ARGS)
+	$(SUDO) $(BIN)/python -m pytest -n $(PYTESTS) --dist loadscope --durations 25 --durations-min 10 $(ARGS)
 
 # Built from a copy, so that no sanitized object is ever taken for an up-to-date one.
 SANITIZED := build/sanitized

@@ -50,10 +50,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
-    """With ``--dist loadscope``: guests beside all other tests, which stay one after another.
+    """With ``--dist loadscope``: guests and unit tests beside the mount tests, which stay one after another.
 
-    They share a kernel: caches are dropped, slabs are weighed, and a daemon's requests counted. A
-    guest has its own.
+    Those share a kernel: caches are dropped, slabs are weighed, and a daemon's requests counted. A
+    guest has its own, and a unit test mounts nothing.
     """
     if config.getoption("dist") != "loadscope":
         return None
@@ -62,9 +62,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     class BesideGuests(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            if "/vm/" not in file:
-                return "not in a guest"
-            return file if file.endswith(SHARE_BOOTS) else nodeid
+            if "/mount/" in file:
+                return "on this kernel"
+            return file if "/unit/" in file or file.endswith(SHARE_BOOTS) else nodeid
 
     return BesideGuests(config, log)
 
