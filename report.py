@@ -113,8 +113,8 @@ def posted(asked: argparse.Namespace, path: Path) -> int:
 
 
 def short_mail(run: Run, measured: Sequence[Row], wanted: Sequence[str] = ()) -> str:
-    """The mail of a run; of one with several kernels, the last of them against the first."""
-    if pair_mail.several_kernels(run):
+    """The mail of a run: of two kernels one against the other, of more the first with the others beside."""
+    if pair_mail.is_pair(run):
         return pair_mail.of_run(run, "".join(wanted[:1]))
     return mail.block(run, measured, wanted)
 

@@ -131,7 +131,7 @@ ATTACH: TargetAxis[Attach] = TargetAxis(
     name="attach",
     column="attach",
     about="all, or files: which inodes our servers attach; the server posted in 2026 attaches regular "
-    "files alone (default: all)",
+    "files alone, and so lists by itself (default: all)",
     metavar="WHAT[,WHAT]",
     read=readers.word_of(Attach),
     default=(Attach.ALL,),

@@ -29,3 +29,12 @@ def release(about: Mapping[str, Any], kernel: str) -> str:
     of_label = [entry.get("release") for entry in kernels if entry.get("label") == kernel]
     own = part_of(about, "environment").get("kernel_release")
     return str((of_label or [own])[0] or "")
+
+
+def parameters(about: Mapping[str, Any], kernel: str) -> str:
+    """What the command line named gives the kernel with this label, or the only one of a run."""
+    kernels = entries(about, "kernels")
+    given = [
+        one.get("parameters") for one in kernels if len(kernels) == 1 or one.get("label") == kernel
+    ]
+    return " ".join(map(str, given[0])) if given and isinstance(given[0], list) else ""

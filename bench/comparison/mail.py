@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bench.axes.rowkey import RowKey
 from bench.comparison.compare import Compared, Comparison, compare
-from bench.comparison.header import entries, kernel_labels
+from bench.comparison.header import entries, kernel_labels, parameters
 from bench.comparison.sides import Side, SideRow, of_kernel
 from bench.model import Level, UserError, Verdict
 from bench.report import headlines, units
@@ -16,13 +16,13 @@ CONTROL = "plain-c"
 """The server that passes nothing through: what changed beside the patches shows in it."""
 
 
-def several_kernels(run: Run) -> bool:
-    """Whether a run has a base and a patched kernel of its own."""
-    return len(kernel_labels(run.about)) > 1
+def is_pair(run: Run) -> bool:
+    """Whether a run has a base and a patched kernel of its own, and no third."""
+    return len(kernel_labels(run.about)) == 2
 
 
 def of_run(run: Run, target: str = "") -> str:
-    """The mail of a run with several kernels: its last against its first."""
+    """The mail of a run with two kernels: its last against its first."""
     labels = kernel_labels(run.about)
     base, patched = (
         of_kernel(f"{run.name}@{label}", run, f"@{label}") for label in (labels[0], labels[-1])
@@ -118,10 +118,16 @@ def _claim(made: Comparison, server: str) -> str:
     )
 
 
+def _kernel(side: Side) -> str:
+    """``Linux 6.12.117-fuselab (fuse.iops=mainline)``."""
+    given = parameters(side.about, side.part.removeprefix("@"))
+    return f"Linux {side.release} ({given})" if given else f"Linux {side.release}"
+
+
 def _notes(made: Comparison, level: str) -> tuple[str, ...]:
     before = max((row.level for row in made.base.rows.values()), key=_rank, default="")
     kernels = [
-        f"{_label(made, side)}: Linux {side.release}"
+        f"{_label(made, side)}: {_kernel(side)}"
         for side in (made.base, made.patched)
         if side.release
     ]

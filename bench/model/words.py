@@ -171,7 +171,7 @@ class Attach(enum.StrEnum):
     ALL = "all"
     """Files, directories, and the root through a GETATTR reply."""
     FILES = "files"
-    """Regular files alone, as the server posted with the 2026 series does."""
+    """Regular files alone, as the server posted with the 2026 series does: no listing is passed through."""
 
 
 class Order(enum.StrEnum):

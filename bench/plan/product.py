@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -99,11 +99,17 @@ def _of_daemon(daemon: Daemon, settings: Settings, skipped: list[Skipped]) -> It
     for level in asked if len(daemon.levels) > 1 else daemon.levels:
         able = level.rank >= Level.ATTACH_GETATTR.rank
         listing = READDIR.of(settings.axes) if able else (True,)
-        for readdir, serving in itertools.product(listing, ways):
+        for readdir, serving in _listings(listing, ways):
             if why := _cannot(level, serving):
                 skipped.append(Skipped(daemon.name, why))
             else:
                 yield Target(daemon.name, daemon.name, level, readdir, serving)
+
+
+def _listings(asked: Sequence[bool], ways: Sequence[Serving]) -> Iterable[tuple[bool, Serving]]:
+    """With readdir passthrough or without; who attaches files alone lists directories itself."""
+    found = itertools.product(asked, ways)
+    return dict.fromkeys((on and way.attach is not Attach.FILES, way) for on, way in found)
 
 
 def _cannot(level: Level, serving: Serving) -> str:

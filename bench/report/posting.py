@@ -106,9 +106,10 @@ def of_run(run: Run, rows: Sequence[Row], wanted: Sequence[str] = ()) -> Posting
     )
     own = "the same server without" if chosen[0].twin == base else "another server"
     server, noun = chosen[0].base.partition(":")[0], units.quantity().noun
+    where = f" on kernel {chosen[0].kernel}" if chosen[0].kernel else ""
     claim = (
-        f"FUSE {what}, {server} against {base} ({own}): {noun} per operation, less is better; (n): "
-        "requests."
+        f"FUSE {what}, {server} against {base.partition('@')[0]} ({own}){where}: {noun} per operation, "
+        "less is better; (n): requests."
     )
     return Posting(claim, below, columns, headlines.headline(run.about, keys), tuple(left))
 

@@ -23,6 +23,8 @@ PER_OP_SLACK = 0.005
 MOST_OF = 0.75
 """Share of the requests about regular files that has to be gone: a path walk that starts over asks about
 its directories again, on either side."""
+ELSEWHERE = "@"
+"""The server itself on another kernel of the run, among daemons' names."""
 HEADLINE = ("plain-c", "plain")
 """Who stands in for a twin that a server does not name."""
 OF_OLD = {
@@ -53,6 +55,8 @@ class _Twin:
     name: str
     own: bool
     """Whether it is the same server; else another stands in for it."""
+    reads: bool = False
+    """Whether it passes reads and writes through, and so is no twin of who claims these."""
 
 
 def held_against_twins(trials: pd.DataFrame, targets: object) -> pd.DataFrame:
@@ -78,26 +82,42 @@ def held_against_twins(trials: pd.DataFrame, targets: object) -> pd.DataFrame:
 
 
 def twins_of(target: Mapping[str, Any], known: Sequence[Mapping[str, Any]]) -> list[_Twin]:
-    """Whom a target may be held against, the nearest first: itself switched off, its twin, plain-c."""
-    daemon = str(target.get("daemon") or target["name"])
+    """Whom a target may be held against, the nearest first: itself switched off, its twin, itself on
+    a kernel that does not pass through what is claimed, plain-c."""
+    daemon = _daemon(target)
     names = (daemon, str(target.get("twin") or OF_OLD.get(daemon, "")))
-    order = dict.fromkeys(name for name in (*names, *HEADLINE) if name)
-    kernel = str(target["name"]).partition("@")[2]
+    order = list(dict.fromkeys((*names, ELSEWHERE, *HEADLINE)))
     ways = ("readdir_mode", "server_threads", "clone_fd")
     found = [
-        (
-            list(order).index(str(one.get("daemon") or one["name"])),
-            [one.get(way) != target.get(way) for way in ways],
-            str(one["name"]),
-        )
+        (order.index(place), [one.get(way) != target.get(way) for way in ways], str(one["name"]))
         for one in known
-        if str(one.get("daemon") or one["name"]) in order
-        and str(one["name"]).partition("@")[2] == kernel
+        if one["name"] != target["name"]
         and one.get("kind", "fuse") == "fuse"
-        and str(one.get("level_asked") or Level.NONE) == Level.NONE
-        and one["name"] != target["name"]
+        and (place := _place(one, target)) in order
     ]
-    return [_Twin(name, list(order)[place] in names) for place, _, name in sorted(found)]
+    reading = {str(one["name"]) for one in known if one.get("level") == Level.RW}
+    return [
+        _Twin(
+            name, order[place] in (*names, ELSEWHERE), order[place] == ELSEWHERE and name in reading
+        )
+        for place, _, name in sorted(found)
+    ]
+
+
+def _place(one: Mapping[str, Any], target: Mapping[str, Any]) -> str | None:
+    """As what another target may be a twin: by its daemon, or as the same server on another kernel
+    of the run, which passes no inode operation through."""
+    here, there = (str(who["name"]).partition("@")[2] for who in (target, one))
+    if here == there:
+        plain = str(one.get("level_asked") or Level.NONE) == Level.NONE
+        return _daemon(one) if plain else None
+    without = str(one.get("level") or "") in (Level.NONE, Level.RW)
+    same = bool(here and there) and _daemon(one) == _daemon(target)
+    return ELSEWHERE if without and same else None
+
+
+def _daemon(target: Mapping[str, Any]) -> str:
+    return str(target.get("daemon") or target["name"])
 
 
 def changes(here: PerOp, there: PerOp) -> list[str]:
@@ -141,6 +161,8 @@ class _Claim:
         if self.there is None or self.twin is None:
             return Verdict.NO_TWIN.value, "no twin without passthrough was counted in this row"
         claims = self._claims()
+        if self.twin.reads and set(claims) & DATA:
+            return Verdict.NO_TWIN.value, f"{self.twin.name} passes reads and writes through, too"
         if not self.twin.own and self.here is not None and self.here.own_timeouts:
             cold = self.cache != Cache.WARM
             if not cold or not set(claims) & DATA:

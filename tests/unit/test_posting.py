@@ -143,7 +143,10 @@ def pair(tmp_path: Path) -> Path:
     targets = tuple(f"{name}@{kernel}" for kernel in ("base", "slow") for name in names)
     path = make_run(tmp_path, targets=targets, troubles=False)
     about = json.loads((path / "run.json").read_text())
-    about["kernels"] = [{"label": label, "release": f"6.12-{label}"} for label in ("base", "slow")]
+    about["kernels"] = [
+        {"label": label, "release": f"6.12-{label}", "parameters": given}
+        for label, given in (("base", []), ("slow", ["fuse.x=1"]))
+    ]
     (path / "run.json").write_text(json.dumps(about))
     return path
 
@@ -156,8 +159,26 @@ def test_a_kernel_pair_is_patched_against_base(
     fits(text)
     assert "slow against base, same server (plain-c)" in " ".join(text.split())
     assert "x 1.50 [" in text
-    assert "Paired boot by boot; base: Linux 6.12-base and slow: Linux 6.12-slow" in " ".join(
-        text.split()
+    assert (
+        "Paired boot by boot; base: Linux 6.12-base and slow: Linux 6.12-slow (fuse.x=1)"
+        in " ".join(text.split())
+    )
+
+
+def test_more_kernels_than_a_pair_stand_beside_the_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The published bounds: levels on the cheap kernel, and what the dear one and one page change."""
+    text = mail(capsys, Path(__file__).parents[2] / "results/lab-6.12/bounds")
+    fits(text)
+    said = " ".join(text.split())
+    assert "(the same server without) on kernel cheap: instructions" in said
+    assert re.search(r"attach-lookup( +<39-47 %){3} +<22-33 %", text)
+    assert re.search(r"attach-getattr( +<45-55 %){3} +<56 %-always", text)
+    assert "least to most over kernels cheap, dear and page" in said
+    assert (
+        "By kernel (cheap, dear, page), attach-lookup by plain-c on the same: fstat 0 x .139 .204"
+        in said
     )
 
 

@@ -148,3 +148,35 @@ def test_a_server_with_a_ring_is_known_by_it(tmp_path: Path) -> None:
     enabled.write_text("Y")
     assert not rings.uses_rings(7, enabled, tmp_path)
     assert not rings.uses_rings(8, enabled, tmp_path)
+
+
+ON_BASE = {"name": "mine@base", "daemon": "mine", "level_asked": "attach-lookup", "level": "rw"}
+ON_PATCHED = ON_BASE | {"name": "mine@patched", "level": "attach-lookup"}
+
+
+@pytest.mark.parametrize(
+    ("claim", "base", "expected", "words"),
+    [
+        ("GETATTR", {"GETATTR": 100}, Verdict.ENGAGED, "mine@base: GETATTR 1.00 to 0.00"),
+        ("GETATTR", {}, Verdict.NOTHING, "mine@base gets no GETATTR here either"),
+        ("READ", {"READ": 100}, Verdict.NO_TWIN, "mine@base passes reads and writes through, too"),
+    ],
+)
+def test_a_server_on_the_base_kernel_is_its_own_twin(
+    tmp_path: Path, claim: str, base: COUNTS, expected: Verdict, words: str
+) -> None:
+    """A kernel pair needs no other server, but for what both kernels pass through."""
+    patched = trial("mine@patched", {}, "engaged", verdict_reason=f"no {claim} arrived")
+    found, reason = verdict(tmp_path, [trial("mine@base", base), patched], ON_BASE, ON_PATCHED)
+    assert found == expected and words in reason
+
+
+def test_a_plain_server_on_the_same_kernel_comes_first() -> None:
+    """And one on another kernel that passes as much through is no twin."""
+    plain = PLAIN | {"name": "plain-c@patched"}
+    names = [
+        one.name for one in twins_of(ON_PATCHED | {"twin": "plain-c"}, [ON_BASE, ON_PATCHED, plain])
+    ]
+    assert names == ["plain-c@patched", "mine@base"]
+    same = ON_PATCHED | {"name": "mine@dear"}
+    assert not twins_of(ON_PATCHED, [same, ON_PATCHED])

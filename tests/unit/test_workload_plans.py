@@ -141,7 +141,7 @@ def test_what_is_attached_is_an_axis_of_passthrough() -> None:
         gives=KernelGives(Level.LOOKUP),
     )
     assert {target.name for target in every.targets} == {
-        "passthrough-c:attach-lookup", "passthrough-c:attach-lookup:files", "passthrough-c:lookup",
+        "passthrough-c:attach-lookup", "passthrough-c:attach-lookup:no-readdir:files", "passthrough-c:lookup",
     }  # fmt: skip
     assert any("not with --attach files" in why.reason for why in every.skipped)
     files = next(one for one in every.trials if one.series.target.endswith(":files")).series

@@ -243,10 +243,12 @@ def unanswered(run: Run) -> str:
         why = "no target of this run passes anything through"
     elif given.rank <= Level.RW.rank:
         why = "this kernel passes nothing beyond reads and writes through"
-    elif not any(study.opponents for study in studies(run)):
-        why = "no READDIRPLUS server was measured beside it"
-    else:
+    elif not (passed := [(study, way) for study in studies(run) for way in study.challengers]):
         why = "no listing was passed through in a list-stat row of this run"
+    elif not any(_rival(one, way) for study, way in passed for one in study.opponents):
+        why = "no READDIRPLUS server without passthrough was measured on its kernel"
+    else:
+        why = "a break-even lies between two shares stat'ed, and one was measured"
     return f"Not answered here: {why}. {COMMAND} answers it."
 
 

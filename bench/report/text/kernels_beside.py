@@ -17,7 +17,7 @@ NAME = 18
 
 def lines(rows: Sequence[Row]) -> list[str]:
     """The table as lines of text; empty where no target was on two kernels."""
-    told = [(row, found) for row in rows if (found := _beside(row))]
+    told = [(row, found) for row in rows if (found := beside(row))]
     labels = list(
         dict.fromkeys(label for _, found in told for one in found.values() for label in one)
     )
@@ -40,7 +40,7 @@ def _targets(found: dict[str, dict[str, Line]], labels: Sequence[str]) -> Iterat
         yield _line(base.removeprefix("passthrough-c:"), cells)
 
 
-def _beside(row: Row) -> dict[str, dict[str, Line]]:
+def beside(row: Row) -> dict[str, dict[str, Line]]:
     """The lines of each target that passes something through, by kernel, of those on two at least."""
     found: dict[str, dict[str, Line]] = {}
     for line in row.lines:

@@ -16,7 +16,7 @@ from bench.report.posting import LEVELS, Column, Posting, of_run
 from bench.report.row import Row
 from bench.report.studies.answer import unanswered, wins
 from bench.report.studies.breakeven import studies
-from bench.report.text import mail_answer, mail_table
+from bench.report.text import mail_answer, mail_kernels, mail_table
 from bench.report.text.mail_table import WIDTH
 from bench.stats.frame import Run, records
 
@@ -35,7 +35,8 @@ def block(
     ``machines``: lines on what others that did the same run found. Raises UserError where there is no
     baseline, or no such target.
     """
-    return mail(run, of_run(run, rows, wanted), machines)
+    made = of_run(run, rows, wanted)
+    return mail(run, made, (*machines, *mail_kernels.lines(rows, made)))
 
 
 def mail(run: Run, made: Posting, machines: Sequence[str] = ()) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from bench.axes.rowkey import RowKey
 from bench.model import Order, ReaddirMode
 from bench.report import shortnames
 from bench.report.studies.answer import OPPONENTS, Win, usual
@@ -31,10 +32,10 @@ def lines(found: Sequence[Win]) -> list[str]:
     made += [_line("", [HEADS[order] for order, _ in columns])]
     made += [_line("  timeouts " + timeouts, [SHORT[mode] for _, mode in columns])]
     for name in dict.fromkeys(one.way.name for one in longest):
-        own = {one.study.order: one for one in longest if one.way.name == name}
-        cells = [_share(own.get(order), mode) for order, mode in columns]
+        everyone = [one for one in everywhere if _same(one, name, first)]
+        cells = [_share(everyone, order, mode) for order, mode in columns]
         made.append(_line(f"  {_level(name)}", cells))
-    made += [*_others(told, longest), *_elsewhere(everywhere, told)]
+    made += [*_others(told, longest), *_elsewhere(everywhere)]
     if missing := [HEADS[order] for order in Order if order not in orders]:
         made += wrapped(
             f"  {listing(missing)} was not measured in this run; matrix list-stat does.", 4
@@ -47,17 +48,35 @@ def _level(name: str) -> str:
     return name.partition("@")[0].partition(":")[2] or name
 
 
-def _elsewhere(everywhere: Sequence[Win], told: Sequence[Win]) -> list[str]:
-    """That the run has other kernels, where their shares stand."""
-    kernels = list(dict.fromkeys(one.way.kernel for one in everywhere if one not in told))
-    if not kernels:
+def _same(win: Win, name: str, first: RowKey) -> bool:
+    """Whether it is of this target, on whatever kernel, with the same timeouts."""
+    bare = win.way.name.partition("@")[0] == name.partition("@")[0]
+    return bare and win.study.key.timeouts == first.timeouts
+
+
+def _elsewhere(everywhere: Sequence[Win]) -> list[str]:
+    """That the run has other kernels, over which the shares are told."""
+    kernels = list(dict.fromkeys(one.way.kernel for one in everywhere))
+    if len(kernels) < 2:
         return []
-    return wrapped(f"  on kernel {told[0].way.kernel}; on {listing(kernels)}: --mail --all", 4)
+    return wrapped(f"  least to most over kernels {listing(kernels)}", 4)
 
 
-def _share(win: Win | None, mode: ReaddirMode) -> str:
-    one = win.against.get(mode) if win else None
-    return one.share if one else "-"
+def _share(found: Sequence[Win], order: Order, mode: ReaddirMode) -> str:
+    """``<45 %``, and over several kernels the least and the most: ``<39-47 %``, ``<22 %-always``."""
+    against = [
+        one.against[mode] for one in found if one.study.order is order and mode in one.against
+    ]
+    against.sort(key=lambda one: one.met.value)
+    if not against:
+        return "-"
+    shares = list(dict.fromkeys(one.share for one in against))
+    if len(shares) == 1:
+        return shares[0]
+    low, high = (share.partition(" [")[0] for share in (shares[0], shares[-1]))
+    if low[0] == high[0] and low.endswith(" %") and high.endswith(" %"):
+        return low if low == high else f"{low.removesuffix(' %')}-{high[1:]}"
+    return f"{low}-{high}"
 
 
 def _line(name: str, cells: Sequence[str]) -> str:
