@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,7 +33,11 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def idler(run: str) -> subprocess.Popen[bytes]:
     """A process that carries the marker of a run."""
-    return subprocess.Popen(["sleep", "60"], env={**os.environ, runs.MARKER: run})
+    process = subprocess.Popen(["sleep", "60"], env={**os.environ, runs.MARKER: run})
+    # Popen returns when exec closes the pipe to the child, which is before the environment is there.
+    while runs.MARKER.encode() not in Path(f"/proc/{process.pid}/environ").read_bytes():
+        time.sleep(0.001)
+    return process
 
 
 @pytest.fixture

@@ -16,20 +16,13 @@ from bench.axes.rowkey import RowKey
 from bench.comparison.__main__ import main as comparison
 from bench.machine import suite
 from bench.model import Exit
-from bench.report import headlines, shortnames, units
+from bench.report import headlines, shortnames
 from bench.report.text.mail_table import requests
 from bench.stats.frame import load
 
 PUBLISHED = sorted(Path(__file__).parents[2].glob("results/*/*/run.json"))
 ATTACH = Target("passthrough-c:attach-getattr", level="attach-getattr")
 AUTO = Target("plain-c:auto", mode="auto")
-
-
-@pytest.fixture(autouse=True)
-def _wall() -> object:
-    """What one test's run was measured in is not the next one's."""
-    yield
-    units.measure_in("wall")
 
 
 def mail(capsys: pytest.CaptureFixture[str], *words: object) -> str:

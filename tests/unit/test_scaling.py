@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -22,14 +22,6 @@ from bench.report.studies.scaling import ENTRIES, THREADS, Scaling, scalings
 from bench.report.text.scaling_tables import grid, lines
 from bench.report.units import WIDTH
 from bench.stats.frame import load
-
-
-@pytest.fixture(autouse=True)
-def wall() -> Iterator[None]:
-    """Every test starts and ends on the wall clock."""
-    units.measure_in(Clock.WALL)
-    yield
-    units.measure_in(Clock.WALL)
 
 
 def storm(target: Target, *seconds: float, variant: str = "fd") -> list[Cell]:

@@ -172,7 +172,7 @@ def test_a_server_on_the_base_kernel_is_its_own_twin(
 
 
 def test_a_plain_server_on_the_same_kernel_comes_first() -> None:
-    """And one on another kernel that passes as much through is no twin."""
+    """A server on another kernel that passes as much through is no twin."""
     plain = PLAIN | {"name": "plain-c@patched"}
     names = [
         one.name for one in twins_of(ON_PATCHED | {"twin": "plain-c"}, [ON_BASE, ON_PATCHED, plain])
