@@ -39,4 +39,5 @@ WORKLOAD = Workload(
     about="LOOKUP and GETATTR at timeouts of 0; attach-getattr takes GETATTR, lookup LOOKUP",
     of_files={Opcode.GETATTR: 1.0},
     axes=("sync",),
+    in_python=("path", "fd"),
 )

@@ -221,4 +221,5 @@ WORKLOAD = Workload(
     usual=USUAL,
     about="listings, and LOOKUP of each entry stat'ed after READDIR; attach-getattr takes listings",
     axes=("sync",),
+    in_python=("alternate-100",),
 )

@@ -29,4 +29,5 @@ WORKLOAD = Workload(
     lacks=_layout.lacks_cold_files,
     about="LOOKUP of names never seen; lookup takes it",
     axes=("sync",),
+    in_python=("",),
 )

@@ -28,4 +28,5 @@ WORKLOAD = Workload(
     group=Group.PROGRAMS,
     about="READDIRPLUS, GETATTR; attach levels take both",
     expect=expect,
+    usual=(),
 )

@@ -52,4 +52,5 @@ WORKLOAD = Workload(
     group=Group.FILES,
     about="READ; rw takes it",
     touched_from=Level.RW,
+    in_python=("",),
 )

@@ -46,4 +46,5 @@ WORKLOAD = Workload(
     group=Group.LISTINGS,
     lacks=_layout.lacks_directories,
     about="OPENDIR, READDIR or READDIRPLUS, RELEASEDIR; attach-getattr takes the listing",
+    in_python=("",),
 )

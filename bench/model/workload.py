@@ -176,6 +176,8 @@ class Workload:
     group: Group = Group.ATTRIBUTES
     usual: tuple[str, ...] | None = None
     """Variants that a run measures which names no workload; None: all of them."""
+    in_python: tuple[str, ...] = ()
+    """Variants in which such a run measures servers in Python, too, and not their twins in C alone."""
     fixtures: Callable[[str], tuple[Fixture, ...]] = lambda _variant: ()
     """What a variant needs in the backing."""
     lacks: Callable[[Context], str] = lambda _context: ""

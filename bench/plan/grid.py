@@ -64,20 +64,18 @@ def table(settings: Settings, gives: KernelGives) -> tuple[list[Grid], list[Targ
         )
         for part, own in zip(parts, named, strict=True)
     ]
-    for _, rows, own in grids:
+    for part, rows, own in grids:
         skipped += [
             _left_out(row, display_name(target, gives), reason)
             for row, target in itertools.product(rows, own)
-            if (reason := product.why_not(row, target))
+            if (reason := product.why_not(row, target, part, own))
         ]
     return grids, given, skipped
 
 
 def _left_out(row: PlannedRow, name: str, reason: str) -> Skipped:
-    """Told once of a target that is read-only, whatever the rows are; else of each row."""
-    return Skipped(
-        name if reason == product.READ_ONLY else f"{row.workload.name} on {name}", reason
-    )
+    """Told once of a target, or of each row."""
+    return Skipped(name if reason in product.ONCE else f"{row.workload.name} on {name}", reason)
 
 
 def _startable(target: Target, gives: KernelGives, skipped: list[Skipped]) -> bool:
@@ -93,7 +91,9 @@ def together(grids: Sequence[Grid], number: int) -> dict[PlannedRow, list[Target
     for part, rows, chosen in grids:
         if number < part.trials:
             for row in rows:
-                able = [target for target in chosen if not product.why_not(row, target)]
+                able = [
+                    target for target in chosen if not product.why_not(row, target, part, chosen)
+                ]
                 cells[row] = product.union([cells.get(row, []), able])
     return cells
 

@@ -150,9 +150,24 @@ NOT_HELD = "the row is about timeouts, and the server gives its own"
 READ_ONLY = "is read-only: it has none of the rows that change something"
 
 
-def why_not(row: PlannedRow, target: Target) -> str:
-    """Why a target does not have a row; empty where it does. A server may give timeouts of its own."""
+IN_C = (
+    "a run that names no workload measures servers in Python in few rows, and their twins in C in all: "
+    "--workload NAME measures both"
+)
+ONCE = (READ_ONLY, IN_C)
+"""Reasons told once of a target, whatever the rows are."""
+
+
+def why_not(row: PlannedRow, target: Target, part: Settings, beside: Sequence[Target]) -> str:
+    """Why a target does not have a row of a part; empty where it does. ``beside``: the part's targets.
+
+    A server may give timeouts of its own.
+    """
     daemon = registry.daemon(target.daemon)
+    in_c = any(one.daemon == f"{target.daemon}-c" for one in beside)
+    in_python = part.workloads or row.key.variant in row.workload.in_python
+    if daemon.python and in_c and not in_python:
+        return IN_C
     if row.workload.changes and daemon.read_only:
         return READ_ONLY
     asked = row.key.timeouts

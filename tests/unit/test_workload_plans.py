@@ -65,6 +65,22 @@ def test_a_run_without_workloads_has_the_usual_rows() -> None:
     assert usual < {registry.row_name(*row) for row in registry.every_row()}
 
 
+def test_servers_in_python_have_few_rows_of_a_usual_run() -> None:
+    """Told once, with what brings the others: a row that is named, or the server without its twin in C."""
+    usual = planned(daemons=("plain", "plain-c"))
+    told = {one.what: one.reason for one in usual.skipped}
+    assert told["plain"] == product.IN_C and "plain-c" not in told
+    has = {one.series.row for one in usual.trials if one.series.target == "plain"}
+    assert has == {
+        "getattr-storm/path", "getattr-storm/fd", "readdir", "lookup-cold", "read-random",
+        "list-stat/alternate-100",
+    }  # fmt: skip
+    named = planned("walk-du", daemons=("plain", "plain-c"))
+    assert {one.series.target for one in named.trials} == {"plain", "plain-c"}
+    alone = {one.series.row for one in planned(daemons=("plain",)).trials}
+    assert "walk-du" in alone
+
+
 @pytest.mark.parametrize(
     ("workload", "told", "reason"),
     [
