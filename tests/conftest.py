@@ -53,7 +53,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     """With ``--dist loadscope``: guests and unit tests beside the mount tests, which stay one after another.
 
     Those share a kernel: caches are dropped, slabs are weighed, and a daemon's requests counted. A
-    guest has its own, and a unit test mounts nothing.
+    guest has its own, and a unit test mounts nothing; these have one process, too, and one order.
     """
     if config.getoption("dist") != "loadscope":
         return None
@@ -62,9 +62,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
     class BesideGuests(LoadScopeScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file = nodeid.partition("::")[0]
-            if "/mount/" in file:
-                return "on this kernel"
-            return file if "/unit/" in file or file.endswith(SHARE_BOOTS) else nodeid
+            if "/vm/" not in file:
+                return "mount" if "/mount/" in file else "unit"
+            return file if file.endswith(SHARE_BOOTS) else nodeid
 
     return BesideGuests(config, log)
 

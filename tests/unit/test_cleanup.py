@@ -26,6 +26,7 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "runtime"
     folder.mkdir()
     monkeypatch.setattr(runs, "MARKER", f"FUSE_BENCH_TEST_{os.getpid()}")
+    monkeypatch.setattr(runs, "_held", {})
     monkeypatch.setattr(isolate, "RUNTIME", folder)
     monkeypatch.setattr(runs, "RUNTIME", folder)
     return folder
