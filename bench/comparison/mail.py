@@ -23,9 +23,8 @@ def is_pair(run: Run) -> bool:
 
 def of_run(run: Run, target: str = "") -> str:
     """The mail of a run with two kernels: its last against its first."""
-    labels = kernel_labels(run.about)
     base, patched = (
-        of_kernel(f"{run.name}@{label}", run, f"@{label}") for label in (labels[0], labels[-1])
+        of_kernel(f"{run.name}@{label}", run, f"@{label}") for label in kernel_labels(run.about)
     )
     return block(compare(base, patched, 1.0, frozenset()), run, target)
 

@@ -119,13 +119,10 @@ def test_the_floor_of_a_row_stands_beside_its_range(tmp_path: Path) -> None:
     group = "open-close--warm--t1--to0-0--same"
     (tmp_path / FILE).write_text(json.dumps({KEYS[Clock.INSTRUCTIONS]: {group: floor}}))
     units.measure_in(COUNTED)
-    try:
-        row = next(one for one in rows(load(path)) if one.work == "open-close")
-        assert words.floor_text(row) == ", A/A 1.2%"
-        ratio = next(line for line in row.lines if line.target.name == "plain").ratios["native"]
-        assert ratio.low == pytest.approx(min(ratio.points) / 1.0123)
-    finally:
-        units.measure_in(Clock.WALL.value)
+    row = next(one for one in rows(load(path)) if one.work == "open-close")
+    assert words.floor_text(row) == ", A/A 1.2%"
+    ratio = next(line for line in row.lines if line.target.name == "plain").ratios["native"]
+    assert ratio.low == pytest.approx(min(ratio.points) / 1.0123)
 
 
 def test_guards_fire_beyond_the_range_and_need_no_p() -> None:
