@@ -18,6 +18,7 @@ from fakes import make_run
 import report
 from bench.axes.rows import AXES
 from bench.model import Exit, Level
+from bench.report.charts import answer_chart
 from bench.report.page import front
 from bench.report.studies.answer import OPPONENTS
 
@@ -278,6 +279,16 @@ def test_levels_that_say_the_same_are_one_line() -> None:
     assert [line[1].text for line in front._lines("ls -l, 0", other)] == [
         "attach-lookup", "lookup (dear)",
     ]  # fmt: skip
+
+
+def test_the_claim_of_several_kernels_is_of_the_first() -> None:
+    """Which it names; the chart beneath has that kernel's lines and no other's."""
+    run, measured = report.read(Path(__file__).parents[2] / "results/lab-6.12/bounds")
+    assert front.front(run, measured).claim.endswith("1000 entries, kernel cheap).")
+    sheet = answer_chart.chart(run)
+    assert sheet is not None
+    names = [text.get_text() for text in sheet.figure.axes[0].texts[:-1]]
+    assert sorted(names) == ["READDIRPLUS", "adaptive", "attach-getattr", "attach-lookup", "lookup"]
 
 
 def test_a_single_share_is_no_break_even() -> None:

@@ -27,8 +27,8 @@ def chart(run: Run) -> Sheet | None:
     told = usual(wins(run))
     if not told:
         return None
-    study = told[0].study
-    own = [win for win in told if win.study is study]
+    study, kernel = told[0].study, told[0].way.kernel
+    own = [win for win in told if win.study is study and win.way.kernel == kernel]
     sheet = Sheet(claim(own), (), WIDTH_IN, BODY_IN)
     axes = sheet.panel(left=0.62, top=0.0, right=NAMES_IN, bottom=AXIS_IN)
     axes.grid(axis="y", color=GRID, linewidth=0.7)
@@ -40,7 +40,8 @@ def chart(run: Run) -> Sheet | None:
     axes.set_ylim(bottom=0)
     axes.set_xticks([0, 25, 50, 75, 100], ["0 %", "25 %", "50 %", "75 %", "100 %"])
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: tick(value)))
-    axes.set_xlabel(f"share of the listed entries then stat'ed ({study.key.cache})", fontsize=8)
+    where = f"{study.key.cache}, kernel {kernel}" if kernel else study.key.cache
+    axes.set_xlabel(f"share of the listed entries then stat'ed ({where})", fontsize=8)
     axes.set_ylabel(f"{units.quantity().noun} per listed entry", fontsize=8)
     _name(axes, study, names)
     _crossings(axes, own)

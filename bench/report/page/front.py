@@ -62,9 +62,10 @@ def _posting(run: Run, rows: Sequence[Row]) -> Posting | None:
 
 def _claim(run: Run, told: Sequence[Win], rows: Sequence[Row]) -> str:
     if told:
-        study = told[0].study
+        study, kernel = told[0].study, told[0].way.kernel
         state = study.key.without(CLOCK, PLACEMENT).state
-        return f"{claim([win for win in told if win.study is study])} ({state})."
+        own = [win for win in told if win.study is study and win.way.kernel == kernel]
+        return f"{claim(own)} ({state}{f', kernel {kernel}' if kernel else ''})."
     best = [line.strip() for line in terminal.findings(rows)]
     said = f"{best[0].rstrip(':')}: {best[1]}" if len(best) > 1 else best[0]
     return f"{said}. {unanswered(run)}" if studies(run) else f"{said}."
