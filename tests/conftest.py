@@ -5,13 +5,10 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Generator
 from pathlib import Path
 
 import hypothesis
 import pytest
-
-from tests.turns import turn
 
 # An example that takes 370 ms on a loaded machine is no bug: nothing here asserts times.
 hypothesis.settings.register_profile("no deadline", deadline=None)
@@ -67,22 +64,6 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> object:
             return file if file.endswith(SHARE_BOOTS) else nodeid
 
     return BesideGuests(config, log)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: object) -> None:
-    """Every process of a session knows where its turns are kept."""
-    node.workerinput["turns"] = LOCKS.name  # type: ignore[attr-defined]
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """A test marked ``alone`` runs while no other of the session does, their fixtures included."""
-    place = getattr(item.config, "workerinput", {}).get("turns")
-    if place is None:
-        return (yield)
-    with turn(Path(place), alone=item.get_closest_marker("alone") is not None):
-        return (yield)
 
 
 @pytest.hookimpl(tryfirst=True)

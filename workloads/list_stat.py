@@ -51,8 +51,8 @@ FEWEST_ENTRIES = 100
 """Entries of a window at least: one per cent of fewer would be none."""
 WARM_PASSES = 5
 """A warm window lists this many entries for each name of a storm,"""
-WARM_ENTRIES = 5_000
-"""and this many at least: a timer's tick is no more than a thousandth of it."""
+WARM_ENTRIES = 2_000
+"""and this many at least: one shorter than a timer's tick holds none of its work (bench.run.steady)."""
 STEPS = 4
 """Names in the path of a flat directory."""
 

@@ -1,23 +1,20 @@
 """One boot's work, inside the guest: a check of the targets, or trials, each told to the host as it ends.
 
 The host reads ``events.jsonl`` in the shared folder; a guest that panics has told everything up to
-the trial it died in. Python takes seconds to start here, so workers are forked, and nothing is
-imported that a trial does not need.
+the trial it died in. Python takes seconds to start here, so servers in Python are forked as workers
+are, and nothing is imported that a trial does not need.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
 import json
 import math
 import os
-import platform
 import sys
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -53,7 +50,6 @@ from bench.run.checks import check_targets, costs
 from bench.run.phases import Phases
 from bench.run.prepare import prepared
 from bench.run.record import header
-from bench.run.workers import fork_worker
 
 SETTLE_S = 2.0
 """On the instruction clock the guest's time leaps to its next timer whenever it waits for the host
@@ -94,7 +90,7 @@ def main() -> int:
     job = json.loads((share / JOB).read_text())
     settings = foreign.introduce(Settings.from_json(job["settings"]))
     events = Events(share)
-    preload(settings)
+    preload_daemons(settings)
     try:
         with (
             disk.mounted(settings.backing_fs) as folder,
@@ -106,7 +102,6 @@ def main() -> int:
             ) as (bench, gives),
         ):
             bench.logs = share
-            bench.start_worker = fork_worker
             bench.start_daemon = fork_daemon
             if settings.profile:
                 keep_symbols(share)
@@ -140,20 +135,8 @@ def fork_daemon(argv: list[str], cpus: Collection[int], log: IO[bytes]) -> isola
     return isolate.fork(lambda: _serve.main(argv[3:]), cpus=cpus, stderr=log)
 
 
-def preload(settings: Settings) -> None:
-    """Load what daemons and workers need, once, so that their forks start at once."""
-    import argparse  # noqa: F401 -- pyperf's Runner loads it when it is made
-
-    import pyperf
-
-    # For the metadata of every trial Python would start uname(1) and file(1): once, here, will do.
-    platform.architecture = cache(platform.architecture)
-    # Its Runner looks for hooks in the metadata of every package: 73 files, each of them on the host.
-    importlib.metadata.entry_points = cache(  # type: ignore[assignment]
-        importlib.metadata.entry_points
-    )
-    importlib.metadata.entry_points()
-    pyperf.Run([1.0])
+def preload_daemons(settings: Settings) -> None:
+    """Load what servers in Python need, once, so that their forks start at once."""
     if any(registry.daemon(target.daemon).python for target in targets(settings)):
         from daemons import _serve
 

@@ -25,6 +25,7 @@ MS_REC = 0x4000  # include/uapi/linux/mount.h
 MS_PRIVATE = 1 << 18
 MNT_DETACH = 2  # umount2(2)
 PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
+PR_SET_NAME = 15
 RUNTIME = runs.RUNTIME
 """Holds one folder per run; see runtime()."""
 
@@ -155,11 +156,16 @@ def kill(pid: int) -> None:
 
 
 def fork(
-    function: Callable[[], int], *, cpus: Iterable[int], stderr: IO[bytes] | None = None
+    function: Callable[[], int],
+    *,
+    cpus: Iterable[int],
+    stderr: IO[bytes] | None = None,
+    name: str = "bench-child",
 ) -> Forked:
     """Run ``function`` in a child pinned to ``cpus`` that dies with this process.
 
-    Its output goes to ``stderr``, if it is given. This process must have one thread.
+    Its output goes to ``stderr``, if it is given. ``name`` is what ps(1) shows, 15 characters of it.
+    This process must have one thread.
     """
     setup = _child_setup(os.getpid(), frozenset(cpus))
     pid = os.fork()
@@ -168,6 +174,7 @@ def fork(
     status = 1
     try:
         setup()
+        _as_if_new(name)
         runs.forget()
         os.setpgid(0, 0)
         if stderr is not None:
@@ -176,6 +183,14 @@ def fork(
         status = function()
     finally:
         os._exit(status)
+
+
+def _as_if_new(name: str) -> None:
+    """What this program does on a signal is its own: a child ends by it, as a new program would."""
+    _libc.prctl(PR_SET_NAME, os.fsencode(name))
+    for number in signal.valid_signals():
+        if callable(signal.getsignal(number)):
+            signal.signal(number, signal.SIG_DFL)
 
 
 def dies_with(parent: int) -> Callable[[], None]:

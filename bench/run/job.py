@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass, fields
-from enum import StrEnum
+from dataclasses import dataclass
 from pathlib import Path
 
-from bench.model import Cache, Clock, Context
+from bench.model import Clock, Context
 
 
 @dataclass(frozen=True)
@@ -33,25 +31,3 @@ class Job:
     clock: Clock
     pipe: int
     result: int
-
-    def to_json(self) -> str:
-        """The job as one JSON line for the worker's stdin."""
-        plain = {**self.__dict__, "context": self.context.__dict__}
-        return json.dumps(plain, default=str)
-
-    @classmethod
-    def from_json(cls, text: str) -> Job:
-        """The inverse of to_json."""
-        raw = json.loads(text)
-        context = raw.pop("context")
-        context |= {
-            "root": Path(context["root"]),
-            "cache": Cache(context["cache"]),
-            "backing": Path(context["backing"]) if context["backing"] else None,
-        }
-        for field in fields(Context):
-            if isinstance(field.default, StrEnum):
-                context[field.name] = type(field.default)(context[field.name])
-        raw["clock"] = Clock(raw["clock"])
-        raw["counters"] = Path(raw["counters"]) if raw["counters"] else None
-        return cls(context=Context(**context), **raw)

@@ -25,7 +25,7 @@ from bench.probe.decide import KernelAbility
 from bench.requests import tracepoint
 from bench.run.bench import Bench
 from bench.run.phases import Phases
-from bench.run.workers import spawn_worker
+from bench.run.workers import fork_worker, preload
 
 if TYPE_CHECKING:
     pass
@@ -91,6 +91,7 @@ def prepared(
         placement.pin(0, cpus[1].runner)
         bench = make_bench(settings, filled, cpus, ability, latency, view)
         bench.tuned = tuned
+        preload()
         why = "; ".join(ability.reasons)
         yield (
             bench,
@@ -137,7 +138,7 @@ def make_bench(
         ability=ability,
         filled=filled,
         latency=latency,
-        start_worker=spawn_worker,
+        start_worker=fork_worker,
         tick=view.tick,
         warm_backing=warmer(filled),
     )

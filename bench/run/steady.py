@@ -8,6 +8,7 @@ import time
 
 from bench.model import Cache, Clock, Shape, Workload
 from bench.run.job import Job
+from workloads._native.opdriver import spin_until
 
 ALIGN_NS = 100_000_000
 """A multiple of a timer tick at any CONFIG_HZ."""
@@ -52,8 +53,7 @@ def align() -> None:
     fill_page_lists()
     begin_ns = (time.monotonic_ns() // ALIGN_NS + 2) * ALIGN_NS
     time.sleep((begin_ns - SPIN_NS - time.monotonic_ns()) / 1e9)
-    while time.monotonic_ns() < begin_ns + BETWEEN_TICKS_NS:
-        pass
+    spin_until(begin_ns + BETWEEN_TICKS_NS)
 
 
 def fill_page_lists() -> None:

@@ -1,6 +1,6 @@
 """One trial's work in a process of its own: prepare, warm, count, time with pyperf, report.
 
-Started by bench.run.workers with a job on stdin; nothing here imports more than the window needs.
+Forked by bench.run.workers.
 The phases never overlap: requests are counted in a window of their own, so that armed
 tracepoints are not inside what is timed.
 """
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -35,11 +34,6 @@ from bench.run.steady import align, not_yet_settled, same_loops, used_up
 COUNT_OPS = 251
 """At least this many operations are counted (a prime: an accidental multiple would show)."""
 MAX_LOOPS = 1 << 24
-
-
-def main() -> int:
-    """Do the job read from stdin."""
-    return serve(Job.from_json(sys.stdin.read()))
 
 
 def serve(job: Job) -> int:
@@ -264,7 +258,3 @@ def by_name(counts: Mapping[Opcode, int] | None) -> dict[str, int] | None:
 def bounds_as_json(bounds: Mapping[Opcode, Bound]) -> dict[str, list[float]]:
     """{Opcode.GETATTR: Bound(1, 1)} as {"GETATTR": [1, 1]}."""
     return {opcode.name: [bound.low, bound.high] for opcode, bound in bounds.items()}
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,13 +1,14 @@
-"""The runner's side of a worker: started or forked, waited for, and its answer read."""
+"""The runner's side of a worker: forked, waited for, and its answer read."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
-import subprocess
-import sys
+import platform
 from collections.abc import Collection
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import IO, Any
 
@@ -47,25 +48,25 @@ def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[st
     return answer, texts[1].decode()
 
 
-def spawn_worker(job: Job, cpus: Collection[int], stderr: IO[bytes]) -> isolate.Child:
-    """A worker as a new Python process."""
-    process = isolate.start(
-        [sys.executable, "-m", "bench.run.worker"],
-        cpus=cpus,
-        stdin=subprocess.PIPE,
-        stdout=stderr,
-        stderr=stderr,
-        pass_fds=(job.pipe, job.result),
+def preload() -> None:
+    """Load what every worker needs, once: a forked one begins after 5 ms, a new Python after 110."""
+    import argparse  # noqa: F401 -- pyperf's Runner loads it when it is made
+
+    import pyperf
+
+    # For the metadata of every trial Python would start uname(1) and file(1): once, here, will do.
+    platform.architecture = cache(platform.architecture)
+    # Its Runner looks for hooks in the metadata of every package: 73 files, in a guest each on the host.
+    importlib.metadata.entry_points = cache(  # type: ignore[assignment]
+        importlib.metadata.entry_points
     )
-    assert process.stdin is not None
-    process.stdin.write(job.to_json().encode())
-    process.stdin.close()
-    return process
+    importlib.metadata.entry_points()
+    pyperf.Run([1.0])
 
 
 def fork_worker(job: Job, cpus: Collection[int], stderr: IO[bytes]) -> isolate.Child:
-    """A worker as a child of this process: the same work, without starting Python again."""
-    return isolate.fork(lambda: serve(job), cpus=cpus, stderr=stderr)
+    """A worker as a child of this process, which has called preload()."""
+    return isolate.fork(lambda: serve(job), cpus=cpus, stderr=stderr, name="bench-worker")
 
 
 def drain(pipes: list[Any], watch: Watch, pid: int) -> list[bytes]:

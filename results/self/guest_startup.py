@@ -34,7 +34,7 @@ STAGES = (
 )
 IMPORTS = (
     "from bench.guests import inside; from bench.plan.settings import Settings; "
-    "inside.preload(Settings(daemons=('passthrough-c',), only=True))"
+    "from bench.run import workers; workers.preload(); inside.preload_daemons(Settings(daemons=('passthrough-c',), only=True))"
 )
 
 

@@ -154,7 +154,7 @@ def test_a_stopped_worker_is_called_one(tmp_path: Path, backing: Path) -> None:
     wait_for_trials(process, 1)
     stopped = None
     while stopped is None:
-        stopped = next(iter(children_running(process.pid, "bench.run.worker")), None)
+        stopped = next(iter(children_called(process.pid, "bench-worker")), None)
     os.kill(stopped, signal.SIGSTOP)
     process.communicate(timeout=120)
     assert process.returncode == Exit.PROOF_FAILED
@@ -163,12 +163,12 @@ def test_a_stopped_worker_is_called_one(tmp_path: Path, backing: Path) -> None:
     nothing_left()
 
 
-def children_running(parent: int, module: str) -> list[int]:
-    """Children of a process that run a Python module."""
+def children_called(parent: int, name: str) -> list[int]:
+    """Children of a process that ps(1) shows under a name."""
     found = []
     for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split():
         with contextlib.suppress(OSError):
-            if module.encode() in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0"):
+            if Path(f"/proc/{pid}/comm").read_text().strip() == name:
                 found.append(int(pid))
     return found
 

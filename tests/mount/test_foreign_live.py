@@ -230,15 +230,15 @@ def test_the_other_trials_of_such_a_run_go_on(faults: list[dict[str, Any]]) -> N
 
 def test_killed_in_the_middle_of_a_storm(tmp_path: Path, backing: Path) -> None:
     """Costs its trial; the keeper tells that the server was killed, by what, and when."""
-    # On a mount of a trial it is killed as soon as it has worked for half a second.
+    # On a mount of a trial it is killed as soon as it has worked for a fifth of a second.
     text = (
         'bindfs -f -o attr_timeout=0 "$1" "$2" & pid=$!; '
         'case "$2" in *conformance*) wait $pid; exit;; esac; '
         "while read -r line < /proc/$pid/stat; do set -- $line; "
-        "[ $((${14} + ${15})) -lt 50 ] || kill -9 $pid; done; wait $pid; kill -9 $$"
+        "[ $((${14} + ${15})) -lt 20 ] || kill -9 $pid; done; wait $pid; kill -9 $$"
     )
     code, trials, errors = run(
-        tmp_path, backing, "--values", "2000", "--daemon", script(text), *ROW, module="bench"
+        tmp_path, backing, "--values", "400", "--daemon", script(text), *ROW, module="bench"
     )
     mine = of(trials, "mine")
     assert [trial["outcome"] for trial in mine] == ["failed", "failed"]

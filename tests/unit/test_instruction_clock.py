@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 
 from bench import model, registry
 from bench.plan.settings import COUNTED_VALUES, GUEST, guest
+from bench.run import steady
 from bench.run.steady import ALIGN_NS, BETWEEN_TICKS_NS, SPIN_NS, align, same_loops, used_up
+from workloads._native import opdriver
 
 MS = 1_000_000
 
@@ -26,6 +29,10 @@ class Clock:
         self.now_ns += MS
         return self.now_ns - MS
 
+    def spin_until(self, ns: int) -> None:
+        """Time passes."""
+        self.now_ns = max(self.now_ns, ns)
+
     def sleep(self, seconds: float) -> None:
         """Time passes."""
         self.slept_ns.append(round(seconds * 1e9))
@@ -40,11 +47,23 @@ def test_a_window_begins_half_a_tick_past_a_tick(
     clock = Clock(7 * ALIGN_NS + phase_ms * MS)
     monkeypatch.setattr("time.monotonic_ns", clock.monotonic_ns)
     monkeypatch.setattr("time.sleep", clock.sleep)
+    monkeypatch.setattr(steady, "spin_until", clock.spin_until)
     align()
     assert len(clock.slept_ns) == 1
     assert clock.slept_ns[0] >= ALIGN_NS - SPIN_NS - 2 * MS
     past_ns = clock.now_ns - 9 * ALIGN_NS
-    assert BETWEEN_TICKS_NS <= past_ns < BETWEEN_TICKS_NS + 3 * MS
+    assert past_ns == BETWEEN_TICKS_NS
+
+
+def test_spinning_ends_when_it_shall() -> None:
+    """Not before; at once where that is past; and not for what is no time."""
+    for wanted_ns in (0, 1, 100, 10_000, MS):
+        end = time.monotonic_ns() + wanted_ns
+        opdriver.spin_until(end)
+        assert time.monotonic_ns() >= end
+    opdriver.spin_until(0)
+    with pytest.raises(OverflowError):
+        opdriver.spin_until(-1)
 
 
 @pytest.mark.parametrize("hz", [100, 250, 300, 1000])

@@ -112,11 +112,10 @@ def fleet(tmp_path: Path) -> Iterator[Processes]:
         made.end()
 
 
-@pytest.mark.alone
 def test_boots_side_by_side_do_what_they_do_one_by_one(tmp_path: Path, fleet: Processes) -> None:
     """Two boots of one kernel: the same trials in the same order with one job, with two, and by two
-    workers of a scheduler; the same requests to the last one, and instructions within what two boots
-    differ by; no boot is left.
+    workers of a scheduler; the same requests to the last one, the same instructions window by window;
+    no boot is left.
     """
     found = {}
     ways = {"1": ("--jobs", "1"), "2": ("--jobs", "2"), "fleet": ("--scheduler", fleet.address)}
@@ -142,8 +141,13 @@ def test_boots_side_by_side_do_what_they_do_one_by_one(tmp_path: Path, fleet: Pr
 
 
 def same_work(line: dict[str, Any], other: dict[str, Any], way: str) -> None:
-    """Two lines of one trial: seed, loops, requests alike; instructions within what two boots differ by."""
+    """Two lines of one trial: seed, loops, requests alike, and instructions, window by window.
+
+    Half of the windows at least: the cold ones have names of their own, so they differ from one another
+    by up to 1.2 %, but from their like in another boot by 0.01 %. Now and then one of them takes some 7000
+    instructions more, whatever else the host does, which moves a median over windows by 0.2 %.
+    """
     for what in ("series", "seed", "loops", "requests"):
         assert line[what] == other[what], way
-    medians = [statistics.median(each["values"]) for each in (line, other)]
-    assert medians[0] == pytest.approx(medians[1], rel=0.002), (way, line["series"])
+    ratios = [one / two for one, two in zip(line["values"], other["values"], strict=True)]
+    assert statistics.median(ratios) == pytest.approx(1, rel=0.0005), (way, line["series"], ratios)

@@ -130,11 +130,24 @@ static PyObject *opdriver_histogram_of(PyObject *module, PyObject *values)
 	return dict;
 }
 
+static PyObject *opdriver_spin_until(PyObject *module, PyObject *ns)
+{
+	unsigned long long end = PyLong_AsUnsignedLongLong(ns);
+
+	(void)module;
+	if (PyErr_Occurred())
+		return NULL;
+	spin_until_ns(end);
+	Py_RETURN_NONE;
+}
+
 static PyMethodDef functions[] = {
 	{"walk", METHOD(opdriver_walk), METH_VARARGS | METH_KEYWORDS,
 	 "walk(root, *, stat=False, sync='as-stat') -> Walk: the whole tree below root, once."},
 	{"histogram_of", opdriver_histogram_of, METH_O,
 	 "histogram_of(values_ns) -> dict: the buckets a run would count these latencies in."},
+	{"spin_until", opdriver_spin_until, METH_O,
+	 "spin_until(ns): keep the CPU busy until CLOCK_MONOTONIC is there."},
 	{0},
 };
 

@@ -172,3 +172,6 @@ def walk(root: _Path, *, stat: bool = False, sync: str = "as-stat") -> Walk:
 
 def histogram_of(values: Iterable[int]) -> dict[int, int]:
     """The buckets a run would count these latencies (ns) in."""
+
+def spin_until(ns: int) -> None:
+    """Keep the CPU busy until CLOCK_MONOTONIC is at ``ns``; the GIL is held."""
