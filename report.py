@@ -18,11 +18,13 @@ Needs neither FUSE nor privilege: a run can be drawn again on any machine. Exit 
 from __future__ import annotations
 
 import argparse
+import gzip
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
+from typing import IO
 
 from bench.comparison import mail as pair_mail
 from bench.comparison import unlike
@@ -209,7 +211,7 @@ def text_table(run_dir: Path) -> str:
 
 
 def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Sequence[str]) -> None:
-    """table.txt, table.md, samples.csv, every table as CSV; more where there is more to tell."""
+    """table.txt, table.md, samples.csv.gz, every table as CSV; more where there is more to tell."""
     writers = {"text": ("table.txt", text), "md": ("table.md", markdown)}
     for name, (file, writer) in writers.items():
         if name in formats:
@@ -223,7 +225,7 @@ def write_tables(run: Run, measured: Sequence[Row], output: Path, formats: Seque
     if "text" in formats and (said := profiles.lines(run, measured)):
         write(output / "profiles.txt", "\n".join(said))
     if "csv" in formats:
-        write_lines(output / "samples.csv", samples.lines(run, measured))
+        write_lines(output / "samples.csv.gz", samples.lines(run, measured))
         for name, content in tables.tables(run, measured).items():
             write(output / name, content)
 
@@ -312,10 +314,15 @@ def write(file: Path, content: str) -> None:
 
 
 def write_lines(file: Path, lines: Iterable[str]) -> None:
-    """Write one artefact, piece by piece."""
+    """Write one artefact, piece by piece; what ends in .gz compressed, the same lines to the same bytes."""
     try:
-        with file.open("w", encoding="utf-8") as opened:
-            opened.writelines(lines)
+        with file.open("wb") as raw, ExitStack() as stack:
+            opened: IO[bytes] = raw
+            if file.suffix == ".gz":
+                opened = stack.enter_context(
+                    gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0)
+                )
+            opened.writelines(line.encode() for line in lines)
     except OSError as error:
         raise UserError(f"{file}: cannot be written: {error.strerror}; give --output") from None
 

@@ -181,7 +181,7 @@ class Key:
     since: int = 0
     """The revision of the schema at which it came (bench.results.record.REVISIONS)."""
     sampled: bool = False
-    """Whether it stands beside every sample in samples.csv."""
+    """Whether it stands beside every sample in samples.csv.gz."""
 
     def read(self, raw: Mapping[str, Any], name: str, left_out: list[str] | None) -> Any:
         """The value of this key in an object; raises Wrong."""

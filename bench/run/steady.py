@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import mmap
 import time
+from collections.abc import Callable
 
 from bench.model import Cache, Clock, Shape, Workload
 from bench.run.job import Job
@@ -16,22 +17,28 @@ SPIN_NS = 20_000_000
 """Two ticks at least."""
 PAGES_KEPT = 1024
 """More than a slice of a thousand cold names allocates."""
+MOST_SETTLING, SETTLED_AFTER = 12, 20e6
+"""Windows ahead of the values, and the instructions they need not exceed."""
 BETWEEN_TICKS_NS = 500_000
 """How long after a tick a window begins: half of the shortest tick."""
 
 
-def not_yet_settled(job: Job, workload: Workload) -> int:
-    """How many windows are no value yet: on the instruction clock the first takes up to 1 % more.
+def settle(job: Job, workload: Workload, window: Callable[[], float]) -> None:
+    """Windows that are no value yet: on the instruction clock the first takes up to 1 % more.
 
     Warm listings that are passed through settle after some 25 000 entries: of 2000 each, windows take
-    660, 657, 651, 654, 648 instructions an entry after five, and 649 from the twelfth on. A cold slice
-    is had but once.
+    660, 657, 651, 654, 648 instructions an entry after five, and 648 from the thirteenth on. What is left
+    of it after as many instructions as that is less than a thousandth of a window, so that long windows
+    need fewer. A cold slice is had but once.
     """
     if job.clock is not Clock.INSTRUCTIONS:
-        return 0
-    if workload.shape is Shape.SLICES:
-        return 12 if job.context.cache is Cache.WARM else 0
-    return 1
+        return
+    most = MOST_SETTLING if job.context.cache is Cache.WARM else 0
+    spent = 0.0
+    for number in range(1, (most if workload.shape is Shape.SLICES else 1) + 1):
+        spent += window()
+        if number > 1 and spent > SETTLED_AFTER:
+            return
 
 
 def used_up(job: Job, workload: Workload) -> bool:

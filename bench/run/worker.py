@@ -29,7 +29,7 @@ from bench.model import (
 from bench.requests import attribution, counters, proof, tracepoint
 from bench.requests.sources import NotCounted
 from bench.run.job import Job
-from bench.run.steady import align, not_yet_settled, same_loops, used_up
+from bench.run.steady import align, same_loops, settle, used_up
 
 COUNT_OPS = 251
 """At least this many operations are counted (a prime: an accidental multiple would show)."""
@@ -147,8 +147,8 @@ def measure(job: Job, workload: Workload, body: Body) -> dict[str, Any]:
         taken.append(timed(asked))
         return taken[-1]
 
-    for _ in range(not_yet_settled(job, workload) if values > 1 else 0):
-        timed(loops)
+    if values > 1:
+        settle(job, workload, lambda: timed(loops))
     runner = pyperf.Runner(metadata=metadata(job))
     runner.parse_args(
         f"--worker --pipe {job.pipe} --loops {loops} --values {values} --warmups 0".split()

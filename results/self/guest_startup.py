@@ -32,9 +32,14 @@ STAGES = (
     "a Python that does nothing",
     "imports of a boot's work",
 )
-IMPORTS = (
-    "from bench.guests import inside; from bench.plan.settings import Settings; "
-    "from bench.run import workers; workers.preload(); inside.preload_daemons(Settings(daemons=('passthrough-c',), only=True))"
+IMPORTS = "; ".join(
+    [
+        "from bench.guests import inside",
+        "from bench.plan.settings import Settings",
+        "from bench.run import workers",
+        "workers.preload()",
+        "inside.preload_daemons(Settings(daemons=('passthrough-c',), only=True))",
+    ]
 )
 
 

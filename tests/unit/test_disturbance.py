@@ -188,7 +188,7 @@ def test_the_better_attempt_counts(tmp_path: Path, first: str, second: str, coun
 
 
 def test_what_does_not_count_is_still_told(tmp_path: Path) -> None:
-    """samples.csv has a line for each attempt that was superseded."""
+    """samples.csv.gz has a line for each attempt that was superseded."""
     run = load(doubled(tmp_path, "steal", ""))
     told = [line for line in samples.lines(run, rows(run)) if not line.startswith("#")]
     assert sum(",,," in line for line in told) == 3

@@ -112,3 +112,29 @@ def test_a_warm_walk_is_walked_again_on_the_instruction_clock(
     """One window has no median; a cold mount is used up all the same."""
     job: Any = SimpleNamespace(clock=clock, context=SimpleNamespace(cache=cache))
     assert used_up(job, registry.workloads()[name]) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "clock", "cache", "each", "expected"),
+    [
+        ("list-stat", model.Clock.INSTRUCTIONS, model.Cache.WARM, 1e6, 12),
+        ("list-stat", model.Clock.INSTRUCTIONS, model.Cache.WARM, 5e6, 5),
+        ("list-stat", model.Clock.INSTRUCTIONS, model.Cache.WARM, 50e6, 2),
+        ("list-stat", model.Clock.INSTRUCTIONS, model.Cache.COLD_FUSE, 1e6, 0),
+        ("getattr-storm", model.Clock.INSTRUCTIONS, model.Cache.WARM, 1e6, 1),
+        ("list-stat", model.Clock.WALL, model.Cache.WARM, 1e6, 0),
+    ],
+)
+def test_windows_ahead_of_the_values(
+    name: str, clock: model.Clock, cache: model.Cache, each: float, expected: int
+) -> None:
+    """Short ones take many to settle; a cold slice is had once; wall time settles as it calibrates."""
+    job: Any = SimpleNamespace(clock=clock, context=SimpleNamespace(cache=cache))
+    done: list[float] = []
+
+    def window() -> float:
+        done.append(each)
+        return each
+
+    steady.settle(job, registry.workloads()[name], window)
+    assert len(done) == expected

@@ -123,7 +123,7 @@ def test_what_a_run_has_not_leaves_nothing_behind(plain: Path) -> None:
     page = (plain / "index.html").read_text()
     assert "#break-even" not in page and "#costs" not in page and "#answer" not in page
     made = {file.name for file in plain.iterdir() if file.suffix == ".csv"}
-    assert made == {"samples.csv", "rows.csv"}
+    assert made == {"rows.csv"}
 
 
 def test_links_of_the_contents_lead_somewhere(whole: Path, plain: Path) -> None:

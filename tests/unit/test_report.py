@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import re
 from pathlib import Path
@@ -17,7 +18,7 @@ from bench.report.rows import rows
 from bench.report.text import text
 from bench.stats.frame import load
 
-TABLES = ("table.txt", "table.md", "samples.csv", "index.html")
+TABLES = ("table.txt", "table.md", "samples.csv.gz", "index.html")
 NAMESPACES = {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}
 
 
@@ -31,7 +32,9 @@ def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def words_of(file: Path) -> str:
     """The words of an artefact, however it breaks its lines or tags them."""
-    content = re.sub(r"<style>.*?</style>", " ", file.read_text(), flags=re.DOTALL)
+    raw = file.read_bytes()
+    text = (gzip.decompress(raw) if file.suffix == ".gz" else raw).decode()
+    content = re.sub(r"<style>.*?</style>", " ", text, flags=re.DOTALL)
     return " ".join(re.sub(r"<[^>]*>", " ", content).split())
 
 

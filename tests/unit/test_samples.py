@@ -1,4 +1,4 @@
-"""samples.csv: a line for each sample and for each trial without any, readable as a table."""
+"""samples.csv.gz: a line for each sample and for each trial without any, readable as a table."""
 
 from __future__ import annotations
 

@@ -21,9 +21,10 @@ from bench.report.charts import answer_chart, breakeven_charts, projection_chart
 from bench.report.charts.attribution_chart import attribution_chart
 from bench.report.charts.charts import Chart, charts
 from bench.report.charts.figures import Sheet
-from bench.report.charts.overview import overviews
+from bench.report.charts.overview import claim, overviews, sheets
+from bench.report.headlines import headline
 from bench.report.row import Row
-from bench.report.studies.breakeven import WORKLOAD, studies
+from bench.report.studies.breakeven import WORKLOAD, Study, setting, studies
 from bench.report.studies.projection import projections
 from bench.report.studies.scaling import scalings
 from bench.report.targets import baselines
@@ -32,6 +33,8 @@ from bench.stats.frame import Run
 OVERVIEW = "overview"
 ANSWER, BREAKEVEN, PROJECTION, SCALING = "answer", "breakeven", "projection", "scaling"
 PICTURES = (ANSWER, OVERVIEW, f"{BREAKEVEN}-map")
+MOST_SHEETS, MOST_CURVES = 3, 4
+"""Of the overview, and of break-even curves, unless all were asked for."""
 WORTH_A_POOL = 200_000
 """Bytes of trials.jsonl from which starting processes costs less than it saves."""
 
@@ -128,12 +131,12 @@ def begin(
     *,
     every: bool = True,
 ) -> Drawing:
-    """Have the charts over all rows written, and with ``every`` those of each row."""
+    """Have the charts written that answer something; with ``every`` all there are, those of each row too."""
     against = baselines(run)
     order = ChartOrder(directory, tuple(formats), run.about.get("clock"), against, every)
     if every:
         (directory / "charts").mkdir(exist_ok=True)
-    first = [artists.submit(_overview, order, rows, footer(run, rows))] if against else []
+    first = [artists.submit(_overview, order, *_shown(run, rows, every))] if against else []
     each = [
         artists.submit(_row, order, row, parts, footer(run, [row]))
         for row, parts in (zip(rows, parts_of(run, rows), strict=True) if every else ())
@@ -143,9 +146,20 @@ def begin(
     return Drawing([*first, answers, *each])
 
 
-def _overview(order: ChartOrder, rows: Sequence[Row], footer: Sequence[str]) -> Svgs:
+def _shown(run: Run, rows: Sequence[Row], every: bool) -> tuple[Sequence[Row], Sequence[str], str]:
+    """Rows of the overview, its footer, its title: the headline's rows alone where the others would
+    take more sheets than anybody leafs through."""
+    if every or sheets(rows) <= MOST_SHEETS:
+        return rows, footer(run, rows), ""
+    first = headline(run.about, [row.key for row in rows]).keys
+    chosen = sorted((row for row in rows if row.key in first), key=lambda row: first.index(row.key))
+    said = f"{claim(rows)}: the {len(chosen)} headline rows" if claim(rows) else ""
+    return chosen, footer(run, chosen), said
+
+
+def _overview(order: ChartOrder, rows: Sequence[Row], footer: Sequence[str], title: str) -> Svgs:
     units.measure_in(order.clock)
-    sheets = overviews(rows, order.baselines[-1], footer)
+    sheets = overviews(rows, order.baselines[-1], footer, title)
     return _save(order, ((numbered(OVERVIEW, n), sheet) for n, sheet in enumerate(sheets)))
 
 
@@ -183,7 +197,8 @@ def numbered(name: str, number: int) -> str:
 def _answers(run: Run, rows: Sequence[Row], every: bool) -> Iterator[tuple[str, Sheet]]:
     """Charts over several rows: break-even curves, the map of who wins, projections, scaling.
 
-    What was measured is drawn as predicted, too, with ``every`` alone.
+    Curves of settings that no headline row is of, and what was measured drawn as predicted, too, with
+    ``every`` alone.
     """
     if first := answer_chart.chart(run):
         yield ANSWER, first
@@ -191,7 +206,7 @@ def _answers(run: Run, rows: Sequence[Row], every: bool) -> Iterator[tuple[str, 
     told = footer(run, [row for row in rows if row.key.workload == WORKLOAD])
     if heat := breakeven_charts.who_wins(found, told):
         yield f"{BREAKEVEN}-map", heat
-    for study in found:
+    for study in found if every else _foremost(run, rows, found):
         yield f"{BREAKEVEN}-{study.key.slug}", breakeven_charts.curves(study, told)
     for made in projections(run, rows):
         if made.predictions:
@@ -202,3 +217,11 @@ def _answers(run: Run, rows: Sequence[Row], every: bool) -> Iterator[tuple[str, 
     for scaling in scalings(run, rows):
         told = footer(run, scaling.rows)
         yield f"{SCALING}-{scaling.slug}", scaling_charts.chart(scaling, told)
+
+
+def _foremost(run: Run, rows: Sequence[Row], found: Sequence[Study]) -> Sequence[Study]:
+    """The studies that headline rows are of; all where they are few, the first few where none is."""
+    if len(found) <= MOST_CURVES:
+        return found
+    first = {setting(key) for key in headline(run.about, [row.key for row in rows]).keys}
+    return [study for study in found if study.key in first] or found[:MOST_CURVES]

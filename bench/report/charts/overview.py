@@ -26,16 +26,28 @@ MOST_IN = 13.0
 """Height of the rows on one sheet: what is higher cannot be read on a page of paper."""
 
 
-def overviews(rows: Sequence[Row], baseline: str, footer: Sequence[str]) -> list[Sheet]:
-    """All rows from top to bottom, on as many sheets as it takes to be printed; at least one."""
-    total = MARKER_IN * sum(_height(row) for row in rows)
-    count = max(math.ceil(total / MOST_IN), 1)
+def sheets(rows: Sequence[Row]) -> int:
+    """How many sheets it takes to print all rows; at least one."""
+    return max(math.ceil(_total(rows) / MOST_IN), 1)
+
+
+def _total(rows: Sequence[Row]) -> float:
+    return MARKER_IN * sum(_height(row) for row in rows)
+
+
+def overviews(
+    rows: Sequence[Row], baseline: str, footer: Sequence[str], title: str = ""
+) -> list[Sheet]:
+    """All rows from top to bottom, on as many sheets as it takes; by default their claim is the title."""
+    total, count = _total(rows), sheets(rows)
     parts: list[list[Row]] = [[] for _ in range(count)]
     used = 0.0
     for row in rows:
         parts[min(int(used / total * count), count - 1)].append(row)
         used += MARKER_IN * _height(row)
-    title = claim(rows) or f"{units.quantity().noun} per operation, by {_of(rows, baseline)}"
+    title = (
+        title or claim(rows) or f"{units.quantity().noun} per operation, by {_of(rows, baseline)}"
+    )
     return [
         _sheet(
             f"{title}, {number} of {count}" if count > 1 else title, part, rows, baseline, footer

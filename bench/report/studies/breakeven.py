@@ -92,10 +92,10 @@ def studies(run: Run) -> list[Study]:
     named, found = ways(run), dict[RowKey, Study]()
     for trial in records(run.trials[run.trials["workload"] == WORKLOAD]):
         target = str(trial["target"])
-        order, share = ordered(str(trial["variant"]))
+        _, share = ordered(str(trial["variant"]))
         if target not in named or trial["outcome"] != Outcome.OK or not share.isdigit():
             continue
-        key = replace(trial["key"], variant="" if order is Order.AFTER else order.value)
+        key = setting(trial["key"])
         study = found.setdefault(key, Study(key, named))
         study.floors[int(share) / 100] = of_boots(run.noise, str(trial["group"]))
         rounds = medians.get((str(trial["group"]), target))
@@ -104,6 +104,12 @@ def studies(run: Run) -> list[Study]:
         if trial["verdict"] == Verdict.ENGAGED:
             study.engaged.add(target)
     return [found[key] for key in sorted(found, key=lambda key: key.order)]
+
+
+def setting(key: RowKey) -> RowKey:
+    """What a row of list-stat has in common with those of other shares: Study.key."""
+    order, _ = ordered(key.variant)
+    return replace(key, variant="" if order is Order.AFTER else order.value)
 
 
 def ordered(variant: str) -> tuple[Order, str]:

@@ -1,4 +1,4 @@
-"""samples.csv: one line per sample, headed by what the run was; missing trials have a line, too.
+"""samples.csv.gz: one line per sample, headed by what the run was; missing trials have a line, too.
 
 Lines that open with ``#`` are the heading: ``pandas.read_csv(path, comment="#")`` skips them.
 """
