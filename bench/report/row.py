@@ -80,8 +80,8 @@ class Row:
     op: str
     unit: str
     cache_how: str
-    others: str
-    """Whose timeouts are not those of the key: ``bindfs: the server's own``."""
+    own: tuple[str, ...]
+    """Targets whose timeouts are the server's own, not those of the key."""
     lines: tuple[Line, ...]
     floor: float = 0.0
     """Relative difference that an A/A pair of this row shows by chance; 0 where that is not known."""
@@ -104,8 +104,16 @@ class Row:
     @property
     def timeouts(self) -> str:
         """Attribute and entry timeout, and who has others."""
-        pair = "/".join(units.seconds(one) for one in self.seconds)
-        return f"{pair} (of {self.others})" if self.others else pair
+        return f"{self.pair}{self._but}"
+
+    @property
+    def pair(self) -> str:
+        """Attribute and entry timeout that were asked for."""
+        return "/".join(units.seconds(one) for one in self.seconds)
+
+    @property
+    def _but(self) -> str:
+        return f" ({units.listing(self.own)}: the server's own)" if self.own else ""
 
     @property
     def seconds(self) -> tuple[float, float]:
@@ -116,4 +124,4 @@ class Row:
     @property
     def setting(self) -> str:
         """What the row was measured under, in words, all of it."""
-        return f"{self.key.caption} (of {self.others})" if self.others else self.key.caption
+        return f"{self.key.caption}{self._but}"

@@ -21,6 +21,7 @@ from bench.report.targets import (
     same_server,
     targets,
 )
+from bench.results.record import AS_ASKED
 from bench.stats.estimates import (
     Estimate,
     centre,
@@ -179,7 +180,7 @@ def _row(
         op=_first(record["op"] for record in records),
         unit=str(first["unit"]),
         cache_how=_first(record["cache_how"] for record in fuse),
-        others=_own_timeouts(fuse),
+        own=_own_timeouts(fuse),
         lines=tuple(lines),
         floor=floor,
     )
@@ -308,11 +309,10 @@ def _trouble(records: Sequence[Record]) -> tuple[str, ...]:
     )
 
 
-def _own_timeouts(records: Sequence[Record]) -> str:
-    own = dict.fromkeys(
-        str(record["target"]) for record in records if record["timeouts"] != "as asked"
+def _own_timeouts(records: Sequence[Record]) -> tuple[str, ...]:
+    return tuple(
+        dict.fromkeys(str(record["target"]) for record in records if record["timeouts"] != AS_ASKED)
     )
-    return f"{units.listing(own)}: the server's own" if own else ""
 
 
 def _first(texts: Iterable[object]) -> str:

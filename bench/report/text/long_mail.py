@@ -210,7 +210,7 @@ def claim(
 
 
 def _row(arm: Arm) -> Iterator[str]:
-    said = f", timeouts of {arm.row.others}" if arm.row.others else ""
+    said = f", {units.listing(arm.row.own)} with timeouts of its own" if arm.row.own else ""
     yield from _wrapped(f"{arm.row.name}{said}", 2)
     judged = arm.judgement
     yield _cells(
