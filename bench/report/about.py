@@ -243,7 +243,7 @@ def _settings(rows: Sequence[Row]) -> str:
 
 
 def _timeouts(rows: Sequence[Row]) -> str:
-    """``0 s/0 s and 3600 s/3600 s; bindfs and mine: the server's own in rows that say so``: each fact once."""
+    """``0 s/0 s and 1 s/1 s; bindfs: the server's own in rows that say so``: each fact once."""
     asked = units.listing(dict.fromkeys(row.pair for row in rows) or ["not recorded"])
     own = dict.fromkeys(name for row in rows for name in row.own)
     return f"{asked}; {units.listing(own)}: the server's own in rows that say so" if own else asked
