@@ -19,7 +19,7 @@ NATIVE := $(wildcard */_native/*.[ch] bench/*/_native/*.[ch])
 SOURCES := pyproject.toml setup.py constraints.txt $(NATIVE)
 C_SOURCES := $(NATIVE) $(wildcard tests/fuzz/*.c)
 
-.PHONY: run test fuzz sanitize sanitize-address lint format types setup apt lab servers bytecode clean
+.PHONY: run test fuzz faults sanitize sanitize-address lint format types setup apt lab servers bytecode clean
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo "make test   lint, types, and all tests (mount tests need root and /dev/fuse)"
 	@echo "make sanitize  the tests of the native parts, built with ASan and UBSan, then of the mirror with TSan"
 	@echo "make fuzz   coverage-guided fuzzing of every C parser, a few minutes (ARGS=RUNS=10000000: hours)"
+	@echo "make faults 500 faults by dice put into runs, what they leave, and the runs resumed (ARGS='--injections 50')"
 	@echo "make clean  remove what was built; results and trees stay"
 
 run: setup
@@ -74,6 +75,10 @@ sanitize: sanitize-address
 fuzz: setup
 	$(call install,$(FUZZ_PACKAGES))
 	$(MAKE) --no-print-directory -C tests/fuzz run $(ARGS)
+
+# Faults by dice; make test plays three of them. results/self/faults.txt has a long one.
+faults: setup servers
+	$(SUDO) $(BIN)/python -m tests.mount.campaign $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .

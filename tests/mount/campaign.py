@@ -1,0 +1,385 @@
+"""Faults by dice: signals into every process of a run at any moment, a backing or results that go wrong.
+
+    python -m tests.mount.campaign --injections 500 --seed 7      # make faults
+    python -m tests.mount.campaign --seed 7 --only 41             # one of them again
+
+Each injection is a run of its own, with two servers, a cost sheet and a report, into which one fault is
+put. Afterwards: no mount of it in any namespace, no process, no descriptor of /dev/fuse, a documented exit
+code, finished trials readable; ``--resume`` ends with the plan that an undisturbed run has, each trial
+once. Exit code 1 if anything else was seen. Needs root; runs one at a time, on a backing of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.machine import isolate
+from bench.model import Exit
+from bench.mounts import server_pid
+from bench.run import cleanup
+
+ROOT = Path(__file__).parents[2]
+WORKLOADS = ("getattr-storm/fd", "readdir")
+TARGETS = ("passthrough-c", "plain")
+SEED = "5"
+END_S, GONE_S = 120.0, 15.0
+ORDERLY = {Exit.MEASURED, Exit.NOTHING, Exit.PROOF_FAILED, Exit.INTERRUPTED}
+RUNNER, WORKER, CHILD, SERVER, REPORT = "runner", "worker", "child", "server", "report"
+VICTIMS = (RUNNER, WORKER, CHILD, SERVER, REPORT)
+SIGNALS = ("KILL", "STOP", "SEGV", "TERM", "INT twice", "HUP")
+BACKING = ("backing full", "backing read-only", "backing deleted")
+OTHERS = (*BACKING, "results cut", "another run")
+
+
+@dataclass
+class Injection:
+    """One fault, and what became of the run it was put into."""
+
+    number: int
+    fault: str
+    victim: str
+    delay_s: float
+    hit: bool = False
+    code: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        """``KILL into worker``."""
+        return f"{self.fault} into {self.victim}" if self.victim else self.fault
+
+
+class Place:
+    """Where the runs of a campaign are: a backing in memory, and a folder for results."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.backing = folder / "backing"
+        self.backing.mkdir()
+        mount = ["mount", "-t", "tmpfs", "-o", "mode=755,size=64m", "campaign", str(self.backing)]
+        subprocess.run(mount, check=True)
+
+    def close(self) -> None:
+        """Take the backing away."""
+        subprocess.run(["umount", "-l", str(self.backing)], check=True)
+
+    def remount(self, how: str) -> None:
+        """Read-only, or writable again."""
+        mount = ["mount", "-o", f"remount,{how},mode=755,size=64m", str(self.backing)]
+        subprocess.run(mount, check=False, stderr=subprocess.DEVNULL)
+
+    def mend(self) -> None:
+        """As it was before any fault."""
+        self.remount("rw")
+        (self.backing / "filler").unlink(missing_ok=True)
+
+    def fill(self) -> None:
+        """Leave no byte free."""
+        with contextlib.suppress(OSError), (self.backing / "filler").open("wb") as file:
+            while True:
+                file.write(bytes(1 << 20))
+                file.flush()
+
+    def empty(self) -> None:
+        """Remove all that a run has put there."""
+        for path in self.backing.iterdir():
+            with contextlib.suppress(OSError):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+    def start(self, output: Path) -> subprocess.Popen[bytes]:
+        """A run that takes some seconds, in a process group of its own."""
+        command = [
+            sys.executable,
+            "-m",
+            "bench",
+            "run",
+            "--quick",
+            "--only",
+            "--cost",
+            "--stall",
+            "3",
+        ]
+        command += ["--seed", SEED, "--backing", str(self.backing), "--output", str(output)]
+        for what, names in (("--daemon", TARGETS), ("--workload", WORKLOADS)):
+            command += [word for name in names for word in (what, name)]
+        with (self.folder / f"{output.name}.log").open("wb") as log:
+            return subprocess.Popen(
+                command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
+            )
+
+
+def planned(output: Path) -> list[tuple[str, int]]:
+    """Series and round of every trial there is a line of; raises ValueError for a line that is none."""
+    file = output / "trials.jsonl"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return [(line["series"], line["round"]) for line in map(json.loads, lines)]
+
+
+def role(pid: int) -> str:
+    """What a process below a runner is there for."""
+    with contextlib.suppress(OSError):
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        name = Path(f"/proc/{pid}/comm").read_text().strip()
+        if any(word.endswith(b"report.py") for word in words):
+            return REPORT
+        if any(word.endswith(b"mirror") or word == b"daemons._serve" for word in words):
+            return SERVER
+        return {"bench-worker": WORKER, "bench-child": CHILD}.get(name, "")
+    return ""
+
+
+def victim_of(runner: int, wanted: str) -> int:
+    """A process of that kind, 0 where there is none just now."""
+    if wanted == RUNNER:
+        return runner
+    return next((pid for pid in server_pid.tree(runner)[1:] if role(pid) == wanted), 0)
+
+
+def send(fault: str, pid: int) -> None:
+    """One signal, or two; what belongs to the whole run and was stopped goes on after a while."""
+    with contextlib.suppress(ProcessLookupError):
+        if fault == "INT twice":
+            os.kill(pid, signal.SIGINT)
+            time.sleep(0.05)
+            os.kill(pid, signal.SIGINT)
+            return
+        os.kill(pid, getattr(signal, f"SIG{fault}"))
+        if fault == "STOP" and role(pid) not in (WORKER, CHILD, SERVER):
+            time.sleep(1.5)
+            os.kill(pid, signal.SIGCONT)
+
+
+def inject(place: Place, one: Injection, process: subprocess.Popen[bytes], output: Path) -> None:
+    """Wait for the moment, and for the victim, then do it."""
+    end = time.monotonic() + one.delay_s
+    while time.monotonic() < end and process.poll() is None:
+        time.sleep(0.002)
+    while process.poll() is None:
+        if one.fault in SIGNALS:
+            if pid := victim_of(process.pid, one.victim):
+                send(one.fault, pid)
+                one.hit = True
+                return
+        elif one.fault != "results cut" or (output / "trials.jsonl").exists():
+            one.hit = True
+            do_other(place, one, process, output)
+            return
+        time.sleep(0.001)
+
+
+def do_other(place: Place, one: Injection, process: subprocess.Popen[bytes], output: Path) -> None:
+    """What is no signal."""
+    match one.fault:
+        case "backing full":
+            place.fill()
+        case "backing read-only":
+            place.remount("ro")
+        case "backing deleted":
+            place.empty()
+        case "another run":
+            second = place.start(output.with_name(output.name + "-second"))
+            if (code := second.wait(END_S)) not in ORDERLY:
+                one.wrong.append(f"the other run ended with {code}")
+        case "results cut":
+            process.kill()
+            process.wait()
+            file = output / "trials.jsonl"
+            size = file.stat().st_size
+            os.truncate(file, random.Random(one.number).randrange(size + 1))
+
+
+def left(place: Place, before: set[str]) -> list[str]:
+    """What of a run is still there: mounts in any namespace, processes, descriptors of /dev/fuse."""
+    found = [f"process {pid} ({name})" for pid, name in cleanup.orphans()]
+    runtime, fuse = os.fsencode(isolate.RUNTIME), set[str]()
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            if runtime in (entry / "mountinfo").read_bytes():
+                found.append(f"a mount in the namespace of process {entry.name}")
+            words = (entry / "cmdline").read_bytes()
+            if os.fsencode(place.folder) in words and int(entry.name) != os.getpid():
+                found.append(f"process {entry.name}: {words[:120]!r}")
+            for fd in (entry / "fd").iterdir():
+                if fd.readlink() == Path("/dev/fuse"):
+                    fuse.add(entry.name)
+    return found + [f"/dev/fuse is open in process {pid}" for pid in fuse - before]
+
+
+def holders() -> set[str]:
+    """Processes that have /dev/fuse open and are none of ours."""
+    found = set()
+    for path in Path("/proc").glob("[0-9]*/fd/*"):
+        with contextlib.suppress(OSError):
+            if path.readlink() == Path("/dev/fuse"):
+                found.add(path.parts[2])
+    return found
+
+
+def until(holds: Callable[[], bool], seconds: float) -> bool:
+    """Whether it does, within so many seconds."""
+    end = time.monotonic() + seconds
+    while not holds():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def play(place: Place, one: Injection, plan: list[tuple[str, int]]) -> None:
+    """A run with the fault, what it left, and the run resumed."""
+    output, before = place.folder / f"run-{one.number}", holders()
+    process = place.start(output)
+    try:
+        inject(place, one, process, output)
+        one.code = process.wait(END_S)
+    except subprocess.TimeoutExpired:
+        one.wrong.append(f"the run had not ended after {END_S:.0f} s")
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    deadly = one.fault == "results cut" or (
+        one.victim == RUNNER and one.hit and one.fault in ("KILL", "SEGV")
+    )
+    if one.code not in ORDERLY and not (deadly and one.code < 0):
+        one.wrong.append(f"exit code {one.code}")
+    if not until(lambda: not left(place, before), GONE_S):
+        one.wrong += left(place, before)
+    text = (place.folder / f"{output.name}.log").read_text(errors="replace")
+    if "Traceback" in text:
+        one.wrong.append("a traceback")
+    place.mend()
+    if (output / "run.json").exists():
+        resumed(one, output, plan)
+    elif one.code == Exit.MEASURED:
+        one.wrong.append("measured, but there is no run")
+    if not one.wrong:
+        shutil.rmtree(output, ignore_errors=True)
+
+
+def resumed(one: Injection, output: Path, plan: list[tuple[str, int]]) -> None:
+    """Finished trials stay, the others are done, each once."""
+    try:
+        kept = planned(output)
+    except ValueError:
+        kept = []
+        if one.fault != "results cut":
+            one.wrong.append("trials.jsonl cannot be read")
+    command = [sys.executable, "-m", "bench", "run", "--no-report", "--resume", str(output)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=END_S)
+    if done.returncode not in (Exit.MEASURED, Exit.NOTHING, Exit.PROOF_FAILED):
+        last = done.stderr.strip().splitlines()[-1:]
+        one.wrong.append(f"--resume: exit code {done.returncode}: {last}")
+        return
+    if "Traceback" in done.stderr:
+        one.wrong.append("--resume: a traceback")
+    after = planned_leniently(output)
+    if kept != after[: len(kept)]:
+        one.wrong.append("--resume: a finished trial is gone")
+    refused = json.loads((output / "run.json").read_text()).get("refused") or {}
+    wanted = [key for key in plan if key[0].rpartition("--")[2] not in refused]
+    if sorted(set(after)) != sorted(set(wanted)):
+        one.wrong.append(f"--resume: {len(set(after))} of {len(set(wanted))} trials")
+
+
+def planned_leniently(output: Path) -> list[tuple[str, int]]:
+    """The same, a line that was cut left out."""
+    found = []
+    for text in (output / "trials.jsonl").read_text(errors="replace").splitlines():
+        with contextlib.suppress(ValueError):
+            line = json.loads(text)
+            found.append((line["series"], line["round"]))
+    return found
+
+
+def chosen(seed: int, number: int, usual_s: float) -> Injection:
+    """The injection of that number, the same whenever it is asked for."""
+    dice = random.Random(f"{seed}-{number}")
+    fault, victim = dice.choice([(one, "") for one in OTHERS for _ in range(2)] + signals())
+    return Injection(number, fault, victim, dice.random() * usual_s)
+
+
+def signals() -> list[tuple[str, str]]:
+    """Every signal into every kind of process; twice Ctrl-C is for a runner alone."""
+    return [
+        (one, victim)
+        for one in SIGNALS
+        for victim in VICTIMS
+        if victim == RUNNER or one != "INT twice"
+    ]
+
+
+@contextlib.contextmanager
+def prepared() -> Iterator[tuple[Place, list[tuple[str, int]], float]]:
+    """A place, the plan of an undisturbed run there, and how long that took."""
+    with tempfile.TemporaryDirectory(prefix="bench-campaign-") as folder:
+        place = Place(Path(folder))
+        try:
+            begin = time.monotonic()
+            output = place.folder / "undisturbed"
+            if (code := place.start(output).wait(END_S)) != Exit.MEASURED:
+                words = (place.folder / "undisturbed.log").read_text(errors="replace")
+                raise SystemExit(f"an undisturbed run ended with {code}:\n{words[-2000:]}")
+            yield place, planned(output), time.monotonic() - begin
+        finally:
+            place.close()
+
+
+def campaign(seed: int, numbers: list[int], tell: Callable[[Injection], None]) -> list[Injection]:
+    """Play the injections of these numbers."""
+    done = []
+    with prepared() as (place, plan, usual_s):
+        for number in numbers:
+            one = chosen(seed, number, usual_s)
+            play(place, one, plan)
+            done.append(one)
+            tell(one)
+    return done
+
+
+def main() -> int:
+    """Play, tell each that went wrong as it does, then the table."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mount.campaign", description=__doc__)
+    parser.add_argument("--injections", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--only", type=int, help="this one alone")
+    asked = parser.parse_args()
+    numbers = list(range(asked.injections)) if asked.only is None else [asked.only]
+
+    def tell(one: Injection) -> None:
+        hit = "" if one.hit else ", the run had ended before"
+        words = f"{one.number:4} {one.name} after {one.delay_s:.2f} s{hit}: exit {one.code}"
+        print(f"{words}: {'; '.join(one.wrong) or 'ok'}", flush=True)
+
+    done = campaign(asked.seed, numbers, tell)
+    print(f"\n{'fault':24}{'injected':>10}{'too late':>10}{'violations':>12}")
+    hit, late, wrong = (
+        Counter(one.name for one in done if holds(one))
+        for holds in (
+            lambda one: one.hit,
+            lambda one: not one.hit,
+            lambda one: bool(one.wrong),
+        )
+    )
+    for name in sorted(hit | late):
+        print(f"{name:24}{hit[name]:>10}{late[name]:>10}{wrong[name]:>12}")
+    print(f"{'all':24}{hit.total():>10}{late.total():>10}{wrong.total():>12}")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
