@@ -19,7 +19,7 @@ NATIVE := $(wildcard */_native/*.[ch] bench/*/_native/*.[ch])
 SOURCES := pyproject.toml setup.py constraints.txt $(NATIVE)
 C_SOURCES := $(NATIVE) $(wildcard tests/fuzz/*.c)
 
-.PHONY: run test fuzz faults sanitize sanitize-address lint format types setup apt lab servers bytecode clean
+.PHONY: run test test-matrix in-a-clone fuzz faults sanitize sanitize-address lint format types setup apt lab servers bytecode clean
 .DEFAULT_GOAL := help
 
 help:
@@ -27,6 +27,7 @@ help:
 	@echo "make test   lint, types, and all tests (mount tests need root and /dev/fuse)"
 	@echo "make sanitize  the tests of the native parts, built with ASan and UBSan, then of the mirror with TSan"
 	@echo "make fuzz   coverage-guided fuzzing of every C parser, a few minutes (ARGS=RUNS=10000000: hours)"
+	@echo "make test-matrix  unit tests on Python 3.11 to 3.13, and with the lowest versions allowed"
 	@echo "make faults 500 faults by dice put into runs, what they leave, and the runs resumed (ARGS='--injections 50')"
 	@echo "make clean  remove what was built; results and trees stay"
 
@@ -75,6 +76,24 @@ sanitize: sanitize-address
 fuzz: setup
 	$(call install,$(FUZZ_PACKAGES))
 	$(MAKE) --no-print-directory -C tests/fuzz run $(ARGS)
+
+# Unit tests on every Python that is allowed and here, and with the lowest versions of what is needed.
+# Each in a clone of its own, of what is committed.
+PYTHONS ?= python3.11 python3.12 python3.13
+test-matrix: $(addprefix matrix-,$(PYTHONS)) matrix-lowest
+
+matrix-%: apt
+	@if [ "$*" = lowest ] || command -v $* >/dev/null; then \
+	    $(MAKE) --no-print-directory in-a-clone CLONE=build/matrix/$* \
+	        WITH=$(if $(filter lowest,$*),$(PYTHON),$*) \
+	        VERSIONS=constraints$(if $(filter lowest,$*),-lowest).txt; \
+	else echo "$*: left out, as it is not here"; fi
+
+in-a-clone:
+	rm -rf $(CLONE) && git clone -q . $(CLONE)
+	$(WITH) -m venv $(CLONE)/.venv
+	cd $(CLONE) && .venv/bin/python -m pip install -q -c $(VERSIONS) -e '.[dev]'
+	cd $(CLONE) && .venv/bin/python -m pytest -q tests/unit $(ARGS)
 
 # Faults by dice; make test plays three of them. results/self/faults.txt has a long one.
 faults: setup servers
