@@ -140,6 +140,13 @@ def main() -> None:
     if not 1 <= len(folders) <= 2:
         raise SystemExit("usage: published.py RUN [FORCED]")
     found, forced = trials(folders[0]), trials(folders[1]) if folders[1:] else []
+    environment = json.loads((folders[0] / "run.json").read_text())["environment"]
+    print("# Figures that others have published, made again\n")
+    print(
+        f"Ours: Linux {environment['kernel_release']}, {environment['cpu_model']}, "
+        f"{environment['cpu_count']} CPUs, plain-c on tmpfs; theirs on their machines. "
+        "`matrices/published.toml` has the commands.\n"
+    )
     print("| what | where | theirs | ours | why they differ |\n|---|---|---|---|---|")
     for one in figures(found, forced):
         print(f"| {one.what} | {one.where} | {one.theirs} | {one.ours} | {one.why} |")

@@ -70,7 +70,7 @@ class Place:
         self.folder = folder
         self.backing = folder / "backing"
         self.backing.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", "mode=755,size=64m", "campaign", str(self.backing)]
+        mount = ["mount", "-t", "tmpfs", "-o", "mode=755,size=160m", "campaign", str(self.backing)]
         subprocess.run(mount, check=True)
 
     def close(self) -> None:
@@ -79,7 +79,7 @@ class Place:
 
     def remount(self, how: str) -> None:
         """Read-only, or writable again."""
-        mount = ["mount", "-o", f"remount,{how},mode=755,size=64m", str(self.backing)]
+        mount = ["mount", "-o", f"remount,{how},mode=755,size=160m", str(self.backing)]
         subprocess.run(mount, check=False, stderr=subprocess.DEVNULL)
 
     def mend(self) -> None:

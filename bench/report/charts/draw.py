@@ -153,7 +153,7 @@ def _shown(run: Run, rows: Sequence[Row], every: bool) -> tuple[Sequence[Row], S
         return rows, footer(run, rows), ""
     first = headline(run.about, [row.key for row in rows]).keys
     chosen = sorted((row for row in rows if row.key in first), key=lambda row: first.index(row.key))
-    said = f"{claim(rows)}: the {len(chosen)} headline rows" if claim(rows) else ""
+    said = f"{claim(rows)}; here {len(chosen)} headline rows" if claim(rows) else ""
     return chosen, footer(run, chosen), said
 
 
