@@ -297,7 +297,7 @@ def resumed(one: Injection, output: Path, plan: list[tuple[str, int]]) -> None:
 
 
 def planned_leniently(output: Path) -> list[tuple[str, int]]:
-    """The same, a line that was cut left out."""
+    """Series and round of every line that can be read."""
     found = []
     for text in (output / "trials.jsonl").read_text(errors="replace").splitlines():
         with contextlib.suppress(ValueError):

@@ -224,7 +224,9 @@ import subprocess
 import sys
 from bench.guests import inside
 from bench.plan.settings import Settings
-inside.preload(Settings(daemons=(sys.argv[1],), only=True))
+from bench.run import workers
+workers.preload()
+inside.preload_daemons(Settings(daemons=(sys.argv[1],), only=True))
 print([name for name in ("pyperf", "trio", "pyfuse3", "pandas", "scipy") if name in sys.modules])
 """
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from additive import LISTING, LOOKUP, NATIVE, PLAIN, Cell, Target, curve, write
 from fakes import make_run
+from published import with_a_mail
 
 import report
 from bench.axes.rowkey import RowKey
@@ -20,7 +21,7 @@ from bench.report import headlines, shortnames
 from bench.report.text.mail_table import requests
 from bench.stats.frame import load
 
-PUBLISHED = sorted(Path(__file__).parents[2].glob("results/*/*/run.json"))
+PUBLISHED = with_a_mail()
 ATTACH = Target("passthrough-c:attach-getattr", level="attach-getattr")
 AUTO = Target("plain-c:auto", mode="auto")
 

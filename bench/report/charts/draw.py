@@ -34,7 +34,7 @@ OVERVIEW = "overview"
 ANSWER, BREAKEVEN, PROJECTION, SCALING = "answer", "breakeven", "projection", "scaling"
 PICTURES = (ANSWER, OVERVIEW, f"{BREAKEVEN}-map")
 MOST_SHEETS, MOST_CURVES = 3, 4
-"""Of the overview, and of break-even curves, unless all were asked for."""
+"""Sheets of the overview, and break-even curves, unless all were asked for."""
 WORTH_A_POOL = 200_000
 """Bytes of trials.jsonl from which starting processes costs less than it saves."""
 
