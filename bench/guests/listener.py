@@ -39,6 +39,9 @@ from bench.run import trials
 
 TRIAL_TIMEOUT_S = 420.0
 """After this long without its end a trial counts as hung, and costs its guest."""
+GREETING_TIMEOUT_S = 300.0
+"""After this long a guest that has said nothing hangs: with too little memory, say, it reads the same pages
+over and over."""
 MIN_FREE_BYTES = 1 << 20
 """With less than this left where the results are, a run ends while it still can say so."""
 
@@ -56,6 +59,8 @@ class Listener:
         self.reader = Reader(share)
         self.begun: TrialLine | None = None
         self.finished = False
+        self.heard = False
+        """Whether it has said anything yet."""
         self.since = time.monotonic()
         self.profiles = resolve.BootSymbols(share)
         self.stopwatch = Stopwatch()
@@ -68,8 +73,14 @@ class Listener:
         self.refuse_full()
 
     def watch(self) -> None:
-        """Attend; raises Hung when the trial under way takes too long."""
+        """Attend; raises Hung when the trial under way takes too long, or the guest says nothing at all."""
         self.attend()
+        if not self.heard and time.monotonic() - self.since > GREETING_TIMEOUT_S:
+            oom = oom_line(self._console())
+            why = f"guest out of memory: {oom}" if oom else "is it short of memory?"
+            raise Hung(
+                f"guest hung: not a word in {GREETING_TIMEOUT_S:.0f} s; {why}; {MORE_MEMORY}"
+            )
         if self.begun is not None and time.monotonic() - self.since > TRIAL_TIMEOUT_S:
             raise Hung(f"guest hung: no end of the trial after {TRIAL_TIMEOUT_S:.0f} s")
 
@@ -85,6 +96,7 @@ class Listener:
 
     def take(self, event: Event) -> None:
         """Act on one event; raises UserError for a guest that cannot measure what was asked."""
+        self.heard = True
         match event:
             case Hello(facts, skipped):
                 self._greet(facts, skipped)
@@ -101,7 +113,9 @@ class Listener:
             case End(record, pyperf):
                 self._end(record, pyperf)
             case CannotMeasure(reason, code):
-                raise UserError(f"kernel {self.guest.label}: {reason}", Exit(code))
+                oom = oom_line(self._console())
+                why = f"; guest out of memory: {oom}; {MORE_MEMORY}" if oom else ""
+                raise UserError(f"kernel {self.guest.label}: {reason}{why}", Exit(code))
             case Done():
                 self._done()
 

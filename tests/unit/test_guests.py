@@ -169,6 +169,22 @@ def test_a_trial_without_an_end_is_hung(tmp_path: Path, monkeypatch: pytest.Monk
     assert listener.lost("guest hung")
 
 
+def test_a_guest_that_says_nothing_is_hung(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With too little memory it reads the same pages over and over; one word, and it is alive."""
+    _run, listener, events = a_run(tmp_path)
+    listener.watch()
+    monkeypatch.setattr("bench.guests.listener.GREETING_TIMEOUT_S", -1.0)
+    with pytest.raises(Hung, match=r"not a word .* is it short of memory.*--memory"):
+        listener.watch()
+    (listener.share / "guest.console").write_text(
+        "[ 9.1] Out of memory: Killed process 71 (python)"
+    )
+    with pytest.raises(Hung, match=r"not a word .* guest out of memory: Out of memory: Killed"):
+        listener.watch()
+    put(events, "say", text="here")
+    listener.watch()
+
+
 def test_what_the_guest_refuses_is_told_as_its_own_line(tmp_path: Path) -> None:
     """A UserError inside is one outside."""
     _run, listener, events = a_run(tmp_path)

@@ -68,7 +68,7 @@ def test_a_guest_out_of_memory_costs_one_trial_and_names_the_option(tmp_path: Pa
 
 def test_too_little_memory_to_boot_names_the_option(tmp_path: Path) -> None:
     """Exit 3, one line."""
-    done = bench(*run(tmp_path / "run", *ROWS, "--memory", "48"))
+    done = bench(*run(tmp_path / "run", *ROWS, "--memory", "44"))
     assert done.returncode == Exit.NOTHING
     last = done.stderr.splitlines()[-1]
     assert "guest out of memory" in last
