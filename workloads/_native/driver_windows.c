@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #define EMPTY_OPS 1000000
-#define MAX_RATE  1e8
+#define MAX_RATE  100000000
 
 static PyTypeObject *result_type;
 
@@ -134,8 +134,8 @@ PyObject *driver_run(PyObject *object, PyObject *args, PyObject *kwargs)
 	    driver_check_open(self) || check_ops(self, ops))
 		return NULL;
 	if (!(rate >= 0 && rate <= MAX_RATE))
-		return PyErr_Format(PyExc_ValueError,
-				    "rate: wanted 0 to %.0e operations per second", MAX_RATE);
+		return PyErr_Format(PyExc_ValueError, "rate: wanted 0 to %d operations per second",
+				    MAX_RATE);
 	struct window window = {.lanes = self->lanes,
 				.threads = self->threads,
 				.loops = self->op->loops,
