@@ -27,10 +27,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.machine import isolate
+from bench.machine import isolate, runs
 from bench.model import Exit
 from bench.mounts import server_pid
-from bench.run import cleanup
 
 ROOT = Path(__file__).parents[2]
 WORKLOADS = ("getattr-storm/fd", "readdir")
@@ -202,32 +201,27 @@ def do_other(place: Place, one: Injection, process: subprocess.Popen[bytes], out
             os.truncate(file, random.Random(one.number).randrange(size + 1))
 
 
-def left(place: Place, before: set[str]) -> list[str]:
-    """What of a run is still there: mounts in any namespace, processes, descriptors of /dev/fuse."""
-    found = [f"process {pid} ({name})" for pid, name in cleanup.orphans()]
-    runtime, fuse = os.fsencode(isolate.RUNTIME), set[str]()
+def left(place: Place, runner: int) -> list[str]:
+    """What of a run is still there: mounts in any namespace, processes, descriptors of /dev/fuse.
+
+    Others may run beside it: what is its own bears the number of its runner.
+    """
+    mine = f"{runner}-"
+    mounted = os.fsencode(isolate.RUNTIME / mine)
+    marked = f"{runs.MARKER}={mine}".encode()
+    found = []
     for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
+        if not entry.name.isdigit() or int(entry.name) == os.getpid():
             continue
         with contextlib.suppress(OSError):
-            if runtime in (entry / "mountinfo").read_bytes():
+            if mounted in (entry / "mountinfo").read_bytes():
                 found.append(f"a mount in the namespace of process {entry.name}")
             words = (entry / "cmdline").read_bytes()
-            if os.fsencode(place.folder) in words and int(entry.name) != os.getpid():
+            if os.fsencode(place.folder) in words:
                 found.append(f"process {entry.name}: {words[:120]!r}")
-            for fd in (entry / "fd").iterdir():
-                if fd.readlink() == Path("/dev/fuse"):
-                    fuse.add(entry.name)
-    return found + [f"/dev/fuse is open in process {pid}" for pid in fuse - before]
-
-
-def holders() -> set[str]:
-    """Processes that have /dev/fuse open and are none of ours."""
-    found = set()
-    for path in Path("/proc").glob("[0-9]*/fd/*"):
-        with contextlib.suppress(OSError):
-            if path.readlink() == Path("/dev/fuse"):
-                found.add(path.parts[2])
+            if marked in (entry / "environ").read_bytes():
+                fuse = any(fd.readlink() == Path("/dev/fuse") for fd in (entry / "fd").iterdir())
+                found.append(f"process {entry.name} of the run{', /dev/fuse open' * fuse}")
     return found
 
 
@@ -243,7 +237,7 @@ def until(holds: Callable[[], bool], seconds: float) -> bool:
 
 def play(place: Place, one: Injection, plan: list[tuple[str, int]]) -> None:
     """A run with the fault, what it left, and the run resumed."""
-    output, before = place.folder / f"run-{one.number}", holders()
+    output = place.folder / f"run-{one.number}"
     process = place.start(output)
     try:
         inject(place, one, process, output)
@@ -257,8 +251,8 @@ def play(place: Place, one: Injection, plan: list[tuple[str, int]]) -> None:
     )
     if one.code not in ORDERLY and not (deadly and one.code < 0):
         one.wrong.append(f"exit code {one.code}")
-    if not until(lambda: not left(place, before), GONE_S):
-        one.wrong += left(place, before)
+    if not until(lambda: not left(place, process.pid), GONE_S):
+        one.wrong += left(place, process.pid)
     text = (place.folder / f"{output.name}.log").read_text(errors="replace")
     if "Traceback" in text:
         one.wrong.append("a traceback")
