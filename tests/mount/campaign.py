@@ -246,6 +246,10 @@ def play(place: Place, one: Injection, plan: list[tuple[str, int]]) -> None:
         one.wrong.append(f"the run had not ended after {END_S:.0f} s")
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+    except BaseException:  # whoever ends the campaign ends its run, too
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        raise
     deadly = one.fault == "results cut" or (
         one.victim == RUNNER and one.hit and one.fault in ("KILL", "SEGV")
     )
@@ -352,6 +356,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--only", type=int, help="this one alone")
     asked = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.INTERRUPTED))
     numbers = list(range(asked.injections)) if asked.only is None else [asked.only]
 
     def tell(one: Injection) -> None:
