@@ -26,6 +26,8 @@ LOG_BYTES = 1 << 20
 READY_TIMEOUT_S = 20.0
 UNMOUNT_TIMEOUT_S = 10.0
 POLL_S = 0.002
+GONE, GONE_WAIT_S = (errno.ENOTCONN, errno.ECONNABORTED), 2.0
+"""What a client is told whose server has died, and how long the death may take to be seen."""
 
 
 class TrialError(Exception):
@@ -125,9 +127,19 @@ class Mount:
             return self.process.pid
         return server_pid.serving(self.process.pid, self.connection)
 
-    def check_alive(self) -> None:
-        """Raise TrialError when the daemon has died."""
-        if self.process is not None:
+    def check_alive(self, after: str = "") -> None:
+        """Raise TrialError when the daemon has died.
+
+        ``after`` is what the client was told: that the connection is gone it learns first, and who started
+        the server may take a moment to end.
+        """
+        if self.process is None:
+            return
+        gone = any(os.strerror(number) in after for number in GONE)
+        deadline = time.monotonic() + (GONE_WAIT_S if gone else 0.0)
+        self._still_alive("during the trial")
+        while time.monotonic() < deadline:
+            time.sleep(POLL_S)
             self._still_alive("during the trial")
 
     def down(self) -> ServerEnd | None:
