@@ -22,7 +22,7 @@ import gzip
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO
 
@@ -313,15 +313,15 @@ def write(file: Path, content: str) -> None:
     write_lines(file, [content])
 
 
+def _packed(raw: IO[bytes]) -> gzip.GzipFile:
+    """Without name and time, which would differ."""
+    return gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0)
+
+
 def write_lines(file: Path, lines: Iterable[str]) -> None:
     """Write one artefact, piece by piece; what ends in .gz compressed, the same lines to the same bytes."""
     try:
-        with file.open("wb") as raw, ExitStack() as stack:
-            opened: IO[bytes] = raw
-            if file.suffix == ".gz":
-                opened = stack.enter_context(
-                    gzip.GzipFile("", "wb", compresslevel=6, fileobj=raw, mtime=0)
-                )
+        with file.open("wb") as raw, _packed(raw) if file.suffix == ".gz" else raw as opened:
             opened.writelines(line.encode() for line in lines)
     except OSError as error:
         raise UserError(f"{file}: cannot be written: {error.strerror}; give --output") from None

@@ -28,7 +28,7 @@ from bench.guests.protocol import (
 from bench.guests.recorded import Stopwatch
 from bench.guests.session import Boot, GuestRun, Stopped
 from bench.kernels import disk
-from bench.kernels.console import MORE_MEMORY, oom_line
+from bench.kernels.console import MORE_MEMORY, want_of_memory
 from bench.model import Exit, Outcome, UserError
 from bench.profile import resolve
 from bench.profile.inside import KALLSYMS
@@ -59,8 +59,6 @@ class Listener:
         self.reader = Reader(share)
         self.begun: TrialLine | None = None
         self.finished = False
-        self.heard = False
-        """Whether it has said anything yet."""
         self.since = time.monotonic()
         self.profiles = resolve.BootSymbols(share)
         self.stopwatch = Stopwatch()
@@ -75,12 +73,9 @@ class Listener:
     def watch(self) -> None:
         """Attend; raises Hung when the trial under way takes too long, or the guest says nothing at all."""
         self.attend()
-        if not self.heard and time.monotonic() - self.since > GREETING_TIMEOUT_S:
-            oom = oom_line(self._console())
-            why = f"guest out of memory: {oom}" if oom else "is it short of memory?"
-            raise Hung(
-                f"guest hung: not a word in {GREETING_TIMEOUT_S:.0f} s; {why}; {MORE_MEMORY}"
-            )
+        if not self.reader.heard and time.monotonic() - self.since > GREETING_TIMEOUT_S:
+            why = want_of_memory(self._console()) or f"is it short of memory? {MORE_MEMORY}"
+            raise Hung(f"guest hung: not a word in {GREETING_TIMEOUT_S:.0f} s; {why}")
         if self.begun is not None and time.monotonic() - self.since > TRIAL_TIMEOUT_S:
             raise Hung(f"guest hung: no end of the trial after {TRIAL_TIMEOUT_S:.0f} s")
 
@@ -96,7 +91,6 @@ class Listener:
 
     def take(self, event: Event) -> None:
         """Act on one event; raises UserError for a guest that cannot measure what was asked."""
-        self.heard = True
         match event:
             case Hello(facts, skipped):
                 self._greet(facts, skipped)
@@ -113,9 +107,8 @@ class Listener:
             case End(record, pyperf):
                 self._end(record, pyperf)
             case CannotMeasure(reason, code):
-                oom = oom_line(self._console())
-                why = f"; guest out of memory: {oom}; {MORE_MEMORY}" if oom else ""
-                raise UserError(f"kernel {self.guest.label}: {reason}{why}", Exit(code))
+                why = "; ".join(filter(None, (reason, want_of_memory(self._console()))))
+                raise UserError(f"kernel {self.guest.label}: {why}", Exit(code))
             case Done():
                 self._done()
 
@@ -212,9 +205,8 @@ class Listener:
             if not self.lost(f"the guest's record of it cannot be read: {wrong}"):
                 raise
             return
-        oom = line["outcome"] == Outcome.FAILED and oom_line(self._console())
-        if oom:
-            line["reason"] += f"; guest out of memory: {oom}; {MORE_MEMORY}"
+        if line["outcome"] == Outcome.FAILED and (why := want_of_memory(self._console())):
+            line["reason"] += f"; {why}"
         self._keep(line, pyperf)
 
     def _done(self) -> None:

@@ -130,6 +130,11 @@ class Reader:
         self.path = share / EVENTS
         self._position = 0
 
+    @property
+    def heard(self) -> bool:
+        """Whether the guest has told anything yet."""
+        return self._position > 0
+
     def new(self) -> Iterator[Event]:
         """Events written since the last time; a line that is none is passed over."""
         try:

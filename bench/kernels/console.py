@@ -44,6 +44,12 @@ def oom_line(console: str) -> str | None:
     return _first(_OOM, console)
 
 
+def want_of_memory(console: str) -> str:
+    """What the kernel said of memory that did not suffice, with the option that helps; empty if nothing."""
+    line = oom_line(console)
+    return f"guest out of memory: {line}; {MORE_MEMORY}" if line else ""
+
+
 def splats_in(console: str) -> tuple[str, ...]:
     """First lines of warnings, lockdep and KASAN reports and the like."""
     lines = (_TIMESTAMP.sub("", line) for line in console.splitlines())

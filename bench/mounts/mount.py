@@ -127,16 +127,15 @@ class Mount:
             return self.process.pid
         return server_pid.serving(self.process.pid, self.connection)
 
-    def check_alive(self, after: str = "") -> None:
+    def check_alive(self, after: int | None = None) -> None:
         """Raise TrialError when the daemon has died.
 
-        ``after`` is what the client was told: that the connection is gone it learns first, and who started
-        the server may take a moment to end.
+        ``after`` is the errno that the client met: that the connection is gone it learns first, and who
+        started the server may take a moment to end.
         """
         if self.process is None:
             return
-        gone = any(os.strerror(number) in after for number in GONE)
-        deadline = time.monotonic() + (GONE_WAIT_S if gone else 0.0)
+        deadline = time.monotonic() + (GONE_WAIT_S if after in GONE else 0.0)
         self._still_alive("during the trial")
         while time.monotonic() < deadline:
             time.sleep(POLL_S)

@@ -33,11 +33,13 @@ def settle(job: Job, workload: Workload, window: Callable[[], float]) -> None:
     """
     if job.clock is not Clock.INSTRUCTIONS:
         return
-    most = MOST_SETTLING if job.context.cache is Cache.WARM else 0
+    most = 1
+    if workload.shape is Shape.SLICES:
+        most = MOST_SETTLING if job.context.cache is Cache.WARM else 0
     spent = 0.0
-    for number in range(1, (most if workload.shape is Shape.SLICES else 1) + 1):
+    for number in range(most):
         spent += window()
-        if number > 1 and spent > SETTLED_AFTER:
+        if number and spent > SETTLED_AFTER:
             return
 
 

@@ -42,7 +42,8 @@ def serve(job: Job) -> int:
         answer = work(job)
     except OSError as error:
         name = os.fsdecode(error.filename) if error.filename else ""
-        answer = {"error": f"{name}: {error.strerror}" if name else str(error.strerror or error)}
+        words = f"{name}: {error.strerror}" if name else str(error.strerror or error)
+        answer = {"error": words, "errno": error.errno}
     except (ValueError, RuntimeError, NotCounted, UserError) as error:
         answer = {"error": str(error)}
     with os.fdopen(job.result, "w") as file:

@@ -42,7 +42,7 @@ def run_worker(bench: Bench, job: Job, log: Path, mount: Mount) -> tuple[dict[st
         raise TrialError(f"the worker {describe_exit(status)}; see {log.name}")
     answer = json.loads(texts[0] or b"{}")
     if "error" in answer:
-        mount.check_alive(after=answer["error"])
+        mount.check_alive(after=answer.get("errno"))
         raise TrialError(answer["error"])
     return answer, texts[1].decode()
 

@@ -32,8 +32,8 @@ MATRIX = (
 )  # fmt: skip
 
 
-def run(kernel: str, output: Path, *more: str) -> tuple[float, str]:
-    """Seconds of the whole command, and what it said."""
+def run(kernel: str, output: Path, *more: str) -> float:
+    """Seconds of the whole command."""
     begin = time.monotonic()
     command = [sys.executable, "-m", "bench", "run", "--kernel", kernel, *MATRIX, *more]
     done = subprocess.run(
@@ -41,7 +41,7 @@ def run(kernel: str, output: Path, *more: str) -> tuple[float, str]:
     )
     if done.returncode:
         sys.exit(f"{' '.join(command)}: exit {done.returncode}\n{done.stderr}")
-    return time.monotonic() - begin, done.stderr
+    return time.monotonic() - begin
 
 
 def trials(path: Path) -> dict[tuple[str, int], list[dict[str, Any]]]:
@@ -70,7 +70,7 @@ def over_workers(kernel: str, folder: Path) -> float:
                 started.append(subprocess.Popen(worker, cwd=ROOT, stdout=log, stderr=log))
         while not all(file.stat().st_size for file in said):
             time.sleep(0.2)
-        seconds, _ = run(kernel, folder / "eight", "--scheduler", address)
+        seconds = run(kernel, folder / "eight", "--scheduler", address)
     finally:
         for process in reversed(started):
             process.terminate()
@@ -84,7 +84,7 @@ def main() -> int:
     kernel = sys.argv[1] if len(sys.argv) > 1 else "lab"
     with tempfile.TemporaryDirectory(prefix="bench-eight-") as place:
         folder = Path(place)
-        alone_s, _ = run(kernel, folder / "one", "--jobs", "1")
+        alone_s = run(kernel, folder / "one", "--jobs", "1")
         eight_s = over_workers(kernel, folder)
         one, eight = trials(folder / "one"), trials(folder / "eight")
     wrong = [f"{key}: in one of the runs alone" for key in one.keys() ^ eight.keys()]

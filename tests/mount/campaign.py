@@ -121,11 +121,17 @@ class Place:
             )
 
 
-def planned(output: Path) -> list[tuple[str, int]]:
-    """Series and round of every trial there is a line of; raises ValueError for a line that is none."""
+def planned(output: Path) -> tuple[list[tuple[str, int]], int]:
+    """Series and round of every trial there is a line of; how many lines are none."""
     file = output / "trials.jsonl"
-    lines = file.read_text().splitlines() if file.exists() else []
-    return [(line["series"], line["round"]) for line in map(json.loads, lines)]
+    found, spoilt = [], 0
+    for text in file.read_text(errors="replace").splitlines() if file.exists() else ():
+        try:
+            line = json.loads(text)
+            found.append((line["series"], line["round"]))
+        except ValueError:
+            spoilt += 1
+    return found, spoilt
 
 
 def role(pid: int) -> str:
@@ -271,37 +277,30 @@ def play(place: Place, one: Injection, plan: list[tuple[str, int]]) -> None:
 
 def resumed(one: Injection, output: Path, plan: list[tuple[str, int]]) -> None:
     """Finished trials stay, the others are done, each once."""
-    try:
-        kept = planned(output)
-    except ValueError:
-        kept = []
-        if one.fault != "results cut":
-            one.wrong.append("trials.jsonl cannot be read")
+    kept, spoilt = planned(output)
+    if spoilt and one.fault != "results cut":
+        one.wrong.append("trials.jsonl cannot be read")
     command = [sys.executable, "-m", "bench", "run", "--no-report", "--resume", str(output)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=END_S)
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=END_S)
+    except subprocess.TimeoutExpired:
+        one.wrong.append(f"--resume: had not ended after {END_S:.0f} s")
+        return
     if done.returncode not in (Exit.MEASURED, Exit.NOTHING, Exit.PROOF_FAILED):
         last = done.stderr.strip().splitlines()[-1:]
         one.wrong.append(f"--resume: exit code {done.returncode}: {last}")
         return
     if "Traceback" in done.stderr:
         one.wrong.append("--resume: a traceback")
-    after = planned_leniently(output)
+    after, _ = planned(output)
     if kept != after[: len(kept)]:
         one.wrong.append("--resume: a finished trial is gone")
     refused = json.loads((output / "run.json").read_text()).get("refused") or {}
     wanted = [key for key in plan if key[0].rpartition("--")[2] not in refused]
-    if sorted(set(after)) != sorted(set(wanted)):
-        one.wrong.append(f"--resume: {len(set(after))} of {len(set(wanted))} trials")
-
-
-def planned_leniently(output: Path) -> list[tuple[str, int]]:
-    """Series and round of every line that can be read."""
-    found = []
-    for text in (output / "trials.jsonl").read_text(errors="replace").splitlines():
-        with contextlib.suppress(ValueError):
-            line = json.loads(text)
-            found.append((line["series"], line["round"]))
-    return found
+    if sorted(after) != sorted(wanted):
+        one.wrong.append(
+            f"--resume: {len(set(after))} of {len(wanted)} trials in {len(after)} lines"
+        )
 
 
 def chosen(seed: int, number: int, usual_s: float) -> Injection:
@@ -332,7 +331,7 @@ def prepared() -> Iterator[tuple[Place, list[tuple[str, int]], float]]:
             if (code := place.start(output).wait(END_S)) != Exit.MEASURED:
                 words = (place.folder / "undisturbed.log").read_text(errors="replace")
                 raise SystemExit(f"an undisturbed run ended with {code}:\n{words[-2000:]}")
-            yield place, planned(output), time.monotonic() - begin
+            yield place, planned(output)[0], time.monotonic() - begin
         finally:
             place.close()
 
@@ -366,14 +365,9 @@ def main() -> int:
 
     done = campaign(asked.seed, numbers, tell)
     print(f"\n{'fault':24}{'injected':>10}{'too late':>10}{'violations':>12}")
-    hit, late, wrong = (
-        Counter(one.name for one in done if holds(one))
-        for holds in (
-            lambda one: one.hit,
-            lambda one: not one.hit,
-            lambda one: bool(one.wrong),
-        )
-    )
+    hit = Counter(one.name for one in done if one.hit)
+    late = Counter(one.name for one in done if not one.hit)
+    wrong = Counter(one.name for one in done if one.wrong)
     for name in sorted(hit | late):
         print(f"{name:24}{hit[name]:>10}{late[name]:>10}{wrong[name]:>12}")
     print(f"{'all':24}{hit.total():>10}{late.total():>10}{wrong.total():>12}")

@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from bench.report.rows import rows
 from bench.report.targets import targets as targets_of
 from bench.run import cleanup
 from bench.stats.frame import load
+from tests.mount.campaign import until
 
 ROOT = Path(__file__).parents[2]
 
@@ -192,24 +192,14 @@ def test_a_runner_killed_over_a_hung_server_ends_at_once(
             time.sleep(0.01)
         process.send_signal(number)
         assert process.wait(30) == status
-        assert wait_until(lambda: all(gone(pid) for pid in hung)), hung
-        assert wait_until(lambda: not cleanup.orphans())
+        assert until(lambda: all(gone(pid) for pid in hung), 10), hung
+        assert until(lambda: not cleanup.orphans(), 10)
         nothing_left()
 
 
 def stopped_below(pid: int) -> list[int]:
     """Processes below this one that are stopped."""
     return [one for one in server_pid.tree(pid)[1:] if "T" in stacks.state(one)]
-
-
-def wait_until(holds: Callable[[], bool]) -> bool:
-    """Whether it does, within some seconds."""
-    deadline = time.monotonic() + 10
-    while not holds():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.01)
-    return True
 
 
 def test_garbage_replies_fail_the_trial_and_nothing_else(tmp_path: Path, backing: Path) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.axes.rowkey import RowKey
 from bench.report import units
 from bench.report.about import footer
 from bench.report.attribution import Parts, parts_of
@@ -151,16 +152,21 @@ def _shown(run: Run, rows: Sequence[Row], every: bool) -> tuple[Sequence[Row], S
     take more sheets than anybody leafs through."""
     if every or sheets(rows) <= MOST_SHEETS:
         return rows, footer(run, rows), ""
-    first = headline(run.about, [row.key for row in rows]).keys
-    chosen = sorted((row for row in rows if row.key in first), key=lambda row: first.index(row.key))
-    said = f"{claim(rows)}; here {len(chosen)} headline rows" if claim(rows) else ""
-    return chosen, footer(run, chosen), said
+    by_key = {row.key: row for row in rows}
+    chosen = [by_key[key] for key in _headline(run, rows)]
+    said = claim(rows)
+    title = f"{said}; here {len(chosen)} headline rows" if said else ""
+    return chosen, footer(run, chosen), title
+
+
+def _headline(run: Run, rows: Sequence[Row]) -> Sequence[RowKey]:
+    return headline(run.about, [row.key for row in rows]).keys
 
 
 def _overview(order: ChartOrder, rows: Sequence[Row], footer: Sequence[str], title: str) -> Svgs:
     units.measure_in(order.clock)
-    sheets = overviews(rows, order.baselines[-1], footer, title)
-    return _save(order, ((numbered(OVERVIEW, n), sheet) for n, sheet in enumerate(sheets)))
+    drawn = overviews(rows, order.baselines[-1], footer, title)
+    return _save(order, ((numbered(OVERVIEW, n), sheet) for n, sheet in enumerate(drawn)))
 
 
 def _row(order: ChartOrder, row: Row, parts: Sequence[Parts], footer: Sequence[str]) -> Svgs:
@@ -223,5 +229,5 @@ def _foremost(run: Run, rows: Sequence[Row], found: Sequence[Study]) -> Sequence
     """The studies that headline rows are of; all where they are few, the first few where none is."""
     if len(found) <= MOST_CURVES:
         return found
-    first = {setting(key) for key in headline(run.about, [row.key for row in rows]).keys}
+    first = {setting(key) for key in _headline(run, rows)}
     return [study for study in found if study.key in first] or found[:MOST_CURVES]
