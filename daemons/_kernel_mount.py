@@ -42,15 +42,15 @@ def main(arguments: list[str]) -> int:
     wakeup = awaken_on_signals()
     with open("/proc/self/mountinfo", "rb", buffering=0) as table:
         try:
-            beneath = mount_id(mountpoint)
+            beneath = mounts_on(table.fileno(), mountpoint)
             clean_up = KINDS[kind](os.fsencode(backing), os.fsencode(mountpoint))
         except (Refused, OSError) as error:
             print(f"{kind}: {error}", file=sys.stderr)
             return 1
         try:
-            ours = mount_id(mountpoint)
-            if ours != beneath:  # or else someone was quick to unmount it
-                wait(table.fileno(), ours, wakeup)
+            ours = mounts_on(table.fileno(), mountpoint) - beneath
+            if ours:  # or else someone was quick to unmount it
+                wait(table.fileno(), ours.pop(), wakeup)
         finally:
             clean_up()
     return 0
@@ -165,33 +165,39 @@ def detach(mountpoint: bytes) -> None:
     _libc.umount2(mountpoint, MNT_DETACH)
 
 
-def mount_id(mountpoint: str) -> int:
-    """The number of the mount on a path, as in the first column of mountinfo."""
-    descriptor = os.open(mountpoint, os.O_PATH | os.O_CLOEXEC)
-    try:
-        with open(f"/proc/self/fdinfo/{descriptor}") as info:
-            return next(int(line.split()[1]) for line in info if line.startswith("mnt_id:"))
-    finally:
-        os.close(descriptor)
+def mounts_on(table: int, mountpoint: str) -> set[bytes]:
+    """The numbers of the mounts on a path, as in the first column of mountinfo.
+
+    By the table alone: a look at the mount itself makes it busy, and another's umount fail.
+    """
+    path = os.path.realpath(os.fsencode(mountpoint))
+    lines = (line.split(b" ", 5) for line in lines_of(table))
+    return {fields[0] for fields in lines if unescaped(fields[4]) == path}
 
 
-def wait(table: int, wanted: int, wakeup: int) -> None:
+def unescaped(field: bytes) -> bytes:
+    """A path of mountinfo, where blanks and backslashes are octal numbers."""
+    head, *parts = field.split(b"\\")
+    return head + b"".join(bytes([int(part[:3], 8)]) + part[3:] for part in parts)
+
+
+def wait(table: int, wanted: bytes, wakeup: int) -> None:
     """Until the mount is gone or a signal has come. The kernel says when the table changes."""
     poller = select.poll()
     poller.register(table, select.POLLPRI)
     poller.register(wakeup, select.POLLIN)
-    while is_mounted(table, wanted):
+    while any(line.split(b" ", 1)[0] == wanted for line in lines_of(table)):
         if any(descriptor == wakeup for descriptor, _event in poller.poll()):
             return
 
 
-def is_mounted(table: int, wanted: int) -> bool:
-    """Whether the mount is in the table of mounts."""
+def lines_of(table: int) -> list[bytes]:
+    """The table of mounts as it is now."""
     os.lseek(table, 0, os.SEEK_SET)
     text = b""
     while chunk := os.read(table, 1 << 16):
         text += chunk
-    return any(line.split(b" ", 1)[0] == b"%d" % wanted for line in text.split(b"\n"))
+    return text.split(b"\n")[:-1]
 
 
 KINDS = {"bind": bind, "overlay": overlay, "overlay-rw": overlay_rw}

@@ -15,9 +15,10 @@
 static struct shard shards[SHARDS_MAX];
 static unsigned int shard_count; /* a power of two */
 
+/* Of what a node has in common with its aliases: they share shard and chain. */
 static uint64_t hash_of(uint64_t nodeid)
 {
-	return nodeid * UINT64_C(0x9e3779b97f4a7c15);
+	return (nodeid << ALIAS_BITS) * UINT64_C(0x9e3779b97f4a7c15);
 }
 
 struct shard *table_lock(uint64_t nodeid)
@@ -70,16 +71,17 @@ static void grow(struct shard *shard)
 	shard->bucket_count = wider.bucket_count;
 }
 
-static struct inode *new_inode(uint64_t nodeid, const struct handle *handle)
+static struct inode *new_inode(uint64_t number, unsigned int alias, const struct handle *handle)
 {
 	struct inode *inode = malloc(sizeof(*inode) + handle->size);
 
 	if (!inode)
 		return NULL;
 	*inode = (struct inode){
-		.nodeid = nodeid,
+		.nodeid = nodeid_alias(number, alias),
 		.handle_type = (int16_t)handle->type,
-		.handle_size = (uint16_t)handle->size,
+		.handle_size = (uint8_t)handle->size,
+		.alias = (uint8_t)alias,
 	};
 	memcpy(inode->handle, handle->bytes, handle->size);
 	return inode;
@@ -100,25 +102,59 @@ uint64_t inode_generation(const struct inode *inode)
 	return hash;
 }
 
-struct inode *table_identify(struct shard *shard, uint64_t nodeid, const struct handle *handle,
+struct inode *table_vouched(const struct shard *shard, uint64_t number, uint64_t before)
+{
+	struct inode *inode = *bucket_of(shard, number);
+
+	while (inode &&
+	       !(inode_number(inode) == number && inode->held && inode->held->since <= before))
+		inode = inode->next;
+	return inode;
+}
+
+bool table_has(const struct shard *shard, uint64_t number)
+{
+	const struct inode *inode = *bucket_of(shard, number);
+
+	while (inode && inode_number(inode) != number)
+		inode = inode->next;
+	return inode;
+}
+
+/* The first alias of a number that no known inode has; ALIASES - 1 if there is none. */
+static unsigned int free_alias(const struct shard *shard, uint64_t number)
+{
+	unsigned int alias;
+
+	for (alias = 0; alias < ALIASES - 1; alias++)
+		if (nodeid_alias(number, alias) > ROOT_NODEID &&
+		    !*table_find(shard, nodeid_alias(number, alias)))
+			break;
+	return alias;
+}
+
+struct inode *table_identify(struct shard *shard, uint64_t number, const struct handle *handle,
 			     struct held **dropped)
 {
-	struct inode **at = table_find(shard, nodeid);
-	struct inode *inode = *at;
+	struct inode *inode = *bucket_of(shard, number);
+	struct inode **at;
 
-	if (inode && inode_is_of(inode, handle))
+	while (inode && !(inode_number(inode) == number && inode_is_of(inode, handle)))
+		inode = inode->next;
+	if (inode)
 		return inode;
-	inode = new_inode(nodeid, handle);
+	inode = new_inode(number, free_alias(shard, number), handle);
 	if (!inode)
 		return NULL;
+	at = table_find(shard, inode->nodeid);
 	if (*at) {
-		/* The number was reused. What was attached to it belongs to the file that is gone. */
+		/* What was attached to it belongs to the file that is gone. */
 		inode->next = (*at)->next;
 		inode->lookups = (*at)->lookups;
 		if ((*at)->held)
 			*dropped = fds_remove(&shard->fds, (*at)->held);
 		free(*at);
-		shim_forgotten(&nodeid, 1);
+		shim_forgotten(&inode->nodeid, 1);
 	} else {
 		shard->figures.inodes++;
 	}

@@ -22,7 +22,8 @@ struct inode {
 	uint64_t lookups;
 	struct held *held; /* NULL: to be reopened by its handle */
 	int16_t handle_type;
-	uint16_t handle_size;
+	uint8_t handle_size;
+	uint8_t alias; /* see nodeid_alias() */
 	unsigned char handle[];
 };
 
@@ -37,19 +38,32 @@ struct shard {
 /* Shards for ``limit`` descriptors. Returns how many there are, or 0 without memory. */
 unsigned int table_start(size_t limit);
 
-/* The shard of an inode, locked. */
+/* The shard of an inode, locked: all inodes of one number are in one shard. */
 struct shard *table_lock(uint64_t nodeid);
 void table_unlock(struct shard *shard);
 
 /* Where the pointer to ``nodeid`` is, or the NULL at the end of its chain. */
 struct inode **table_find(const struct shard *shard, uint64_t nodeid);
 
+/* The inode numbered ``number`` (as of nodeid_of()) whose descriptor has been held since ``before``. */
+struct inode *table_vouched(const struct shard *shard, uint64_t number, uint64_t before);
+
+/* Whether any inode of this number is known. */
+bool table_has(const struct shard *shard, uint64_t number);
+
 /*
- * The entry of ``nodeid`` for the inode of ``handle``, made if need be; NULL without memory. Where the
- * number was another inode's, ``dropped`` is that one's descriptor, for the caller to put.
+ * The entry for the inode of ``handle``, numbered ``number``, made if need be; NULL without memory.
+ * Where 256 inodes of that number are known, the last one makes way, and ``dropped`` is its descriptor,
+ * for the caller to put.
  */
-struct inode *table_identify(struct shard *shard, uint64_t nodeid, const struct handle *handle,
+struct inode *table_identify(struct shard *shard, uint64_t number, const struct handle *handle,
 			     struct held **dropped);
+
+/* What nodeid_of() said of it. */
+static inline uint64_t inode_number(const struct inode *inode)
+{
+	return nodeid_alias(inode->nodeid, inode->alias);
+}
 
 /* Whether this is the inode of ``handle``, and not a later one of the same number. */
 bool inode_is_of(const struct inode *inode, const struct handle *handle);

@@ -42,27 +42,31 @@ static bool may_keep(void)
 	return false;
 }
 
-/* Counts one lookup of the inode of ``handle``; ``held`` (or NULL) is put here or kept. */
-static int count(uint64_t nodeid, const struct handle *handle, struct held *held,
-		 uint64_t *generation)
+static struct node node_of(const struct inode *inode)
 {
-	struct shard *shard = table_lock(nodeid);
+	return (struct node){.id = inode->nodeid, .generation = inode_generation(inode)};
+}
+
+/* Counts one lookup of the inode of ``handle``; ``held`` (or NULL) is put here or kept. */
+static int count(uint64_t number, const struct handle *handle, struct held *held, struct node *node)
+{
+	struct shard *shard = table_lock(number);
 	struct held *evicted = NULL, *dropped = NULL;
 	struct inode *inode;
 	int error = 0;
 
-	if (!by_handle && !*table_find(shard, nodeid) && !may_keep()) {
+	if (!by_handle && !table_has(shard, number) && !may_keep()) {
 		error = EMFILE;
 		goto out;
 	}
-	inode = table_identify(shard, nodeid, handle, &dropped);
+	inode = table_identify(shard, number, handle, &dropped);
 	if (!inode) {
 		error = ENOMEM;
 		goto out;
 	}
 	inode->lookups++;
 	shard->figures.lookups++;
-	*generation = inode_generation(inode);
+	*node = node_of(inode);
 	if (held && !inode->held)
 		evicted = fds_add(&shard->fds, held, &inode->held, fds_per_shard);
 out:
@@ -80,7 +84,7 @@ static int check_device(const struct stat *attr)
 }
 
 /* Counts a lookup of what ``fd`` (taken over) is open on: all answers are about one inode. */
-static int meet(int fd, struct stat *attr, uint64_t *generation)
+static int meet(int fd, struct stat *attr, struct node *node)
 {
 	struct handle handle = {.size = 0};
 	struct held *held;
@@ -97,30 +101,29 @@ static int meet(int fd, struct stat *attr, uint64_t *generation)
 		return error;
 	}
 	held = held_new(fd);
-	return held ? count(nodeid_of(attr->st_ino), &handle, held, generation) : ENOMEM;
+	return held ? count(nodeid_of(attr->st_ino), &handle, held, node) : ENOMEM;
 }
 
 /*
  * Counts a lookup of an inode known by number alone, if that is safe. A number cannot be reused while
  * a descriptor is held: one held since ``before``, when the number was not yet read, vouches for it.
  */
-static bool count_known(uint64_t nodeid, uint64_t before, uint64_t *generation)
+static bool count_known(uint64_t number, uint64_t before, struct node *node)
 {
-	struct shard *shard = table_lock(nodeid);
-	struct inode *inode = *table_find(shard, nodeid);
-	bool known = inode && inode->held && inode->held->since <= before;
+	struct shard *shard = table_lock(number);
+	struct inode *inode = table_vouched(shard, number, before);
 
-	if (known) {
+	if (inode) {
 		inode->lookups++;
 		shard->figures.lookups++;
 		fds_touch(&shard->fds, inode->held);
-		*generation = inode_generation(inode);
+		*node = node_of(inode);
 	}
 	table_unlock(shard);
-	return known;
+	return inode;
 }
 
-int inode_lookup(int dir_fd, const char *name, struct stat *attr, uint64_t *generation)
+int inode_lookup(int dir_fd, const char *name, struct stat *attr, struct node *node)
 {
 	const uint64_t before = fds_clock();
 	int error, fd;
@@ -128,23 +131,23 @@ int inode_lookup(int dir_fd, const char *name, struct stat *attr, uint64_t *gene
 	if (fstatat(dir_fd, name, attr, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno;
 	error = check_device(attr);
-	if (error != 0 || count_known(nodeid_of(attr->st_ino), before, generation))
+	if (error != 0 || count_known(nodeid_of(attr->st_ino), before, node))
 		return error;
 	fd = openat(dir_fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? errno : meet(fd, attr, generation);
+	return fd < 0 ? errno : meet(fd, attr, node);
 }
 
-int inode_lookup_open(int fd, struct stat *attr, uint64_t *generation)
+int inode_lookup_open(int fd, struct stat *attr, struct node *node)
 {
 	char path[32];
 	int own;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
 	own = open(path, O_PATH | O_CLOEXEC);
-	return own < 0 ? errno : meet(own, attr, generation);
+	return own < 0 ? errno : meet(own, attr, node);
 }
 
-int inode_lookup_listed(int dir_fd, const char *name, struct stat *attr, uint64_t *generation)
+int inode_lookup_listed(int dir_fd, const char *name, struct stat *attr, struct node *node)
 {
 	const uint64_t before = fds_clock();
 	struct handle handle;
@@ -154,10 +157,10 @@ int inode_lookup_listed(int dir_fd, const char *name, struct stat *attr, uint64_
 	if (fstatat(dir_fd, name, attr, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno;
 	error = check_device(attr);
-	if (error != 0 || count_known(nodeid_of(attr->st_ino), before, generation))
+	if (error != 0 || count_known(nodeid_of(attr->st_ino), before, node))
 		return error;
 	if (!by_handle)
-		return inode_lookup(dir_fd, name, attr, generation);
+		return inode_lookup(dir_fd, name, attr, node);
 	error = handle_of(dir_fd, name, &handle);
 	if (error != 0)
 		return error;
@@ -165,8 +168,8 @@ int inode_lookup_listed(int dir_fd, const char *name, struct stat *attr, uint64_
 	if (fstatat(dir_fd, name, &again, AT_SYMLINK_NOFOLLOW) != 0)
 		return errno;
 	if (again.st_ino != attr->st_ino || again.st_dev != attr->st_dev)
-		return inode_lookup(dir_fd, name, attr, generation);
-	return count(nodeid_of(attr->st_ino), &handle, NULL, generation);
+		return inode_lookup(dir_fd, name, attr, node);
+	return count(nodeid_of(attr->st_ino), &handle, NULL, node);
 }
 
 /* Takes ``lookups`` from an inode, and drops it when none is left. */
@@ -220,7 +223,7 @@ void inode_unlookup(uint64_t nodeid)
 }
 
 /* Opens an inode by its handle and makes sure that it is the one. */
-static int reopen(uint64_t nodeid, const struct handle *handle, struct held **held)
+static int reopen(uint64_t nodeid, uint64_t number, const struct handle *handle, struct held **held)
 {
 	struct handle found;
 	struct stat attr;
@@ -237,7 +240,7 @@ static int reopen(uint64_t nodeid, const struct handle *handle, struct held **he
 	}
 	if (fd < 0)
 		return errno;
-	if (fstat(fd, &attr) != 0 || nodeid_of(attr.st_ino) != nodeid)
+	if (fstat(fd, &attr) != 0 || nodeid_of(attr.st_ino) != number)
 		goto stale;
 	*held = held_new(fd);
 	return *held ? 0 : ENOMEM;
@@ -272,6 +275,7 @@ int inode_hold(uint64_t nodeid, struct held **held)
 	struct handle handle = {.size = 0};
 	struct shard *shard;
 	struct inode *inode;
+	uint64_t number = 0;
 	int error;
 
 	*held = &root;
@@ -283,6 +287,7 @@ int inode_hold(uint64_t nodeid, struct held **held)
 	if (*held) {
 		fds_touch(&shard->fds, *held);
 	} else if (inode) {
+		number = inode_number(inode);
 		handle.type = inode->handle_type;
 		handle.size = inode->handle_size;
 		memcpy(handle.bytes, inode->handle, inode->handle_size);
@@ -292,7 +297,7 @@ int inode_hold(uint64_t nodeid, struct held **held)
 		return 0;
 	if (handle.size == 0)
 		return ESTALE;
-	error = reopen(nodeid, &handle, held);
+	error = reopen(nodeid, number, &handle, held);
 	if (error == 0)
 		*held = keep(nodeid, &handle, *held);
 	return error;

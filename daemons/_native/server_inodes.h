@@ -7,7 +7,7 @@
  * when needed. nodeid = st_ino, except for the root and for the two numbers that FUSE has taken (see
  * nodeid_of); so everything must lie on one file system, and what lies on another one is refused with
  * EXDEV. Numbers are reused once a file is gone while the kernel may still hold the old inode: the
- * handle tells the two apart and makes the generation.
+ * handle tells the two apart, and the later one gets another node number (see nodeid_alias).
  *
  * Where the file system has no handles, descriptors are kept for good, up to the limit; beyond it
  * inodes are refused with EMFILE, and the reason is logged.
@@ -36,6 +36,26 @@ static inline uint64_t nodeid_of(uint64_t ino)
 	return ino > ROOT_NODEID ? ino : UINT64_MAX - ino;
 }
 
+/* How many inodes of one number may be known at once, and the bits of a node number that tell them apart. */
+#define ALIAS_BITS 8
+#define ALIASES    (1u << ALIAS_BITS)
+
+/*
+ * The node number of an inode whose own number is, or was, that of others the kernel still knows: 0 is
+ * the first. The node number must differ: one that comes back with another generation makes the kernel
+ * declare its inode bad (fuse_iget and fuse_make_bad, fs/fuse/inode.c), and a client between LOOKUP and
+ * GETATTR gets EIO, where ESTALE would have had it look again. It is its own inverse.
+ */
+static inline uint64_t nodeid_alias(uint64_t nodeid, unsigned int alias)
+{
+	return nodeid ^ (uint64_t)alias << (64 - ALIAS_BITS);
+}
+
+/* How an inode is told to the kernel. */
+struct node {
+	uint64_t id, generation;
+};
+
 struct inode_figures {
 	uint64_t inodes, lookups, forgets, reopened;
 };
@@ -49,14 +69,14 @@ int inodes_root_fd(void);
 /* A descriptor of ``nodeid`` that stays open until held_put(); ESTALE if the inode is gone. */
 int inode_hold(uint64_t nodeid, struct held **held);
 
-/* Attributes and generation of a name; counts one lookup of its inode. */
-int inode_lookup(int dir_fd, const char *name, struct stat *attr, uint64_t *generation);
+/* Attributes and node of a name; counts one lookup of its inode. */
+int inode_lookup(int dir_fd, const char *name, struct stat *attr, struct node *node);
 
 /* The same for a file that has been created and opened as ``fd``. */
-int inode_lookup_open(int fd, struct stat *attr, uint64_t *generation);
+int inode_lookup_open(int fd, struct stat *attr, struct node *node);
 
 /* The same for a name being listed: opens nothing, so that a long listing evicts nothing. */
-int inode_lookup_listed(int dir_fd, const char *name, struct stat *attr, uint64_t *generation);
+int inode_lookup_listed(int dir_fd, const char *name, struct stat *attr, struct node *node);
 
 /* The kernel gives lookups back. */
 void inode_forget(uint64_t nodeid, uint64_t lookups);

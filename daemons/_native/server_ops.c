@@ -28,11 +28,11 @@ struct fd_path fd_path(int fd)
 	return path;
 }
 
-struct fuse_entry_param entry_of(const struct stat *attr, uint64_t generation)
+struct fuse_entry_param entry_of(const struct stat *attr, struct node node)
 {
 	return (struct fuse_entry_param){
-		.ino = nodeid_of(attr->st_ino),
-		.generation = generation,
+		.ino = node.id,
+		.generation = node.generation,
 		.attr = *attr,
 		.attr_timeout = options.attr_timeout,
 		.entry_timeout = options.entry_timeout,
@@ -41,12 +41,12 @@ struct fuse_entry_param entry_of(const struct stat *attr, uint64_t generation)
 
 int entry_lookup(int dir_fd, const char *name, struct fuse_entry_param *entry)
 {
-	uint64_t generation;
+	struct node node;
 	struct stat attr;
-	int error = inode_lookup(dir_fd, name, &attr, &generation);
+	int error = inode_lookup(dir_fd, name, &attr, &node);
 
 	if (error == 0)
-		*entry = entry_of(&attr, generation);
+		*entry = entry_of(&attr, node);
 	return error;
 }
 

@@ -18,6 +18,8 @@
 #include <fuse_lowlevel.h>
 #include <stdint.h>
 
+#include "server_inodes.h"
+
 /* Room for a name of a descriptor, for calls that take no O_PATH descriptor. */
 struct fd_path {
 	char text[32];
@@ -26,7 +28,7 @@ struct fd_path {
 struct fd_path fd_path(int fd);
 
 /* The reply of an entry from attributes. */
-struct fuse_entry_param entry_of(const struct stat *attr, uint64_t generation);
+struct fuse_entry_param entry_of(const struct stat *attr, struct node node);
 
 /* Looks ``name`` up and counts it. Returns 0 or an errno. */
 int entry_lookup(int dir_fd, const char *name, struct fuse_entry_param *entry);

@@ -116,7 +116,7 @@ static size_t add_name_and_inode(fuse_req_t request, int dir_fd, char *reply, si
 				 const struct dirent64 *entry)
 {
 	struct fuse_entry_param param = {0};
-	uint64_t generation;
+	struct node node;
 	struct stat attr;
 	int error;
 	size_t size = fuse_add_direntry_plus(request, NULL, 0, entry->d_name, NULL, 0);
@@ -126,11 +126,11 @@ static size_t add_name_and_inode(fuse_req_t request, int dir_fd, char *reply, si
 	param.attr.st_ino = entry->d_ino;
 	param.attr.st_mode = DTTOIF((mode_t)entry->d_type);
 	if (!is_dots(entry->d_name)) {
-		error = inode_lookup_listed(dir_fd, entry->d_name, &attr, &generation);
+		error = inode_lookup_listed(dir_fd, entry->d_name, &attr, &node);
 		if (error == ENOENT)
 			return 0; /* removed since the names were read */
 		if (error == 0)
-			param = entry_of(&attr, generation);
+			param = entry_of(&attr, node);
 	}
 	return fuse_add_direntry_plus(request, reply, room, entry->d_name, &param, entry->d_off);
 }

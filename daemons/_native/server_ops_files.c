@@ -71,7 +71,7 @@ static int open_new(int dir_fd, const char *name, int flags, mode_t mode, int *m
 static int create(fuse_req_t request, int dir_fd, const char *name, mode_t mode, int flags,
 		  int *opened, struct fuse_entry_param *entry)
 {
-	uint64_t generation;
+	struct node node;
 	struct stat attr;
 	int error = 0;
 	int made;
@@ -82,12 +82,12 @@ static int create(fuse_req_t request, int dir_fd, const char *name, mode_t mode,
 	if (made)
 		error = give_to_caller(request, fd, dir_fd, mode);
 	if (error == 0)
-		error = inode_lookup_open(fd, &attr, &generation);
+		error = inode_lookup_open(fd, &attr, &node);
 	if (error != 0) {
 		close(fd);
 		return error;
 	}
-	*entry = entry_of(&attr, generation);
+	*entry = entry_of(&attr, node);
 	*opened = fd;
 	return 0;
 }

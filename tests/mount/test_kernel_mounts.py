@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import json
 import os
@@ -79,10 +80,28 @@ def test_a_signal_ends_it(daemon: Daemon, shm: Path, number: signal.Signals) -> 
 
 @each
 def test_unmounted_from_outside(daemon: Daemon, shm: Path) -> None:
-    """umount is an order to end."""
-    held = Held(daemon, shm)
+    """umount is an order to end; odd names are nothing odd."""
+    folder = shm / "a b\t\\040\r"
+    folder.mkdir()
+    held = Held(daemon, folder)
     subprocess.run(["umount", held.root], check=True)
     held.ended()
+
+
+@each
+def test_never_busy(daemon: Daemon, shm: Path) -> None:
+    """However soon umount comes after the mount: nobody of ours looks at it from inside."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    assert daemon.argv is not None
+    for number in range(60):
+        backing, root = shm / f"backing{number}", shm / f"mnt{number}"
+        backing.mkdir()
+        root.mkdir()
+        process = subprocess.Popen(daemon.argv(backing, root, DaemonOptions()))
+        while libc.umount2(os.fsencode(root), 0) != 0:
+            assert ctypes.get_errno() == errno.EINVAL  # not mounted yet
+            assert process.poll() is None
+        assert process.wait(DEADLINE_S) == 0
 
 
 @each

@@ -123,6 +123,47 @@ def test_a_reused_inode_number_is_a_new_inode(daemon: Daemon, backing: Path, ser
     os.close(held)
 
 
+def test_a_number_reused_again_and_again(daemon: Daemon, backing: Path, serve: Serve) -> None:
+    """A client that holds the old inode hears that it is gone; the kernel declares none bad (EIO).
+
+    More times than the C server has node numbers for it: what is shown is right all the same.
+    pyfuse3 has one number for node and inode, so there the kernel does (README.md, Known limits).
+    """
+    for number in range(64):
+        (backing / f"other{number}").touch()
+    mounted = serve(daemon, "--fd-cache", "16", "--entry-timeout", "1000")
+    held = []
+    numbers = set()
+    for turn in range(300):
+        name = f"turn{turn}"
+        (backing / name).write_bytes(bytes(turn))
+        numbers.add((backing / name).stat().st_ino)
+        assert fields(mounted.root / name) == fields(backing / name)
+        held.append(os.open(mounted.root / name, os.O_PATH))
+        for other in range(64):  # evict its descriptor, which would pin the number
+            (mounted.root / f"other{other}").lstat()
+        (backing / name).unlink()
+    if len(numbers) > 20:
+        pytest.skip("needs a file system that reuses inode numbers at once")
+    told = [error_of(descriptor) for descriptor in held]
+    bad = set() if daemon.name.endswith("-c") else {errno.EIO}
+    assert set(told[:200]) - {errno.ESTALE} == bad
+    for descriptor in held:
+        os.close(descriptor)
+    figures = settle(mounted)
+    assert figures["lookups"] == figures["forgets"]
+    assert figures["inodes"] == 0
+
+
+def error_of(descriptor: int) -> int:
+    """The errno of fstat(2), 0 if it went well."""
+    try:
+        os.fstat(descriptor)
+    except OSError as error:
+        return error.errno or 0
+    return 0
+
+
 def test_another_file_system_below_is_not_entered(
     daemon: Daemon, backing: Path, serve: Serve
 ) -> None:
