@@ -252,7 +252,8 @@ class TrialLine(TypedDict):
         Key(
             Opcodes(ListOf(Number(0.0, math.inf), 2, 2)),
             None,
-            "lowest and highest requests per operation expected of a plain server; null for native",
+            "lowest and highest requests per operation expected of the target; null for native. "
+            "Of `:files` targets older runs have a plain server's",
         ),
     ]
     claimed: Annotated[

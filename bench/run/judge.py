@@ -61,7 +61,7 @@ def judge(bench: Bench, trial: Trial, record: TrialLine, *, rings: bool = False)
     )
     told = proof.telling(workload.subject, claims.get(series.level, ()), bounds)
     expected = {
-        name: _expected(Opcode[name], limits, claims[series.level] - {*of_files}, series.level)
+        name: expected_at(Opcode[name], limits, claims[series.level], series.level, of_files)
         for name, limits in plain.items()
     }
     record |= {"verdict": verdict.value, "verdict_reason": reason, "expected": expected}
@@ -120,10 +120,16 @@ def _unseen(rings: bool, requests: Mapping[str, Any] | None) -> frozenset[Opcode
     return frozenset() if not rings or counts_itself else frozenset({Opcode.READ, Opcode.WRITE})
 
 
-def _expected(
-    opcode: Opcode, plain: list[float], claimed: frozenset[Opcode], level: Level
+def expected_at(
+    opcode: Opcode,
+    plain: list[float],
+    claimed: frozenset[Opcode],
+    level: Level,
+    of_files: Mapping[Opcode, float],
 ) -> list[float]:
-    """Bounds on a plain server, as far as the level leaves them standing."""
+    """Bounds on a plain server, as far as the level, or what it attaches, leaves them standing."""
+    if opcode in claimed and opcode in of_files:
+        return [max(0, limit - of_files[opcode]) for limit in plain]
     if opcode in claimed:
         return [0, 0]
     # Without readdir passthrough some lookups stay in the kernel and some introduce: no lower bound.

@@ -1,0 +1,89 @@
+"""Requests of every row, as the kernel counted them, on each target of a run, against what is said of it.
+
+    python results/requests.py RUN
+
+RUN is one of the matrix ``every-row``. Exit code 0 if every trial's counts lie in the bounds of its
+record, 1 if not: what is outside is listed below the table.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from bench.model import Bound, Opcode
+from bench.requests.proof import check_expected
+
+Trial = dict[str, Any]
+
+
+def trials(run: Path) -> list[Trial]:
+    """Every trial of a run that ended well and was counted."""
+    lines = [json.loads(line) for line in (run / "trials.jsonl").read_text().splitlines()]
+    return [
+        one
+        for one in lines
+        if one["outcome"] == "ok" and one["requests"] and one["requests"]["kernel"] is not None
+    ]
+
+
+def outside(found: Sequence[Trial]) -> Iterator[str]:
+    """A line for each opcode of each trial that is not in its bounds, or has none."""
+    for one in found:
+        bounds = {Opcode[name]: Bound(*ends) for name, ends in one["expected"].items()}
+        if not bounds:
+            yield f"{one['series']}: says nothing of its requests"
+        counts = {Opcode[name]: n for name, n in one["requests"]["kernel"].items()}
+        for line in check_expected(bounds, counts, one["requests"]["ops"]):
+            yield f"{one['series']}: {line}"
+
+
+def per_op(one: Trial) -> str:
+    """``LOOKUP 4, GETATTR 1``: the most frequent first, what is rarer than 1 in 1000 left out."""
+    requests, ops = one["requests"]["kernel"], one["requests"]["ops"]
+    often = sorted(requests.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{name} {n / ops:.3g}" for name, n in often if n >= ops / 1000) or "none"
+
+
+def row(one: Trial) -> str:
+    """The row's name with its cache state and threads."""
+    name = "/".join(part for part in (one["workload"], one["variant"]) if part)
+    threads = f", {one['threads']} threads" if one["threads"] > 1 else ""
+    return f"{name} ({one['cache']}{threads})"
+
+
+def target(one: Trial) -> str:
+    """The daemon with its level."""
+    return one["daemon"] if one["level"] == "none" else f"{one['daemon']}:{one['level']}"
+
+
+def table(found: Sequence[Trial]) -> Iterator[str]:
+    """Markdown: a line for each row, a column for each target."""
+    targets = list(dict.fromkeys(target(one) for one in found))
+    cells: dict[str, dict[str, str]] = {}
+    for one in found:
+        cells.setdefault(row(one), {}).setdefault(target(one), per_op(one))
+    yield "| " + " | ".join(["requests per operation", *targets]) + " |"
+    yield "|" + "---|" * (len(targets) + 1)
+    for name in sorted(cells):
+        yield "| " + " | ".join([name, *(cells[name].get(one, "") for one in targets)]) + " |"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Print the table and what is outside; returns the exit code."""
+    if len(arguments) != 1:
+        print(__doc__, file=sys.stderr)
+        return 2
+    found = trials(Path(arguments[0]))
+    print("\n".join(table(found)))
+    wrong = list(outside(found))
+    print(f"\n{len(found)} trials counted, {len(wrong)} times outside of what is expected")
+    print("\n".join(f"- {line}" for line in wrong))
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
