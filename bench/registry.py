@@ -79,8 +79,8 @@ def add(made: Daemon) -> None:
 def rows(names: Iterable[str]) -> list[tuple[Workload, str]]:
     """(workload, variant) pairs for names such as ``readdir``, ``getattr-storm``, ``getattr-storm/fd``.
 
-    An empty ``names`` means those of a usual run, the name of a workload all its variants. Raises
-    UserError with the nearest name.
+    An empty ``names`` means those of a usual run, the name of a workload all its variants, unless one row
+    has just that name. Raises UserError with the nearest name.
     """
     every = every_row()
     wanted = list(names)
@@ -88,7 +88,8 @@ def rows(names: Iterable[str]) -> list[tuple[Workload, str]]:
         return [pair for pair in every if is_usual(*pair)]
     chosen: list[tuple[Workload, str]] = []
     for name in wanted:
-        matching = [pair for pair in every if name in (pair[0].name, row_name(*pair))]
+        matching = [pair for pair in every if name == row_name(*pair)]
+        matching = matching or [pair for pair in every if name == pair[0].name]
         if not matching:
             _unknown("workload", name, [*workloads(), *(row_name(*pair) for pair in every)])
         chosen.extend(pair for pair in matching if pair not in chosen)

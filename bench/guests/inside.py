@@ -31,6 +31,7 @@ from bench.guests.protocol import (
     Purpose,
     Say,
     TargetCost,
+    Up,
     Warn,
 )
 from bench.kernels import disk
@@ -90,6 +91,7 @@ def main() -> int:
     job = json.loads((share / JOB).read_text())
     settings = foreign.introduce(Settings.from_json(job["settings"]))
     events = Events(share)
+    events.put(Up())
     preload_daemons(settings)
     try:
         with (

@@ -23,6 +23,7 @@ from bench.guests.protocol import (
     Reader,
     Say,
     TargetCost,
+    Up,
     Warn,
 )
 from bench.guests.recorded import Stopwatch
@@ -39,9 +40,12 @@ from bench.run import trials
 
 TRIAL_TIMEOUT_S = 420.0
 """After this long without its end a trial counts as hung, and costs its guest."""
-GREETING_TIMEOUT_S = 300.0
+FIRST_WORD_TIMEOUT_S = 300.0
 """After this long a guest that has said nothing hangs: with too little memory, say, it reads the same pages
 over and over."""
+PREPARING_TIMEOUT_S = 3600.0
+"""After this long without an end of tree and fixtures. A repository of 10^5 files takes an emulated guest
+many minutes."""
 MIN_FREE_BYTES = 1 << 20
 """With less than this left where the results are, a run ends while it still can say so."""
 
@@ -58,7 +62,7 @@ class Listener:
         self.share = share
         self.reader = Reader(share)
         self.begun: TrialLine | None = None
-        self.finished = False
+        self.prepared = self.finished = False
         self.since = time.monotonic()
         self.profiles = resolve.BootSymbols(share)
         self.stopwatch = Stopwatch()
@@ -73,10 +77,13 @@ class Listener:
     def watch(self) -> None:
         """Attend; raises Hung when the trial under way takes too long, or the guest says nothing at all."""
         self.attend()
-        if not self.reader.heard and time.monotonic() - self.since > GREETING_TIMEOUT_S:
+        silent_s = time.monotonic() - self.since
+        if not self.reader.heard and silent_s > FIRST_WORD_TIMEOUT_S:
             why = want_of_memory(self._console()) or f"is it short of memory? {MORE_MEMORY}"
-            raise Hung(f"guest hung: not a word in {GREETING_TIMEOUT_S:.0f} s; {why}")
-        if self.begun is not None and time.monotonic() - self.since > TRIAL_TIMEOUT_S:
+            raise Hung(f"guest hung: not a word in {FIRST_WORD_TIMEOUT_S:.0f} s; {why}")
+        if not self.prepared and silent_s > PREPARING_TIMEOUT_S:
+            raise Hung(f"guest hung: tree and fixtures not made after {PREPARING_TIMEOUT_S:.0f} s")
+        if self.begun is not None and silent_s > TRIAL_TIMEOUT_S:
             raise Hung(f"guest hung: no end of the trial after {TRIAL_TIMEOUT_S:.0f} s")
 
     def listen(self) -> None:
@@ -92,7 +99,10 @@ class Listener:
     def take(self, event: Event) -> None:
         """Act on one event; raises UserError for a guest that cannot measure what was asked."""
         match event:
+            case Up():
+                pass
             case Hello(facts, skipped):
+                self.prepared = True
                 self._greet(facts, skipped)
             case Say(text):
                 self.run.view.say(f"{self.guest.label}: {text}")

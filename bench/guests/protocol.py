@@ -34,8 +34,15 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Up(Event):
+    """The suite runs in the guest; tree and fixtures are made next."""
+
+    name: ClassVar[str] = "up"
+
+
+@dataclass(frozen=True)
 class Hello(Event):
-    """The guest is up: facts of its kernel and targets for run.json, and what it skips."""
+    """All is prepared: facts of its kernel and targets for run.json, and what it skips."""
 
     name: ClassVar[str] = "hello"
     facts: dict[str, Any]

@@ -173,7 +173,7 @@ def test_a_guest_that_says_nothing_is_hung(tmp_path: Path, monkeypatch: pytest.M
     """With too little memory it reads the same pages over and over; one word, and it is alive."""
     _run, listener, events = a_run(tmp_path)
     listener.watch()
-    monkeypatch.setattr("bench.guests.listener.GREETING_TIMEOUT_S", -1.0)
+    monkeypatch.setattr("bench.guests.listener.FIRST_WORD_TIMEOUT_S", -1.0)
     with pytest.raises(Hung, match=r"not a word .* is it short of memory.*--memory"):
         listener.watch()
     (listener.share / "guest.console").write_text(
@@ -181,7 +181,22 @@ def test_a_guest_that_says_nothing_is_hung(tmp_path: Path, monkeypatch: pytest.M
     )
     with pytest.raises(Hung, match=r"not a word .* guest out of memory: Out of memory: Killed"):
         listener.watch()
-    put(events, "say", text="here")
+    put(events, "up")
+    listener.watch()
+
+
+def test_making_a_tree_may_take_longer_than_a_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A repository of 10^5 files is made in silence, by an emulated guest in minutes; not for ever."""
+    _run, listener, events = a_run(tmp_path)
+    put(events, "up")
+    monkeypatch.setattr("bench.guests.listener.FIRST_WORD_TIMEOUT_S", -1.0)
+    listener.watch()
+    monkeypatch.setattr("bench.guests.listener.PREPARING_TIMEOUT_S", -1.0)
+    with pytest.raises(Hung, match="tree and fixtures not made"):
+        listener.watch()
+    put(events, "hello", facts=FACTS, skipped=[])
     listener.watch()
 
 

@@ -61,7 +61,8 @@ def test_a_run_without_workloads_has_the_usual_rows() -> None:
     usual = {registry.row_name(*row) for row in registry.rows(())}
     assert "create/shared" in usual and "create/each" not in usual
     assert "macro-git" in usual and "macro-git/large" not in usual
-    assert rows(planned("macro-git")) == {"macro-git", "macro-git/large"}
+    assert rows(planned("macro-git")) == {"macro-git"}
+    assert rows(planned("macro-git", "macro-git/large")) == {"macro-git", "macro-git/large"}
     assert usual < {registry.row_name(*row) for row in registry.every_row()}
 
 
