@@ -1,8 +1,8 @@
 """Requests of every row, as the kernel counted them, on each target of a run, against what is said of it.
 
-    python results/requests.py RUN
+    python results/requests.py RUN [RUN...]
 
-RUN is one of the matrix ``every-row``. Exit code 0 if every trial's counts lie in the bounds of its
+RUN is one of the matrix ``every-row``, or of some rows of it made again. Exit code 0 if every trial's counts lie in the bounds of its
 record, 1 if not: what is outside is listed below the table.
 """
 
@@ -74,10 +74,10 @@ def table(found: Sequence[Trial]) -> Iterator[str]:
 
 def main(arguments: Sequence[str]) -> int:
     """Print the table and what is outside; returns the exit code."""
-    if len(arguments) != 1:
+    if not arguments:
         print(__doc__, file=sys.stderr)
         return 2
-    found = trials(Path(arguments[0]))
+    found = [one for run in arguments for one in trials(Path(run))]
     print("\n".join(table(found)))
     wrong = list(outside(found))
     print(f"\n{len(found)} trials counted, {len(wrong)} times outside of what is expected")

@@ -24,6 +24,7 @@ WORKLOAD = Workload(
     shape=Shape.ONCE,
     caches=walk_find.COLD_FIRST,
     timeouts=FOREVER,
+    introduces=True,
     needs=("du",),
     group=Group.PROGRAMS,
     about="READDIRPLUS, GETATTR; attach levels take both",

@@ -26,6 +26,7 @@ WORKLOAD = Workload(
     shape=Shape.ONCE,
     caches=walk_find.COLD_FIRST,
     timeouts=FOREVER,
+    introduces=True,
     needs=("find",),
     group=Group.PROGRAMS,
     about="READDIRPLUS, GETATTR; attach levels take both",

@@ -169,8 +169,9 @@ class Workload:
     """Timeouts this workload is about; a run's own setting wins unless ``timeouts_fixed``."""
     timeouts_fixed: bool = False
     introduces: bool = False
-    """Opens files at first contact. A server that passes lookups through is introduced to a file
-    before it is asked to open it, by a LOOKUP: such a cold row does not claim that none arrives."""
+    """Opens files at first contact, or asks what file system they are on, as fts does for find and du.
+    A server that passes lookups through is introduced to a file before it is asked about it, by a
+    LOOKUP: such a cold row does not claim that none arrives."""
     needs: tuple[str, ...] = ()
     """Programs that must be on PATH, for rows that run real programs."""
     group: Group = Group.ATTRIBUTES
