@@ -2,8 +2,8 @@
 
     python results/requests.py RUN [RUN...]
 
-RUN is one of the matrix ``every-row``, or of some rows of it made again. Exit code 0 if every trial's counts lie in the bounds of its
-record, 1 if not: what is outside is listed below the table.
+RUN is one of the matrix ``every-row``, or of some rows of it made again. Exit code 0 if every trial's
+counts lie in the bounds of its record, 1 if not: what is outside is listed below the table.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.model import Bound, Opcode
+from bench.model import Bound, Level, Opcode
 from bench.requests.proof import check_expected
 
 Trial = dict[str, Any]
@@ -62,7 +62,8 @@ def target(one: Trial) -> str:
 
 def table(found: Sequence[Trial]) -> Iterator[str]:
     """Markdown: a line for each row, a column for each target."""
-    targets = list(dict.fromkeys(target(one) for one in found))
+    ranks = {target(one): (Level(one["level"]).rank, one["daemon"]) for one in found}
+    targets = sorted(ranks, key=lambda name: ranks[name])
     cells: dict[str, dict[str, str]] = {}
     for one in found:
         cells.setdefault(row(one), {}).setdefault(target(one), per_op(one))
@@ -77,7 +78,11 @@ def main(arguments: Sequence[str]) -> int:
     if not arguments:
         print(__doc__, file=sys.stderr)
         return 2
-    found = [one for run in arguments for one in trials(Path(run))]
+    try:
+        found = [one for run in arguments for one in trials(Path(run))]
+    except OSError as error:
+        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        return 2
     print("\n".join(table(found)))
     wrong = list(outside(found))
     print(f"\n{len(found)} trials counted, {len(wrong)} times outside of what is expected")
