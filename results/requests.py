@@ -45,7 +45,11 @@ def per_op(one: Trial) -> str:
     """``LOOKUP 4, GETATTR 1``: the most frequent first, what is rarer than 1 in 1000 left out."""
     requests, ops = one["requests"]["kernel"], one["requests"]["ops"]
     often = sorted(requests.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{name} {n / ops:.3g}" for name, n in often if n >= ops / 1000) or "none"
+    figures = [(name, n / ops) for name, n in often if n >= ops / 1000]
+    return (
+        ", ".join(f"{name} {x:.0f}" if x >= 100 else f"{name} {x:.3g}" for name, x in figures)
+        or "none"
+    )
 
 
 def row(one: Trial) -> str:
@@ -67,10 +71,21 @@ def table(found: Sequence[Trial]) -> Iterator[str]:
     cells: dict[str, dict[str, str]] = {}
     for one in found:
         cells.setdefault(row(one), {}).setdefault(target(one), per_op(one))
-    yield "| " + " | ".join(["requests per operation", *targets]) + " |"
+    yield "| " + " | ".join(["row", *targets]) + " |"
     yield "|" + "---|" * (len(targets) + 1)
     for name in sorted(cells):
         yield "| " + " | ".join([name, *(cells[name].get(one, "") for one in targets)]) + " |"
+
+
+def heading(run: Path) -> Iterator[str]:
+    """What the table shows, and of which kernel."""
+    header = json.loads((run / "run.json").read_text())
+    releases = [kernel["release"] for kernel in header["kernels"]]
+    yield f"# Requests per operation of every row, Linux {', '.join(releases) or 'of this machine'}"
+    yield ""
+    yield "As the kernel's tracepoint counted them, alike with the server's own count. A line of a real"
+    yield "program is one run of it. Commands: `matrices/every-row.toml`."
+    yield ""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -83,7 +98,7 @@ def main(arguments: Sequence[str]) -> int:
     except OSError as error:
         print(f"{error.filename}: {error.strerror}", file=sys.stderr)
         return 2
-    print("\n".join(table(found)))
+    print("\n".join([*heading(Path(arguments[0])), *table(found)]))
     wrong = list(outside(found))
     print(f"\n{len(found)} trials counted, {len(wrong)} times outside of what is expected")
     print("\n".join(f"- {line}" for line in wrong))
