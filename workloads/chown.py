@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 
-from bench.model import Bound, Context, Group, Opcode, Workload
+from bench.model import Bound, Context, Fixture, Group, Lacking, Opcode, Workload
 from workloads import _changes
 from workloads._changes import Asked, AttributeChanges
+
+OWNERS = ((1, 1), (0, 0))
 
 
 def value(passes: int) -> object:
     """What the driver sets in each pass over the files."""
-    return (0, 0) if passes & 1 else (1, 1)
+    return OWNERS[passes & 1]
 
 
 def seen(status: os.stat_result) -> object:
@@ -25,6 +28,20 @@ def expect(context: Context) -> Mapping[Opcode, Bound]:
     return _changes.requests(
         context, Opcode.SETATTR, Opcode.GETXATTR, lookups=Asked(0, 1), getattrs=Asked(1, 2)
     )
+
+
+def build(folder: Path) -> None:
+    """Nothing, or Lacking for who may not give files away."""
+    try:
+        for owners in OWNERS:
+            os.chown(folder, *owners)
+    except OSError as error:
+        raise Lacking(f"only root may change owners ({error.strerror})") from error
+
+
+def fixtures(variant: str) -> tuple[Fixture, ...]:
+    """What every change needs, and leave to do this one."""
+    return (*_changes.fixtures(variant), Fixture("owners", build))
 
 
 WORKLOAD = Workload(
@@ -40,7 +57,7 @@ WORKLOAD = Workload(
     timeouts=_changes.TIMEOUTS,
     group=Group.CHANGES,
     usual=(),
-    fixtures=_changes.fixtures,
+    fixtures=fixtures,
     lacks=_changes.lacks,
     changes=True,
     about="GETATTR, GETXATTR, SETATTR; attach-getattr takes the first, attach-lookup the last",

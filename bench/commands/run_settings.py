@@ -76,6 +76,7 @@ def told(arguments: argparse.Namespace) -> dict[str, Any]:
         "buffer": arguments.buffer,
         "rate": arguments.rate,
         "daemons": tuple(arguments.daemon or ()) or None,
+        "named": bool(arguments.daemon),
         "libfuse_examples": examples_folder(arguments.libfuse_examples),
         "workloads": tuple(arguments.workload or ()) or None,
         "attr_timeout": 0.0 if arguments.nocache else arguments.attr_timeout,

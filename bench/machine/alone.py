@@ -12,20 +12,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from bench.machine import own
 from bench.model import Clock, Exit, UserError
 
 VARIABLE = "FUSE_BENCH_LOCK"
 """Environment variable that names another lock file, for tests that measure nothing."""
-PLACE = Path("/run/fuse-passthrough-bench.lock")
 
 
 def place() -> Path:
     """Where the lock is: for root one for the machine, else one for the user."""
     if VARIABLE in os.environ:
         return Path(os.environ[VARIABLE])
-    if os.geteuid() == 0:
-        return PLACE
-    return Path(os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}")) / PLACE.name
+    return own.place() / own.named("fuse-passthrough-bench.lock")
 
 
 @contextmanager

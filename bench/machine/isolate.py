@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
 import signal
 import subprocess
@@ -17,15 +18,17 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import IO, Protocol
 
-from bench.machine import runs
+from bench.machine import fusermount, runs, userns
+from bench.machine.userns import Mounter, Standing
 from bench.model import Exit, UserError
 
-CLONE_NEWNS = 0x00020000  # include/uapi/linux/sched.h
 MS_REC = 0x4000  # include/uapi/linux/mount.h
 MS_PRIVATE = 1 << 18
 MNT_DETACH = 2  # umount2(2)
 PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
 PR_SET_NAME = 15
+_shared: list[str] = []
+"""The run of this process, where it has no mount namespace of its own."""
 RUNTIME = runs.RUNTIME
 """Holds one folder per run; see runtime()."""
 
@@ -40,26 +43,33 @@ def runtime() -> Path:
     return RUNTIME / runs.name()
 
 
-def enter_private_namespace() -> None:
-    """Move this process into its own mount namespace with a private tmpfs on runtime().
+def enter_private_namespace() -> Standing:
+    """Move this process into its own mount namespace with a private tmpfs on runtime(), as far as it may.
 
-    Raises UserError (exit 3) without CAP_SYS_ADMIN.
+    Where it may not, runtime() is a folder of the user's, and fusermount3 has to mount in it.
     """
-    if _libc.unshare(CLONE_NEWNS) != 0:
-        number = ctypes.get_errno()
-        raise UserError(
-            f"cannot make a private mount namespace: {os.strerror(number)}; run as root",
-            Exit.NOTHING,
-        )
+    standing = userns.gain()
     runs.hold()
     runtime().mkdir(mode=0o755, exist_ok=True)
+    if standing.mounter is Mounter.FUSERMOUNT:
+        _shared.append(runs.name())
+        return standing
     _mount("none", "/", None, MS_REC | MS_PRIVATE)
     _mount("fuse-passthrough-bench", str(runtime()), "tmpfs", 0)
+    return standing
+
+
+def shared() -> bool:
+    """Whether others may mount in the namespace of this run."""
+    return bool(_shared)
 
 
 def leave_runtime() -> None:
     """Remove the mountpoint folder of this run (the namespace itself goes with the process)."""
     umount(runtime(), lazy=True)
+    with contextlib.suppress(OSError):
+        for path in runtime().iterdir():  # on a tmpfs there is nothing left
+            path.rmdir()
     with contextlib.suppress(OSError):
         runtime().rmdir()
     runs.release()
@@ -67,8 +77,10 @@ def leave_runtime() -> None:
 
 def umount(path: Path, *, lazy: bool = False) -> int:
     """Unmount ``path``; returns 0 or the errno (EBUSY, EINVAL: not a mount, ...)."""
-    result = _libc.umount2(os.fsencode(path), MNT_DETACH if lazy else 0)
-    return 0 if result == 0 else ctypes.get_errno()
+    if _libc.umount2(os.fsencode(path), MNT_DETACH if lazy else 0) == 0:
+        return 0
+    number = ctypes.get_errno()
+    return fusermount.unmount(path, lazy=lazy) if number == errno.EPERM else number
 
 
 def start(

@@ -15,11 +15,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.machine import syscalls
+from bench.machine import syscalls, userns
 from bench.model import UserError
 
 RESOLVE_NO_SYMLINKS, RESOLVE_BENEATH = 0x04, 0x08  # include/uapi/linux/openat2.h
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
+# Both as this program was started: in a user namespace of its own everybody is root.
+ROOT = os.geteuid() == 0 and os.access("/run", os.W_OK)
+"""Whether what belongs to the machine (/run) is ours."""
+USER = userns.outside(os.geteuid())
+
+
+def named(name: str) -> str:
+    """A name for a folder where everybody's are: root's as it is, any other user's with the user's number."""
+    return name if ROOT else f"{name}-{USER}"
+
+
+def place() -> Path:
+    """Where what lives as long as a run is kept: /run, or the user's own place there, or /tmp."""
+    if ROOT:
+        return Path("/run")
+    runtime = os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{USER}")
+    return Path(runtime if os.access(runtime, os.W_OK) else "/tmp")
 
 
 def make(folder: Path, mode: int = 0o700, *, parents: bool = False) -> None:
@@ -51,12 +68,11 @@ def refuse_open(folder: Path, what: str) -> None:
     An ordinary user's group is a matter of that user; root's files are nobody else's.
     """
     status = folder.stat()
-    root = os.geteuid() == 0
     if status.st_uid not in (os.geteuid(), 0):
         raise UserError(
             f"{what}: belongs to another user (uid {status.st_uid}), who could put links in it"
         )
-    if status.st_mode & (OTHERS_WRITE if root else stat.S_IWOTH):
+    if status.st_mode & (OTHERS_WRITE if ROOT else stat.S_IWOTH):
         raise UserError(f"{what}: others may write in it: make a folder of your own there")
 
 

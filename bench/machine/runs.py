@@ -18,12 +18,15 @@ from pathlib import Path
 from bench.machine import own
 from bench.model import UserError
 
-RUNTIME = Path("/run/fuse-passthrough-bench")
+RUNTIME_NAME = "fuse-passthrough-bench"
+RUNTIME = own.place() / own.named(RUNTIME_NAME)
 """Holds one folder and one lock per run."""
 SUFFIX = ".lock"
 
 MARKER = "FUSE_BENCH_RUN"
 """Environment variable that every process of a run carries: the run's name; ``bench clean`` looks for it."""
+PLACE = "FUSE_BENCH_RUN_PLACE"
+"""Another one: where the run's lock is. Who cleans may have a RUNTIME of another user's, or session's."""
 
 _held: dict[str, int] = {}
 _holding = threading.Lock()
@@ -37,12 +40,11 @@ def name() -> str:
 def mark() -> dict[str, str]:
     """What a process that this run starts carries in its environment; the run's lock is held from now on.
 
-    Nothing where no lock can be had (an ordinary user has none in /run): a mark without a lock would say
-    that its run is gone.
+    Nothing where no lock can be had: a mark without a lock would say that its run is gone.
     """
     with contextlib.suppress(UserError):
         hold()
-        return {MARKER: name()}
+        return {MARKER: name(), PLACE: str(RUNTIME)}
     return {}
 
 

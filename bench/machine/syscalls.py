@@ -16,6 +16,7 @@ FSCONFIG_SET_FLAG, FSCONFIG_SET_STRING, FSCONFIG_CMD_CREATE = 0, 1, 6
 FSOPEN_CLOEXEC = FSMOUNT_CLOEXEC = 1
 MOVE_MOUNT_F_EMPTY_PATH = 4
 AT_FDCWD = -100
+CONNECTIONS = "/sys/fs/fuse/connections"
 
 # include/uapi/asm-generic/unistd.h; numbers from 424 on are the same on every architecture.
 MOVE_MOUNT, FSOPEN, FSCONFIG, FSMOUNT, OPENAT2 = 429, 430, 431, 432, 437
@@ -60,6 +61,18 @@ def detached_mount(fstype: str, options: Mapping[str, str] | None = None) -> int
         return _syscall("fsmount", FSMOUNT, context, FSMOUNT_CLOEXEC, 0)
     finally:
         os.close(context)
+
+
+def fusectl() -> int:
+    """The folder of FUSE connections: a mount of our own, or, where that takes root, the machine's.
+
+    An ordinary user finds those of its own mounts there. Raises OSError; no mount at all shows as an
+    empty folder.
+    """
+    try:
+        return detached_mount("fusectl")
+    except PermissionError:
+        return os.open(CONNECTIONS, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
 def attach_mount(mount_fd: int, mountpoint: str | os.PathLike[str]) -> None:

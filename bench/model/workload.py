@@ -41,6 +41,9 @@ class Context:
     """What the target should show after a change; None where changes do not reach the backing."""
     xattr: str = XattrWay.ANSWER.value
     """What the server does with requests about extended attributes."""
+    acls: bool = True
+    """Whether the kernel asks the server for access control lists; on a mount made in a user namespace it
+    says by itself that there are none (fs/fuse/acl.c, fuse_no_acl)."""
     rate: float = 0.0
     """Operations per second of one more window, an open loop; 0: none."""
     histogram: bool = False

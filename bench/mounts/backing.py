@@ -33,7 +33,9 @@ class Backing:
         return {"path": str(self.path), "filesystem": self.filesystem, "options": self.options}
 
     def cache_refusals(self) -> dict[Cache, str]:
-        """Cache states this backing cannot be brought into, and why."""
+        """Cache states this backing cannot be brought into here, and why."""
+        if not os.access(DROP_CACHES, os.W_OK):
+            return {Cache.COLD_ALL: f"needs root: {DROP_CACHES} is not to be written"}
         if self.filesystem in MEMORY_BACKED:
             return {
                 Cache.COLD_ALL: f"the backing is {self.filesystem}, which drop_caches does not make "
@@ -42,6 +44,7 @@ class Backing:
         return {}
 
 
+DROP_CACHES = "/proc/sys/vm/drop_caches"
 TOUCHES = 3
 """Reads after which one more changes nothing about a page."""
 LOCK = ".lock"
@@ -71,10 +74,10 @@ def refuse_place(directory: Path) -> None:
 
 
 def default_directory() -> Path:
-    """/dev/shm where it is a tmpfs (the least noise beneath the mount), else /var/tmp."""
+    """/dev/shm where it is a tmpfs (the least noise beneath the mount), else /var/tmp; each user's own."""
     entry = mountinfo.find(Path("/dev/shm"))
     memory = entry is not None and entry.fstype == "tmpfs" and os.access("/dev/shm", os.W_OK)
-    return Path("/dev/shm" if memory else "/var/tmp") / "fuse-passthrough-bench"
+    return Path("/dev/shm" if memory else "/var/tmp") / own.named("fuse-passthrough-bench")
 
 
 def check_directory(directory: Path) -> mountinfo.MountEntry:

@@ -219,7 +219,12 @@ class Mount:
             )
 
     def _strays(self) -> list[mountinfo.MountEntry]:
-        """FUSE mounts made since ours was asked for, elsewhere; in this namespace only we make any."""
+        """FUSE mounts made since ours was asked for, elsewhere; in this namespace only we make any.
+
+        In one that is not ours anybody may have made them.
+        """
+        if isolate.shared():
+            return []
         return [
             entry
             for entry in mountinfo.table()
@@ -272,7 +277,7 @@ def describe_exit(status: int) -> str:
 
 
 def abort_connection(connection: int) -> None:
-    """Make the kernel fail every request of a hung connection, through a private fusectl mount.
+    """Make the kernel fail every request of a hung connection, through fusectl.
 
     A request its server has read is waited for even by a client that was killed
     (fs/fuse/dev.c, request_wait_answer): without this a SIGKILL does not end the client.
@@ -294,10 +299,10 @@ def requests_waiting(connection: int) -> int:
 
 @contextlib.contextmanager
 def _control(connection: int, name: str, flags: int) -> Iterator[int]:
-    """A file of a connection in fusectl, by a mount of our own; raises OSError if it is gone."""
+    """A file of a connection in fusectl; raises OSError if it is gone."""
     if connection < 0:
         raise FileNotFoundError(errno.ENOENT, "no connection")
-    control = syscalls.detached_mount("fusectl")
+    control = syscalls.fusectl()
     try:
         descriptor = os.open(f"{connection}/{name}", flags | os.O_CLOEXEC, dir_fd=control)
     finally:

@@ -16,6 +16,7 @@ from bench.plan.forecast import Known, total
 from bench.plan.grid import KernelGives
 from bench.plan.schedule import Plan
 from bench.plan.settings import Settings
+from bench.plan.unprivileged import withheld
 from bench.probe import probe
 from workloads import tree
 
@@ -40,7 +41,12 @@ def gives(settings: Settings) -> KernelGives:
     directory = Path(settings.backing) if settings.backing else backing.default_directory()
     entry = backing.check_directory(directory)
     filled = backing.Backing(directory, tree.parse_tree(settings.tree), entry.fstype, "")
-    return KernelGives(ability.level, "; ".join(ability.reasons), filled.cache_refusals())
+    return KernelGives(
+        ability.level,
+        "; ".join(ability.reasons),
+        filled.cache_refusals(),
+        withheld=withheld(ability),
+    )
 
 
 def facts(settings: Settings, planned: Plan, known: Known) -> dict[str, Any]:

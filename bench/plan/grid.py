@@ -11,6 +11,7 @@ from bench.model import Cache, Daemon, Level, Target
 from bench.plan import product
 from bench.plan.product import PlannedRow, Skipped
 from bench.plan.settings import Settings
+from bench.plan.unprivileged import Withheld
 
 
 def targets(settings: Settings) -> list[Target]:
@@ -41,6 +42,7 @@ class KernelGives:
     kernel: str = ""
     lacking: Mapping[str, str] = field(default_factory=dict)
     """Fixtures that the backing does not have, by name, and why."""
+    withheld: Withheld = field(default_factory=Withheld)
 
 
 Grid = tuple[Settings, Sequence[PlannedRow], Sequence[Target]]
@@ -79,7 +81,8 @@ def _left_out(row: PlannedRow, name: str, reason: str) -> Skipped:
 
 
 def _startable(target: Target, gives: KernelGives, skipped: list[Skipped]) -> bool:
-    reason = registry.daemon(target.daemon).missing()
+    daemon = registry.daemon(target.daemon)
+    reason = daemon.missing() or gives.withheld.of(daemon, target.asked)
     if reason:
         skipped.append(Skipped(display_name(target, gives), reason))
     return not reason

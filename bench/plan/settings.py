@@ -33,6 +33,8 @@ class Settings:
     """
 
     daemons: tuple[str, ...] = ("passthrough",)
+    named: bool = True
+    """Whether somebody has asked for these daemons; the usual ones, which nobody has named, may lack."""
     foreign: tuple[str, ...] = ()
     """``NAME[:LEVEL]=COMMAND`` of daemons that have no file (bench.plan.foreign)."""
     libfuse_examples: str = ""

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import enum
 import errno
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bench.machine import lab_switch
+from bench.machine.userns import AS_ROOT, Standing
 from bench.model import Exit, Level
 from bench.probe import abi
+
+
+class What(enum.StrEnum):
+    """What was being done when it turned out that there is no FUSE mount."""
+
+    DEVICE = "open /dev/fuse"
+    NO_DEVICE = "look at /dev/fuse"
+    SCRATCH = "mount of a scratch tmpfs"
+    MOUNT = "mount"
+    FUSERMOUNT = "fusermount3"
 
 
 @dataclass(frozen=True)
@@ -24,6 +36,8 @@ class KernelAbility:
     facts: Mapping[str, object] = field(default_factory=dict)
     usable: bool = True
     """False where not even a plain FUSE mount works; the reasons say what is missing."""
+    standing: Standing = AS_ROOT
+    """By whose leave was mounted."""
 
     def as_json(self) -> dict[str, object]:
         """The ability as one JSON-ready object; ``kernel_level`` of run.json is its first part."""
@@ -56,6 +70,10 @@ class Observations:
 
     mount_error: int | None = None
     mount_what: str = ""
+    mount_said: str = ""
+    """What fusermount3 said, and why it had to be asked."""
+    mode_allows: bool = False
+    """Whether the mode of /dev/fuse would let this user open it."""
     minor: int = 0
     offered: int = 0
     backing: int | None = None
@@ -108,7 +126,7 @@ def proves_ops_mask(seen: Observations) -> bool:
 def decide(seen: Observations) -> Decision:
     """The table of ABI section 4, then the behaviour. Pure: nothing here touches the machine."""
     if seen.mount_error is not None:
-        reason = why_no_mount(seen.mount_error, seen.mount_what)
+        reason = why_no_mount(seen)
         return Decision(Level.NONE, False, (reason,), usable=False)
     if not seen.offered & abi.FUSE_PASSTHROUGH:
         return Decision(Level.NONE, False, (_not_offered(seen.minor),))
@@ -184,21 +202,47 @@ def _readdir(seen: Observations) -> tuple[bool, list[str]]:
     return True, ["readdir of a directory opened with a backing id sent no READDIR (proven)"]
 
 
-def why_no_mount(error: int, what: str) -> str:
+def why_no_mount(seen: Observations) -> str:
     """Why no FUSE mount is possible at all, and what supplies what is missing."""
-    supplies = {
-        errno.ENOENT: "no /dev/fuse: load the module (modprobe fuse) or build the kernel with "
-        "CONFIG_FUSE_FS; in a container, pass the device in (--device /dev/fuse)",
-        errno.ENODEV: "the kernel knows no file system fuse: modprobe fuse, or CONFIG_FUSE_FS",
-        errno.ENXIO: "/dev/fuse has no driver behind it: modprobe fuse, or CONFIG_FUSE_FS",
-        errno.EPERM: "no privilege to mount: run as root with CAP_SYS_ADMIN in the initial user "
-        "namespace (sudo; in a container --privileged)",
-        errno.EACCES: "no permission to open /dev/fuse: run as root, or chmod 666 /dev/fuse",
-        errno.ENOSYS: "no fsopen system call: Linux 5.2 or newer is needed, and a container must "
-        "not filter it",
-    }
-    known = supplies.get(error, "unexpected; check dmesg")
-    return f"cannot mount FUSE ({what}: {errno_name(error)}): {known}"
+    error, what = seen.mount_error or errno.EIO, seen.mount_what
+    said = f": {seen.mount_said}" if seen.mount_said else ""
+    known = _of_this(seen) or _SUPPLIES.get(error, "unexpected; check dmesg")
+    return f"cannot mount FUSE ({what}: {errno_name(error)}{said}): {known}"
+
+
+def _of_this(seen: Observations) -> str:
+    """What supplies what is missing, where what was tried tells more than the errno."""
+    error = seen.mount_error
+    if seen.mount_what == What.DEVICE and error == errno.EACCES and seen.mode_allows:
+        return (
+            "its mode would let this user in, a security module (SELinux, AppArmor) does not: "
+            "see dmesg or the audit log"
+        )
+    if seen.mount_what == What.DEVICE and error == errno.EPERM:
+        return "the container's device rules forbid it: pass the device in (--device /dev/fuse)"
+    if seen.mount_what == What.NO_DEVICE:
+        return (
+            "what lies there is no FUSE device: mknod /dev/fuse c 10 229, or in a container pass "
+            "the device in (--device /dev/fuse)"
+        )
+    if seen.mount_what == What.FUSERMOUNT and error == errno.ENOENT:
+        return "it is not installed (apt install fuse3): install it, or run as root"
+    if seen.mount_what == What.FUSERMOUNT:
+        return "it may not mount either: run as root (in a container --privileged)"
+    return ""
+
+
+_SUPPLIES = {
+    errno.ENOENT: "no /dev/fuse: load the module (modprobe fuse) or build the kernel with "
+    "CONFIG_FUSE_FS; in a container, pass the device in (--device /dev/fuse)",
+    errno.ENODEV: "the kernel knows no file system fuse: modprobe fuse, or CONFIG_FUSE_FS",
+    errno.ENXIO: "/dev/fuse has no driver behind it: modprobe fuse, or CONFIG_FUSE_FS",
+    errno.EPERM: "no privilege to mount: run as root with CAP_SYS_ADMIN in the initial user "
+    "namespace (sudo; in a container --privileged)",
+    errno.EACCES: "no permission to open /dev/fuse: run as root, or chmod 666 /dev/fuse",
+    errno.ENOSYS: "no fsopen system call: Linux 5.2 or newer is needed, and a container must "
+    "not filter it",
+}
 
 
 def why_no_backing(error: int | None) -> str:

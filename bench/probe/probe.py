@@ -10,17 +10,23 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from bench.machine import child, lab_switch, syscalls
+from bench.machine import child, lab_switch, own, syscalls, userns
+from bench.machine.userns import AS_ROOT, Mounter, Standing
 from bench.model import Exit, Level, Opcode, UserError
-from bench.probe import abi
-from bench.probe.decide import KernelAbility, Observations, decide, proves_ops_mask
+from bench.probe import abi, words
+from bench.probe.decide import KernelAbility, Observations, What, decide, proves_ops_mask
 from bench.probe.facts import machine_facts
 from bench.probe.raw_server import DEVICE, RawOptions, RawServer
 
 PROBE_LIMIT_S = 120.0
+FUSE_DEVICE = (10, 229)
+"""Documentation/admin-guide/devices.txt."""
 _NAMES = ("one", "two", "three")
 _CONTENT = b"seen through the backing file"
 
@@ -36,12 +42,15 @@ def probe_in_child(limit_s: float = PROBE_LIMIT_S) -> KernelAbility:
 
 
 def probe() -> KernelAbility:
-    """Try this kernel and say what it gives. Takes milliseconds; leaves no mount, file or id."""
-    seen = observe()
+    """Try this kernel and say what it gives. Takes milliseconds; leaves no mount, file or id.
+
+    An ordinary user's process is in a user namespace of its own afterwards, where it can be had.
+    """
+    standing = userns.gain()
+    seen = observe(standing)
     found = decide(seen)
-    return KernelAbility(
-        found.level, found.readdir, found.reasons, machine_facts(seen), found.usable
-    )
+    facts = {"mounts": words.mounts(standing), **machine_facts(seen)}
+    return KernelAbility(found.level, found.readdir, found.reasons, facts, found.usable, standing)
 
 
 def require_fuse(ability: KernelAbility) -> None:
@@ -50,22 +59,53 @@ def require_fuse(ability: KernelAbility) -> None:
         raise UserError(ability.reasons[0], Exit.NOTHING)
 
 
-def observe() -> Observations:
-    """Everything ``decide`` needs, by experiment on detached mounts (root)."""
-    what = "open /dev/fuse"
+def observe(standing: Standing = AS_ROOT) -> Observations:
+    """Everything ``decide`` needs, by experiment on detached mounts, or on one of fusermount3's."""
+    by_fusermount = standing.mounter is Mounter.FUSERMOUNT
+    what = What.DEVICE
     try:
         os.close(os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC))
-        what = "mount of a scratch tmpfs"
-        with _scratch() as backing:
-            what = "mount"
-            return _observe_on(backing)
+        what = What.NO_DEVICE
+        _refuse_other_device()
+        what = What.FUSERMOUNT if by_fusermount else What.SCRATCH
+        with _scratch_folder() if by_fusermount else _scratch() as (backing, options):
+            what = What.FUSERMOUNT if by_fusermount else What.MOUNT
+            return _observe_on(backing, options)
     except OSError as error:
-        return Observations(mount_error=error.errno or errno.EIO, mount_what=what)
+        said = f"{error.strerror}; no user namespace: {standing.why}"
+        return Observations(
+            mount_error=error.errno or errno.EIO,
+            mount_what=what,
+            mount_said=said if what is What.FUSERMOUNT else "",
+            mode_allows=what is What.DEVICE and _mode_allows(),
+        )
 
 
-def _observe_on(backing: int) -> Observations:
+def _refuse_other_device() -> None:
+    """Raises OSError for what is at /dev/fuse, and no FUSE: a file, or /dev/null over it."""
+    status = Path(DEVICE).stat()
+    if not stat.S_ISCHR(status.st_mode) or status.st_rdev != os.makedev(*FUSE_DEVICE):
+        raise OSError(errno.ENODEV, os.strerror(errno.ENODEV))
+
+
+def _mode_allows() -> bool:
+    """Whether the mode of /dev/fuse lets this user in, whatever else does not."""
+    try:
+        status = Path(DEVICE).stat()
+    except OSError:
+        return False
+    if os.geteuid() == 0 and userns.initial():
+        return True
+    if status.st_uid == os.geteuid():
+        return bool(status.st_mode & stat.S_IRUSR and status.st_mode & stat.S_IWUSR)
+    if status.st_gid in {os.getegid(), *os.getgroups()}:
+        return bool(status.st_mode & stat.S_IRGRP and status.st_mode & stat.S_IWGRP)
+    return bool(status.st_mode & stat.S_IROTH and status.st_mode & stat.S_IWOTH)
+
+
+def _observe_on(backing: int, options: RawOptions) -> Observations:
     facts: dict[str, object] = {"lab_switch": lab_switch.variant()}
-    with RawServer(backing) as server:
+    with RawServer(backing, options) as server:
         facts.update(minor=server.init.minor, offered=server.init.offered)
         if not server.init.offered & abi.FUSE_PASSTHROUGH:
             return Observations(**facts)  # type: ignore[arg-type]
@@ -105,19 +145,37 @@ def _observe_inode_operations(backing: int, seen: Observations) -> dict[str, obj
 
 
 @contextmanager
-def _scratch() -> Iterator[int]:
+def _scratch() -> Iterator[tuple[int, RawOptions]]:
     """A directory with a few files on a tmpfs that is mounted nowhere; gone when closed."""
     root = syscalls.detached_mount("tmpfs")
     try:
-        for name in _NAMES:
-            fd = os.open(name, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644, dir_fd=root)
-            try:
-                os.write(fd, _CONTENT)
-            finally:
-                os.close(fd)
-        yield root
+        _write_files(root)
+        yield root, RawOptions()
     finally:
         os.close(root)
+
+
+@contextmanager
+def _scratch_folder() -> Iterator[tuple[int, RawOptions]]:
+    """As _scratch for who cannot mount: a folder, and one beside it to mount on; both removed."""
+    with TemporaryDirectory(prefix="fuse-bench-probe-", dir=own.place()) as folder:
+        for name in ("backing", "mount"):
+            Path(folder, name).mkdir()
+        root = os.open(f"{folder}/backing", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            _write_files(root)
+            yield root, RawOptions(mountpoint=Path(folder, "mount"), fusermount=True)
+        finally:
+            os.close(root)
+
+
+def _write_files(root: int) -> None:
+    for name in _NAMES:
+        fd = os.open(name, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o644, dir_fd=root)
+        try:
+            os.write(fd, _CONTENT)
+        finally:
+            os.close(fd)
 
 
 def _try_open(server: RawServer, backing: int, name: str, ops_mask: int) -> int:

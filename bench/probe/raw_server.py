@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
-from bench.machine import syscalls
+from bench.machine import fusermount, syscalls
 from bench.model import Level, Opcode
 from bench.probe import abi
 
@@ -45,6 +45,8 @@ class RawOptions:
     default_permissions: bool = False
     mountpoint: Path | None = None
     """A directory to appear on; None mounts detached, reachable through ``root`` alone."""
+    fusermount: bool = False
+    """Whether fusermount3 is to mount, which needs a mountpoint."""
 
 
 class RawServer:
@@ -123,10 +125,16 @@ class RawServer:
         self._ids, self._files, self._wake = {}, {}, None
         self.device = self.root = -1
         if self._attached and self.options.mountpoint is not None:
-            syscalls.unmount_lazily(self.options.mountpoint)
+            if self.options.fusermount:
+                fusermount.unmount(self.options.mountpoint, lazy=True)
+            else:
+                syscalls.unmount_lazily(self.options.mountpoint)
             self._attached = False
 
     def _mount(self) -> None:
+        if self.options.fusermount:
+            self._have_it_mounted()
+            return
         self.device = os.open(DEVICE, os.O_RDWR | os.O_CLOEXEC | os.O_NONBLOCK)
         options = {
             "source": "rawfuse",
@@ -142,6 +150,14 @@ class RawServer:
         if self.options.mountpoint is not None:
             syscalls.attach_mount(self.root, self.options.mountpoint)
             self._attached = True
+
+    def _have_it_mounted(self) -> None:
+        where = self.options.mountpoint
+        assert where is not None
+        more = ",default_permissions" if self.options.default_permissions else ""
+        self.device = fusermount.mount(where, f"fsname=rawfuse,subtype=rawfuse{more}")
+        self._attached = True
+        self.root = os.open(where, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
     def _handshake(self) -> abi.Init:
         opcode, unique, _node, body = self._receive()

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from bench.machine.userns import Mounter, Standing
 from bench.probe.decide import KernelAbility
+
+AS_ROOT = "as root"
 
 
 def human(ability: KernelAbility) -> str:
@@ -15,6 +18,18 @@ def human(ability: KernelAbility) -> str:
     for name, value in ability.facts.items():
         lines += _wrapped(name.replace("_", " "), _texts(value))
     return "\n".join(lines)
+
+
+def mounts(standing: Standing) -> str:
+    """By whose leave this process mounts."""
+    if standing.mounter is Mounter.FUSERMOUNT:
+        return f"by fusermount3: no user namespace ({standing.why})"
+    return AS_ROOT if standing.mounter is Mounter.ROOT else "in a user namespace"
+
+
+def mounted(facts: object) -> str:
+    """By whose leave a run mounted, from its record; older ones were root's."""
+    return str(facts.get("mounts", AS_ROOT)) if isinstance(facts, Mapping) else AS_ROOT
 
 
 def _texts(value: object) -> tuple[str, ...]:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 
 from bench.machine import syscalls
 from bench.model import Opcode
@@ -126,7 +126,7 @@ def waiting(connection: int) -> int | None:
     RELEASE counts although nobody waits for it; FORGET does not (fs/fuse/control.c, num_waiting).
     """
     try:
-        control = syscalls.detached_mount("fusectl")
+        control = syscalls.fusectl()
     except OSError:
         return None
     try:
@@ -138,12 +138,17 @@ def waiting(connection: int) -> int | None:
 
 
 def quiesce(
-    connection: int, *, timeout_s: float = 2.0, counter: RequestCounter | None = None
+    connection: int,
+    *,
+    timeout_s: float = 2.0,
+    counter: RequestCounter | None = None,
+    served: Callable[[], object] | None = None,
 ) -> bool:
     """Wait until no request of the connection is under way; False if that took too long.
 
     A RELEASE is queued by the close that causes it and answered later, so a count is read only
-    after this. Without fusectl the counter, if given, must stand still for 20 ms instead.
+    after this. Without fusectl the counter, or what the server says it has ``served``, if given,
+    must stand still for 20 ms instead.
     """
     deadline = time.monotonic() + timeout_s
     pause = 0.0002
@@ -152,9 +157,10 @@ def quiesce(
     while True:
         number = waiting(connection)
         if number is None:
-            if counter is None or counter.source != "perf":
+            look = counter.read if counter is not None and counter.source == "perf" else served
+            if look is None:
                 return False
-            current = counter.read()
+            current = look()
             quiet, pause = (quiet + 1 if current == previous else 0), 0.01
             previous = current
         else:

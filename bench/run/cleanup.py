@@ -149,10 +149,11 @@ def connections(pid: int) -> set[int]:
     """FUSE connections that a run has mounted in the namespace of this process."""
     with contextlib.suppress(OSError):
         text = os.fsdecode(Path(f"/proc/{pid}/mountinfo").read_bytes())
+        _, place = _mark(pid)
         return {
             entry.connection
             for entry in mountinfo.parse(text)
-            if entry.is_fuse and entry.mountpoint.is_relative_to(isolate.RUNTIME)
+            if entry.is_fuse and entry.mountpoint.is_relative_to(place)
         }
     return set()
 
@@ -178,16 +179,26 @@ def _removed(path: Path, dry_run: bool) -> str:
 
 def _left_over(pid: int) -> bool:
     """Whether a process carries the marker of a run that is gone."""
-    try:
-        variables = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
-    except OSError:
-        return False
-    prefix = f"{runs.MARKER}=".encode()
-    marks = [one.removeprefix(prefix) for one in variables if one.startswith(prefix)]
-    run = marks[0].decode(errors="replace") if marks else ""
+    run, place = _mark(pid)
     if "-" not in run or "/" in run:
         return False  # of a version that kept no lock: it ends with its runner
     # The lock as the process sees it: in a container /run is another one.
-    there = Path(f"/proc/{pid}/root{isolate.RUNTIME}")
-    with runs.dead(run, there) as dead:
+    with runs.dead(run, Path(f"/proc/{pid}/root{place}")) as dead:
         return dead
+
+
+def _mark(pid: int) -> tuple[str, str]:
+    """The run that a process belongs to, empty where to none, and where that run keeps its lock.
+
+    Anybody may write anything there: a place that no run of that user has is no place, and no run.
+    """
+    try:
+        lines = os.fsdecode(Path(f"/proc/{pid}/environ").read_bytes()).split("\0")
+        user = Path(f"/proc/{pid}").stat().st_uid
+    except OSError:
+        lines, user = [], 0
+    variables = dict(line.split("=", 1) for line in lines if "=" in line)
+    place = Path(variables.get(runs.PLACE, isolate.RUNTIME))
+    if place != isolate.RUNTIME and place.name != f"{runs.RUNTIME_NAME}-{user}":
+        return "", str(isolate.RUNTIME)
+    return variables.get(runs.MARKER, ""), str(place)

@@ -17,6 +17,7 @@ from bench.plan.grid import KernelGives, why_lower
 from bench.plan.product import Skipped
 from bench.plan.schedule import Plan
 from bench.plan.settings import Settings
+from bench.probe import words
 from bench.run.bench import Bench
 
 
@@ -113,6 +114,7 @@ def refuse_other_machine(old: Mapping[str, Any], new: dict[str, Any]) -> None:
         "tree": lambda header: header["tree"]["hash"],
         "backing file system": lambda header: header["backing"]["filesystem"],
         "cpu_dma_latency": lambda header: header["cpu_dma_latency"],
+        "who mounts": lambda header: words.mounted(header["environment"].get("fuse")),
     }
 
     def differs(pick: Callable[[Mapping[str, Any]], Any]) -> bool:

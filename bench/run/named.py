@@ -17,7 +17,10 @@ def not_measured(run: RunDirectory) -> tuple[dict[str, str], dict[str, str]]:
     """
     header = run.header()
     settings = header.get("settings") or {}
+    skipped = {str(item["what"]) for item in header.get("skipped") or ()}
     named = [] if settings.get("parts") else list(settings.get("daemons") or ())
+    if not settings.get("named", True):
+        named = [daemon for daemon in named if daemon not in skipped]
     outcomes: dict[str, Counter[str]] = {name: Counter() for name in named}
     measured: Counter[str] = Counter()
     reasons = _refused(header)

@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -15,8 +16,10 @@ from bench.axes.rows import THREADS
 from bench.axes.targets import SERVER_THREADS
 from bench.machine import isolate, lab_switch, placement, tune
 from bench.machine.knobs import KNOBS
+from bench.machine.userns import Mounter
 from bench.model import Clock, Level
 from bench.mounts import backing
+from bench.plan import unprivileged
 from bench.plan.grid import KernelGives, targets
 from bench.plan.needs import wanted_fixtures, wanted_sizes
 from bench.plan.settings import Settings
@@ -62,7 +65,8 @@ def prepared(
 
     fuse = any(registry.daemon(target.daemon).is_fuse for target in targets(settings))
     spec = tree.parse_tree(settings.tree)
-    isolate.enter_private_namespace()
+    unprivileged.refuse(settings)
+    standing = isolate.enter_private_namespace()
     with ExitStack() as stack:
         stack.callback(isolate.leave_runtime)
         directory = Path(settings.backing) if settings.backing else backing.default_directory()
@@ -76,7 +80,9 @@ def prepared(
             ability = probe.probe_in_child(limit_s)
         if fuse:
             probe.require_fuse(ability)
-        announce_level(settings, ability, view)
+        ability = replace(ability, standing=standing)
+        if standing.mounter is Mounter.ROOT:
+            announce_level(settings, ability, view)
         with clock("tree"), view.building(settings.tree) as progress:
             filled = backing.fill(directory, spec, progress)
             filled = backing.furnish(filled, wanted_fixtures(settings))
@@ -91,11 +97,19 @@ def prepared(
         placement.pin(0, cpus[1].runner)
         bench = make_bench(settings, filled, cpus, ability, latency, view)
         bench.tuned = tuned
+        if told := unprivileged.line(ability, latency):
+            view.warn(told)
         preload()
-        why = "; ".join(ability.reasons)
         yield (
             bench,
-            KernelGives(ability.level, why, filled.cache_refusals(), kernel, filled.lacking),
+            KernelGives(
+                ability.level,
+                "; ".join(ability.reasons),
+                filled.cache_refusals(),
+                kernel,
+                filled.lacking,
+                unprivileged.withheld(ability),
+            ),
         )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import registry
-from bench.machine import disturbance, isolate
+from bench.machine import disturbance, isolate, userns
 from bench.model import Cache, Clock, Context, Daemon, DaemonOptions, Outcome, Shape
 from bench.mounts.mount import Mount, ServerEnd, TrialError
 from bench.plan.product import windows_of_a_mount
@@ -141,6 +141,7 @@ def _job(bench: Bench, trial: Trial, mount: Mount, windows: Windows) -> Job:
         buffer=settings.buffer,
         backing=None if registry.daemon(series.daemon).copies_up else bench.backing,
         xattr=series.serving.xattr.value,
+        acls=userns.initial(),
         rate=settings.rate,
         histogram=settings.histogram,
         **series.key.given(Context),

@@ -11,6 +11,7 @@ import json
 import os
 import time
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from bench import registry
@@ -100,16 +101,17 @@ def count(job: Job, workload: Workload, body: Body, connection: int) -> Requests
     loops = 1
     if workload.shape is Shape.REPEAT:
         loops = -(-COUNT_OPS // body.ops_per_loop)
+    served = partial(counters.read, job.counters) if job.counters else None
     with tracepoint.RequestCounter(connection) as counter:
         body.before()
-        tracepoint.quiesce(connection, counter=counter)
+        tracepoint.quiesce(connection, counter=counter, served=served)
         before = counters.read(job.counters) if job.counters else None
         if counter.source:
             counter.start()
         window = body.window(loops)
         why = (
             []
-            if tracepoint.quiesce(connection, counter=counter)
+            if tracepoint.quiesce(connection, counter=counter, served=served)
             else ["requests were still under way"]
         )
         kernel, server = None, None

@@ -370,17 +370,6 @@ def run_in(prefix: list[str], tmp_path: Path, backing: Path) -> subprocess.Compl
     )
 
 
-def test_without_privilege_it_says_so_and_measures_nothing(tmp_path: Path, backing: Path) -> None:
-    """Exit 3 and one line that says what is missing."""
-    done = run_in(
-        ["setpriv", "--bounding-set", "-sys_admin", "--inh-caps", "-sys_admin"], tmp_path, backing
-    )
-    assert done.returncode == Exit.NOTHING
-    assert "run as root" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not (tmp_path / "run").exists()
-
-
 def test_without_dev_fuse_it_says_what_supplies_it(tmp_path: Path, backing: Path) -> None:
     """A machine without the module: exit 3, and the way to load it."""
     bare = 'mount -t tmpfs tmpfs /dev && mkdir /dev/shm && mknod /dev/null c 1 3 && exec "$@"'

@@ -32,9 +32,10 @@ def runtime(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def idler(run: str) -> subprocess.Popen[bytes]:
-    """A process that carries the marker of a run."""
-    process = subprocess.Popen(["sleep", "60"], env={**os.environ, runs.MARKER: run})
+def idler(run: str, place: str = "") -> subprocess.Popen[bytes]:
+    """A process that carries the marker of a run, and where the run says that it keeps its lock."""
+    kept = {runs.PLACE: place} if place else {}
+    process = subprocess.Popen(["sleep", "60"], env={**os.environ, runs.MARKER: run, **kept})
     # Popen returns when exec closes the pipe to the child, which is before the environment is there.
     while runs.MARKER.encode() not in Path(f"/proc/{process.pid}/environ").read_bytes():
         time.sleep(0.001)
@@ -69,6 +70,17 @@ def test_what_belongs_to_a_living_run_is_not(runtime: Path, idle: subprocess.Pop
     said = list(cleanup.clean(runtime.parent, dry_run=False))
     assert said == [f"killed process {idle.pid} (sleep)", f"removed {runtime}/1-1"]
     assert list(runtime.iterdir()) == []
+
+
+@pytest.mark.parametrize("place", ["/", "/home", "{folder}/fuse-passthrough-bench-1000"])
+def test_a_place_that_no_run_of_that_user_has_is_none(runtime: Path, place: str) -> None:
+    """Anybody may write it into an environment, and all FUSE mounts beneath would be aborted."""
+    process = idler("1-1", place.format(folder=runtime))
+    try:
+        assert process.pid not in [pid for pid, _name in cleanup.orphans()]
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_a_run_holds_its_lock_and_a_child_does_not(runtime: Path) -> None:
