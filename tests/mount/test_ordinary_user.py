@@ -17,8 +17,8 @@ from bench.model import Exit
 from tests.mount.ordinary import CREATE_RULESET, NOBODY
 
 ROOT = Path(__file__).parents[2]
-BRIEFLY = ("--tree", "tiny", "--trials", "1", "--values", "2", "--no-report")
-STORM = ("--workload", "getattr-storm")
+BRIEFLY = ("--tree", "depth=1,branching=2,files_per_dir=50", "--trials", "1", "--values", "2", "--no-report")
+STORM = ("--workload", "getattr-storm/fd")
 
 needs_user_namespaces = pytest.mark.skipif(
     bool(userns.refused()), reason="user namespaces are refused here"
@@ -156,7 +156,7 @@ def test_without_user_namespaces_fusermount3_mounts(place: Path) -> None:
         (("--dev-fuse", "closed"), "chmod 666"),
         (("--landlock",), "a security module"),
     ],
-    ids=" ".join,
+    ids=lambda told: "" if isinstance(told, str) else "".join(told),
 )
 def test_no_fuse_is_told_in_one_line(place: Path, how: tuple[str, ...], words: str) -> None:
     """Exit 3 and the reason; what needs no FUSE is measured all the same."""
