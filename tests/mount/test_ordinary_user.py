@@ -17,7 +17,15 @@ from bench.model import Exit
 from tests.mount.ordinary import CREATE_RULESET, NOBODY
 
 ROOT = Path(__file__).parents[2]
-BRIEFLY = ("--tree", "depth=1,branching=2,files_per_dir=50", "--trials", "1", "--values", "2", "--no-report")
+BRIEFLY = (
+    "--tree",
+    "depth=1,branching=2,files_per_dir=50",
+    "--trials",
+    "1",
+    "--values",
+    "2",
+    "--no-report",
+)
 STORM = ("--workload", "getattr-storm/fd")
 
 needs_user_namespaces = pytest.mark.skipif(
