@@ -29,7 +29,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from unittest import mock
 
-from damaged_bundles import DAMAGES, Files
+from damaged_bundles import DAMAGES, Good
 from fakes import make_run
 
 from bench.commands import main as commands
@@ -71,7 +71,7 @@ class Place:
         (self.outside / "kept").write_text("kept")
         self.files = self._good()
 
-    def _good(self) -> Files:
+    def _good(self) -> Good:
         path = make_run(self.folder / "made", rows=1, trials=2)
         (path / "series").mkdir()
         (path / "series" / "readdir--warm--t1--passthrough-c:lookup@base.json").write_text("{}\n")
@@ -79,8 +79,10 @@ class Place:
         shutil.rmtree(self.folder / "made")
         out = self.folder / "out"
         bundle.unpack(self.file, out)
-        files = {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
+        found = {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*") if p.is_file()}
         shutil.rmtree(out)
+        files = Good(sorted(found.items()))
+        files.outside = os.fsencode(self.outside)
         return files
 
     def seen(self) -> dict[str, tuple[int, int, bytes]]:
@@ -194,11 +196,7 @@ def answered(place: Place, case: Case) -> tuple[int | str, str]:
 
 def play(place: Place, case: Case, dice: random.Random) -> Case:
     """Make the bundle, have it read, and look at what came of it."""
-    data = DAMAGES[case.damage](dice, place.files)
-    if b"OUTSIDE" in data or dice.random() < 0.5:
-        data = data.replace(b"OUTSIDE", os.fsencode(place.outside))
-    place.file.write_bytes(data)
-    del data
+    place.file.write_bytes(DAMAGES[case.damage](dice, place.files))
     before, memory = place.seen(), forget_peak()
     code, said = answered(place, case)
     grown = peak() - memory

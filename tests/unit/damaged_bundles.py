@@ -12,7 +12,7 @@ import hashlib
 import json
 import random
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,13 +21,21 @@ from bench.results.bundle import MANIFEST, VERSION
 
 BLOCK = 512
 END = bytes(2 * BLOCK)
-Files = dict[str, bytes]
-Damage = Callable[[random.Random, Files], bytes]
+Files = Mapping[str, bytes]
 REGULAR, HARD, SYMBOLIC, PAX, GLOBAL, LONG_NAME, LONG_LINK, OLD_SPARSE = (
     b"0", b"1", b"2", b"x", b"g", b"L", b"K", b"S",
 )  # fmt: skip
 KINDS = [bytes([kind]) for kind in range(256) if bytes([kind]) not in (REGULAR, b"\0")]
 """Types of a member that are no plain file; most of them nobody has ever used."""
+
+
+class Good(dict[str, bytes]):
+    """The files of a good bundle, and a folder that nobody is to write to."""
+
+    outside = b"/nowhere"
+
+
+Damage = Callable[[random.Random, Good], bytes]
 
 
 @dataclass(frozen=True)
@@ -114,18 +122,18 @@ def _zeros(mib: int) -> bytes:
 # Damage to the file as a whole.
 
 
-def as_it_was(_dice: random.Random, files: Files) -> bytes:
+def as_it_was(_dice: random.Random, files: Good) -> bytes:
     """Nothing is wrong with it."""
     return archive(members(files))
 
 
-def cut(dice: random.Random, files: Files) -> bytes:
+def cut(dice: random.Random, files: Good) -> bytes:
     """The file ends too soon."""
     whole = archive(members(files))
     return whole[: dice.randrange(len(whole))]
 
 
-def tar_cut(dice: random.Random, files: Files) -> bytes:
+def tar_cut(dice: random.Random, files: Good) -> bytes:
     """What was compressed had ended too soon."""
     raw = gzip.decompress(archive(members(files)))
     return packed(raw[: dice.randrange(len(raw))])
@@ -139,31 +147,31 @@ def flipped(dice: random.Random, raw: bytes, bound: int) -> bytes:
     return bytes(changed)
 
 
-def bytes_flipped(dice: random.Random, files: Files) -> bytes:
+def bytes_flipped(dice: random.Random, files: Good) -> bytes:
     """Some bytes of the file are others."""
     whole = archive(members(files))
     return flipped(dice, whole, dice.choice((20, len(whole))))
 
 
-def tar_flipped(dice: random.Random, files: Files) -> bytes:
+def tar_flipped(dice: random.Random, files: Good) -> bytes:
     """Some bytes of what was compressed are others."""
     raw = gzip.decompress(archive(members(files)))
     return packed(flipped(dice, raw, dice.choice((BLOCK, len(raw)))))
 
 
-def no_archive(dice: random.Random, _files: Files) -> bytes:
+def no_archive(dice: random.Random, _files: Good) -> bytes:
     """Something else of the name."""
     noise = dice.randbytes(dice.randrange(5000))
     starts = (b"", b"PK\x03\x04", b"\x1f\x8b", b"\x1f\x8b\x08\xff", b"\xfd7zXZ\0", b"BZh9", b"{}")
     return dice.choice((noise, packed(noise), packed(b""), b"", dice.choice(starts) + noise))
 
 
-def twice_packed(_dice: random.Random, files: Files) -> bytes:
+def twice_packed(_dice: random.Random, files: Good) -> bytes:
     """Compressed twice."""
     return packed(archive(members(files)))
 
 
-def more_behind(dice: random.Random, files: Files) -> bytes:
+def more_behind(dice: random.Random, files: Good) -> bytes:
     """Something follows the end."""
     good = archive(members(files))
     return good + dice.choice((b"x", bytes(5000), dice.randbytes(100), good, _zeros(64)))
@@ -172,18 +180,18 @@ def more_behind(dice: random.Random, files: Files) -> bytes:
 # Members that a run does not have.
 
 
-def outside(dice: random.Random) -> bytes:
-    """A name that leads out of a folder: OUTSIDE is what the player calls the folder to write to."""
+def outside(dice: random.Random, folder: bytes) -> bytes:
+    """A name that leads out of a folder, perhaps into this one."""
     places = (
-        b"OUTSIDE/evil", b"../outside/evil", b"series/../../../outside/evil", b"./../evil", b"/evil-by-dice",
-        b"series/../../evil.json", b"..", b"/", b"//OUTSIDE/evil", b"series/..", b"\\..\\evil", b"~/evil",
+        folder + b"/evil", b"../outside/evil", b"series/../../../outside/evil", b"./../evil", b"..", b"/",
+        b"series/../../evil.json", b"/" + folder + b"/evil", b"series/..", b"\\..\\evil", b"~/evil",
     )  # fmt: skip
     return dice.choice(places)
 
 
-def names_outside(dice: random.Random, files: Files) -> bytes:
+def names_outside(dice: random.Random, files: Good) -> bytes:
     """.. and absolute names, in the name, the prefix, a pax header or a GNU long name."""
-    name, member = outside(dice), Member(b"series/a.json", b"evil")
+    name, member = outside(dice, files.outside), Member(b"series/a.json", b"evil")
     return with_one_more(dice, files, *dice.choice((
         (Member(name, b"evil"),),
         (Member(b"evil.json", b"evil", prefix=name),),
@@ -193,9 +201,9 @@ def names_outside(dice: random.Random, files: Files) -> bytes:
     )))  # fmt: skip
 
 
-def links(dice: random.Random, files: Files) -> bytes:
+def links(dice: random.Random, files: Good) -> bytes:
     """A link, soft or hard, to what is outside, and a member that would be written through it."""
-    target = dice.choice((b"OUTSIDE/kept", b"../outside/kept", b"/etc/passwd", b"run.json", b"."))
+    target = dice.choice((files.outside + b"/kept", b"../outside/kept", b"run.json", b"."))
     name = dice.choice((b"run.json", b"series", b"series/l.json", b"trials.jsonl"))
     link = Member(name, b"", dice.choice((HARD, SYMBOLIC)), target)
     through = Member(dice.choice((name, b"series/kept")), b"evil")
@@ -203,14 +211,14 @@ def links(dice: random.Random, files: Files) -> bytes:
     return with_one_more(dice, files, *dice.choice(((link, through), (told, link), (link,))))
 
 
-def other_kinds(dice: random.Random, files: Files) -> bytes:
+def other_kinds(dice: random.Random, files: Good) -> bytes:
     """Devices, fifos, folders and types that do not exist, of a name that a run has."""
     name = dice.choice((b"run.json", b"costs.jsonl", b"series/d.json", b"series", b"x"))
     data = dice.choice((b"", b"evil"))
     return with_one_more(dice, files, Member(name, data, dice.choice(KINDS), tail=b"\x03\x03"))
 
 
-def twice_of_a_name(dice: random.Random, files: Files) -> bytes:
+def twice_of_a_name(dice: random.Random, files: Good) -> bytes:
     """Two members of a name; the sum is of the first, of the second, or of both."""
     good = members(files)
     one = dice.choice(good)
@@ -220,7 +228,7 @@ def twice_of_a_name(dice: random.Random, files: Files) -> bytes:
     return archive([*pair, *(member for member in good if member is not one)])
 
 
-def odd_names(dice: random.Random, files: Files) -> bytes:
+def odd_names(dice: random.Random, files: Good) -> bytes:
     """Escapes, ends of lines, what is no UTF-8, blanks, too long, nested deeply."""
     name = dice.choice((
         b"run.json\n", b"\x1b[31mred\x1b[0m.json", b"series/\xff\xfe.json", b"a\r\nb.jsonl", b"", b" ",
@@ -234,17 +242,18 @@ def odd_names(dice: random.Random, files: Files) -> bytes:
     return with_one_more(dice, files, more)
 
 
-def told_of(dice: random.Random, files: Files) -> bytes:
-    """Files that the manifest tells of, of names that a run may have, but no file system or no table."""
+def told_of(dice: random.Random, files: Good) -> bytes:
+    """Files that the manifest tells of, of names that lead outside, or that no file system has."""
     long = b"series/" + b"n" * dice.choice((90, 200, 244, 245, 250, 280, 3000)) + b".json"
     wide = "series/" + "\u6f22" * dice.choice((20, 82, 83, 90)) + ".json"
-    name = dice.choice((long, wide.encode(), b"series/..json", b"z" * 250 + b".jsonl"))
+    odd = (long, wide.encode(), b"series/..json", b"z" * 250 + b".jsonl")
+    name = dice.choice((*odd, outside(dice, files.outside)))
     told = {**files, name.decode(): b"{}"}
     front = members(files, sha256=json.loads(manifest(told))["sha256"])
     return archive([*front, pax(record(b"path", name)), Member(name[:100], b"{}")])
 
 
-def deep(dice: random.Random, files: Files) -> bytes:
+def deep(dice: random.Random, files: Good) -> bytes:
     """Names of very many folders."""
     name = dice.choice((b"a/", b"../", b"series/", b"./")) * dice.choice((50, 3000)) + b"x.json"
     told = dice.choice(
@@ -256,7 +265,7 @@ def deep(dice: random.Random, files: Files) -> bytes:
 # Too much of something.
 
 
-def sizes(dice: random.Random, files: Files) -> bytes:
+def sizes(dice: random.Random, files: Good) -> bytes:
     """A size that is not that of the data: huge, below zero, no number."""
     size = dice.choice((
         b"77777777777\0", b"\x80" + b"\xff" * 11, b"\xff" * 12, b"\x80" + bytes(10) + b"\x01",
@@ -271,7 +280,7 @@ def sizes(dice: random.Random, files: Files) -> bytes:
     return archive([*good[:at], odd, *good[at:]])
 
 
-def bomb(dice: random.Random, files: Files) -> bytes:
+def bomb(dice: random.Random, files: Good) -> bytes:
     """A few kilobytes that stand for very many: as a file, a header, or behind the end."""
     mib = dice.choice((33, 64, 200))
     kind = dice.choice((REGULAR, REGULAR, PAX, GLOBAL, LONG_NAME, LONG_LINK))
@@ -282,7 +291,7 @@ def bomb(dice: random.Random, files: Files) -> bytes:
     return packed(before + raw) + _zeros(mib) + packed(END)
 
 
-def many_small_bombs(dice: random.Random, files: Files) -> bytes:
+def many_small_bombs(dice: random.Random, files: Good) -> bytes:
     """Files that are small each and too much together, or twice the same."""
     count, mib = 24, 2
     names = [f"series/{n}.json" if dice.random() < 0.9 else "series/0.json" for n in range(count)]
@@ -291,7 +300,7 @@ def many_small_bombs(dice: random.Random, files: Files) -> bytes:
     return packed(front) + b"".join(packed(one) + _zeros(mib) for one in raw) + packed(END)
 
 
-def sparse(dice: random.Random, files: Files) -> bytes:
+def sparse(dice: random.Random, files: Good) -> bytes:
     """Files with holes, of every format GNU tar has had, of sizes no disk has."""
     real = dice.choice((0, 10, 1 << 24, 1 << 29, 1 << 40, 1 << 62, 10**30, -1))
     number = str(real).encode()
@@ -310,7 +319,7 @@ def sparse(dice: random.Random, files: Files) -> bytes:
     )))  # fmt: skip
 
 
-def odd_pax(dice: random.Random, files: Files) -> bytes:
+def odd_pax(dice: random.Random, files: Good) -> bytes:
     """A pax header whose records or values are none."""
     odd = dice.choice((
         record(b"size", dice.choice((b"-1", b"9" * 30, b"x", b"", b"1e3", b"4" * 5000, b"\xff"))),
@@ -320,21 +329,21 @@ def odd_pax(dice: random.Random, files: Files) -> bytes:
         b"0 path=x\n", b"3 a=b\n", b"99999 path=run.json\n", b"9" * 5000 + b" path=x\n", b"path=x\n",
         b"7 path\n", b"11 path=x\n\n\n", b"\0" * 30, b"9" * 30_000, record(b"a" * 3000, b"b"),
         b"".join(record(b"%d" % n, b"v") for n in range(3000)), dice.randbytes(200),
-        record(b"GNU.sparse.name", b"OUTSIDE/evil"), record(b"linkpath", b"OUTSIDE/kept"),
+        record(b"GNU.sparse.name", files.outside + b"/evil"), record(b"linkpath", files.outside + b"/kept"),
     ))  # fmt: skip
     name = dice.choice(list(files)).encode()
     return with_one_more(dice, files, pax(odd, kind=dice.choice((PAX, PAX, b"X", GLOBAL))),
                          Member(name, b"evil"))  # fmt: skip
 
 
-def slow_pax(dice: random.Random, files: Files) -> bytes:
+def slow_pax(dice: random.Random, files: Good) -> bytes:
     """Digits upon digits, through which a search for a record goes again from each of them."""
     return with_one_more(
         dice, files, pax(b"1" * dice.choice((10_000, 1_000_000))), Member(b"x", b"")
     )
 
 
-def headers_upon_headers(dice: random.Random, files: Files) -> bytes:
+def headers_upon_headers(dice: random.Random, files: Good) -> bytes:
     """Very many headers in a row that each tell of the member that follows."""
     one = dice.choice((
         pax(record(b"path", b"run.json")),
@@ -345,7 +354,7 @@ def headers_upon_headers(dice: random.Random, files: Files) -> bytes:
     return with_one_more(dice, files, *[one] * dice.choice((2, 1000, 5000)))
 
 
-def thousands(dice: random.Random, files: Files) -> bytes:
+def thousands(dice: random.Random, files: Good) -> bytes:
     """Thousands of members, told of or not."""
     count = dice.choice((500, 2000))
     more = {f"series/{number}.json": b"" for number in range(count)}
@@ -357,7 +366,7 @@ def thousands(dice: random.Random, files: Files) -> bytes:
 # What is in it.
 
 
-def other_sums(dice: random.Random, files: Files) -> bytes:
+def other_sums(dice: random.Random, files: Good) -> bytes:
     """The manifest's sums are not those of the files, or of other files."""
     sums = json.loads(manifest(files))["sha256"]
     name = dice.choice(list(sums))
@@ -370,7 +379,7 @@ def other_sums(dice: random.Random, files: Files) -> bytes:
     ))))  # fmt: skip
 
 
-def other_manifest(dice: random.Random, files: Files) -> bytes:
+def other_manifest(dice: random.Random, files: Good) -> bytes:
     """A manifest of another version, of other types, or no JSON."""
     text = dice.choice((
         manifest(files, bundle=2), manifest(files, schema=99), manifest(files, bundle=True), b"null",
@@ -386,7 +395,7 @@ def other_manifest(dice: random.Random, files: Files) -> bytes:
     return archive([Member(MANIFEST.encode(), text), *rest])
 
 
-def other_run(dice: random.Random, files: Files) -> bytes:
+def other_run(dice: random.Random, files: Good) -> bytes:
     """run.json is none, with the right sum."""
     text = dice.choice((
         b"", b"{", b"[]", b"{}", b"[" * 100_000, b'{"schema": 2}', b"\xff", b'{"schema": "\\u001b[31m\\n"}',
@@ -399,7 +408,7 @@ def other_run(dice: random.Random, files: Files) -> bytes:
     return archive(members(changed))
 
 
-def other_checksum(dice: random.Random, files: Files) -> bytes:
+def other_checksum(dice: random.Random, files: Good) -> bytes:
     """A header whose own sum is wrong, or of signed bytes, or no number."""
     good = members(files)
     at = dice.randrange(len(good))
@@ -408,7 +417,7 @@ def other_checksum(dice: random.Random, files: Files) -> bytes:
     return archive([*good[:at], odd, *good[at + 1 :]])
 
 
-def noise_behind_a_header(dice: random.Random, files: Files) -> bytes:
+def noise_behind_a_header(dice: random.Random, files: Good) -> bytes:
     """Bytes without order where the next header should be."""
     raw = b"".join(member.raw() for member in members(files)[: dice.randrange(4)])
     return packed(raw + dice.randbytes(dice.randrange(3000)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bundles_by_dice as dice
-from damaged_bundles import DAMAGES
+from damaged_bundles import DAMAGES, Good
 
 SEED, CASES = 7, 300
 
@@ -21,7 +21,7 @@ def test_a_case_is_the_same_whenever_it_is_asked_for() -> None:
 
     def made(number: int) -> tuple[str, bytes]:
         case, chance = dice.chosen(SEED, number)
-        return case.damage, DAMAGES[case.damage](chance, {"run.json": b"{}"})
+        return case.damage, DAMAGES[case.damage](chance, Good({"run.json": b"{}"}))
 
     assert [made(number) for number in range(40)] == [made(number) for number in range(40)]
 
