@@ -5,8 +5,8 @@
 
 After each: nothing has changed outside the folder it was unpacked into and nothing stayed of that, the answer
 is one line that can be printed and exit code 2, never a traceback; memory grew by no more than MOST_MEMORY,
-and it took less than MOST_S. The limits of what a bundle may unpack to are lowered, so that a bomb is made in
-a moment. Exit code 1 if anything else was seen. Needs no privilege; as root devices could be made.
+and it took less than MOST_S of CPU time. The limits of what a bundle may unpack to are lowered, so that a bomb
+is made in a moment. Exit code 1 if anything else was seen; Ctrl-C ends with what was played. Needs no privilege.
 """
 
 from __future__ import annotations
@@ -139,18 +139,18 @@ def forget_peak() -> int:
 
 @contextlib.contextmanager
 def impatient() -> Iterator[None]:
-    """Whatever takes longer than MOST_S ends."""
+    """Whatever takes more than MOST_S of CPU time ends: how long that is is the machine's affair."""
 
     def over(_number: int, _frame: object) -> None:
-        raise AssertionError(f"no answer after {MOST_S} s")
+        raise AssertionError(f"no answer after {MOST_S} s of CPU time")
 
-    before = signal.signal(signal.SIGALRM, over)
-    signal.alarm(MOST_S)
+    before = signal.signal(signal.SIGPROF, over)
+    signal.setitimer(signal.ITIMER_PROF, MOST_S)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def looked_at(case: Case, files: list[Path]) -> Callable[..., RunDirectory]:
@@ -199,6 +199,8 @@ def play(place: Place, case: Case, dice: random.Random) -> Case:
     place.file.write_bytes(DAMAGES[case.damage](dice, place.files))
     before, memory = place.seen(), forget_peak()
     code, said = answered(place, case)
+    if code == Exit.INTERRUPTED:  # the one who plays was told to end
+        raise KeyboardInterrupt
     grown = peak() - memory
     case.answer = said.strip().replace(str(place.file), "BUNDLE")
     lines = said.splitlines()
@@ -222,9 +224,9 @@ MUST = {"as it was", "names outside", "links", "bomb", "many small bombs", "othe
 
 
 def campaign(seed: int, numbers: list[int], tell: Callable[[Case], None]) -> list[Case]:
-    """Play the cases of these numbers."""
+    """Play the cases of these numbers, or those before Ctrl-C."""
     done = []
-    with placed() as place:
+    with placed() as place, contextlib.suppress(KeyboardInterrupt):
         for number in numbers:
             done.append(play(place, *chosen(seed, number)))
             tell(done[-1])
