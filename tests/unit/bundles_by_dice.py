@@ -5,8 +5,9 @@
 
 After each: nothing has changed outside the folder it was unpacked into and nothing stayed of that, the answer
 is one line that can be printed and exit code 2, never a traceback; memory grew by no more than MOST_MEMORY,
-and it took less than MOST_S of CPU time. The limits of what a bundle may unpack to are lowered, so that a bomb
-is made in a moment. Exit code 1 if anything else was seen; Ctrl-C ends with what was played. Needs no privilege.
+and it took less than MOST_S of CPU time. The limits of what a bundle may unpack to are lowered, so that a
+bomb is made in a moment. Exit code 1 if anything else was seen; Ctrl-C ends with what was played. Needs no
+privilege.
 """
 
 from __future__ import annotations
