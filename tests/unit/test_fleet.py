@@ -141,7 +141,7 @@ def test_a_bundle_that_cannot_be_read_costs_its_machine(
 def test_a_machine_does_not_choose_a_path(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    """Its run is a folder of the fleet run, whatever it calls itself."""
+    """A run is a folder of the fleet run, whatever its machine calls itself."""
     monkeypatch.setattr(identity, "identity", dict)
     bundle.pack(RunDirectory.open(make_run(tmp_path / "made", rows=1)), tmp_path / "b.tar.gz")
     packed = base64.b64encode((tmp_path / "b.tar.gz").read_bytes()).decode()
