@@ -95,7 +95,7 @@ in-a-clone:
 	cd $(CLONE) && .venv/bin/python -m pip install -q -c $(VERSIONS) -e '.[dev]'
 	cd $(CLONE) && .venv/bin/python -m pytest -q tests/unit $(ARGS)
 
-# Faults by dice; make test plays three of them.
+# Faults by dice, one in ten into guests where there is a lab kernel; make test plays three of them.
 faults: setup servers
 	$(SUDO) $(BIN)/python -m tests.mount.campaign $(ARGS)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -131,10 +132,13 @@ def _member(fleet: Fleet, address: str, future: Future[Any], output: Path) -> Me
     if not report.bundle:
         return lost(fleet, address, report.error)
     name = _free_name(output, report.machine)
-    with tempfile.NamedTemporaryFile(suffix=".tar.gz") as packed:
-        packed.write(base64.b64decode(report.bundle))
-        packed.flush()
-        bundle.unpack(Path(packed.name), output / name)
+    try:
+        with tempfile.NamedTemporaryFile(suffix=".tar.gz") as packed:
+            packed.write(base64.b64decode(report.bundle))
+            packed.flush()
+            bundle.unpack(Path(packed.name), output / name)
+    except (UserError, ValueError, TypeError) as error:
+        return lost(fleet, address, f"its run cannot be unpacked: {error}")
     fleet.view.say(f"{name}: {address} is done (exit {report.code})")
     return Member(name, report.machine, report.code, "")
 
@@ -146,7 +150,8 @@ def lost(fleet: Fleet, address: str, reason: str) -> Member:
 
 
 def _free_name(output: Path, machine: str) -> str:
-    """``MACHINE``, or with a number where several machines are of one kind."""
+    """``MACHINE``, or with a number where several machines are of one kind: a name and no path."""
+    machine = re.sub(r"[^\w.@+-]", "-", str(machine))[:100].lstrip(".") or "machine"
     number, name = 1, machine
     while (output / name).exists():
         number += 1

@@ -170,9 +170,10 @@ def read(path: Path) -> tuple[dict[str, Any], list[str]]:
     about = raw(path)
     if type(about.get("schema")) is not int or about["schema"] != SCHEMA:
         found = about.get("schema")
-        said = found if isinstance(found, (int, float, str)) else type(found).__name__
+        told = isinstance(found, (int, float, str))
+        said = ascii(found) if told else type(found).__name__
         raise UserError(
-            f"{path / 'run.json'}: schema {str(said)[:20]}, this program reads {SCHEMA}; "
+            f"{path / 'run.json'}: schema {said[:20]}, this program reads {SCHEMA}; "
             "use the version of the suite that wrote the run"
         )
     left_out: list[str] = []

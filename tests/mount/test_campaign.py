@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.mount import campaign
@@ -25,3 +27,21 @@ def test_an_injection_is_the_same_whenever_it_is_asked_for() -> None:
     assert many != [campaign.chosen(8, number, 6.0) for number in range(300)]
     kinds = {(one.fault, one.victim) for one in many}
     assert kinds == {*campaign.signals(), *((fault, "") for fault in campaign.OTHERS)}
+
+
+def test_one_in_so_many_is_of_guests() -> None:
+    """Into qemu and into its runner, all five signals; of none in 0."""
+    assert {campaign.kind_of(number, 0) for number in range(50)} == {campaign.HERE}
+    numbers = [n for n in range(1000) if campaign.kind_of(n, 10) is campaign.GUESTS]
+    assert len(numbers) == 100
+    many = [campaign.chosen(7, number, 60.0, campaign.GUESTS) for number in numbers]
+    assert {(one.fault, one.victim) for one in many} == {*campaign.guest_signals()}
+    assert {one.kind for one in many} == {campaign.GUESTS}
+
+
+def test_without_a_kernel_there_are_no_guests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reason is told; nothing is built for it."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert campaign.no_guests()

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
+from fakes import make_run
 
-from bench.fleet import identity
+from bench.fleet import identity, machines
 from bench.fleet.accepted import refuse_foreign
-from bench.fleet.message import BootReport, News
+from bench.fleet.message import BootReport, News, RunReport
 from bench.fleet.mirror import EventMirror
 from bench.guests.protocol import EVENTS
-from bench.model import UserError
+from bench.model import Exit, UserError
 from bench.plan.settings import Settings
+from bench.results import bundle
+from bench.results.fleet import Member
+from bench.results.store import RunDirectory
+from bench.run.view import View
 
 
 def line(event: str, number: int = 0, attempt: int = 0) -> str:
@@ -98,3 +105,45 @@ def test_machines_that_differ_have_other_resources() -> None:
     assert identity.differences(ours, dict(ours)) == ""
     said = identity.differences(ours, theirs)
     assert said.startswith("qemu: ") and said.endswith("QEMU emulator version 1 there")
+
+
+class FakeFleet:
+    """A scheduler that has one answer; what is said is forgotten."""
+
+    def __init__(self, answer: RunReport) -> None:
+        self.text = answer.dumps()
+        self.view = View(quiet=True)
+
+    def answer(self, _future: object) -> str:
+        """The report."""
+        return self.text
+
+
+def member(output: Path, **changes: Any) -> Member:
+    """What becomes of a machine's report."""
+    usual = {"machine": "epyc", "worker": "w", "identity": {}, "bundle": "", "code": 0} | changes
+    return machines._member(FakeFleet(RunReport(**usual)), "tcp://w", None, output)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("text", ["abc", "AAAA", "\u6f22", [1]])
+def test_a_bundle_that_cannot_be_read_costs_its_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: object
+) -> None:
+    """The run of the others goes on, and the reason is told."""
+    monkeypatch.setattr(identity, "identity", dict)
+    lost = member(tmp_path, bundle=text)
+    assert (lost.run, lost.code) == ("", Exit.NOTHING)
+    assert "cannot be unpacked" in lost.reason
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["../../elsewhere", "/tmp/elsewhere", "..", "a/b"])
+def test_a_machine_does_not_choose_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A run is a folder of the fleet run, whatever its machine calls itself."""
+    monkeypatch.setattr(identity, "identity", dict)
+    bundle.pack(RunDirectory.open(make_run(tmp_path / "made", rows=1)), tmp_path / "b.tar.gz")
+    packed = base64.b64encode((tmp_path / "b.tar.gz").read_bytes()).decode()
+    found = member(tmp_path / "fleet", machine=name, bundle=packed)
+    assert [path.name for path in (tmp_path / "fleet").iterdir()] == [found.run]
