@@ -61,10 +61,7 @@ def prepared(
 
     ``kernel`` is the label this kernel has in the run's tables.
     """
-    from workloads import tree
-
     fuse = any(registry.daemon(target.daemon).is_fuse for target in targets(settings))
-    spec = tree.parse_tree(settings.tree)
     unprivileged.refuse(settings)
     standing = isolate.enter_private_namespace()
     with ExitStack() as stack:
@@ -83,12 +80,7 @@ def prepared(
         ability = replace(ability, standing=standing)
         if standing.mounter is Mounter.ROOT:
             announce_level(settings, ability, view)
-        with clock("tree"), view.building(settings.tree) as progress:
-            filled = backing.fill(directory, spec, progress)
-            filled = backing.furnish(filled, wanted_fixtures(settings))
-        for size in wanted_sizes(settings):
-            with clock("tree"), view.building(f"directories of {size:,} entries") as progress:
-                backing.fill_flat(filled, size, progress)
+        filled = filled_backing(settings, directory, view, clock)
         stack.enter_context(tracepoint.keep_tracepoint())
         tuned = stack.enter_context(tune.applied(KNOBS if settings.tune else ()))
         latency = stack.enter_context(placement.hold_cpu_dma_latency())
@@ -111,6 +103,21 @@ def prepared(
                 unprivileged.withheld(ability),
             ),
         )
+
+
+def filled_backing(
+    settings: Settings, directory: Path, view: Voice, clock: Phases
+) -> backing.Backing:
+    """The backing with its tree, fixtures and flat directories: made, or found whole."""
+    from workloads import tree
+
+    with clock("tree"), view.building(settings.tree) as progress:
+        filled = backing.fill(directory, tree.parse_tree(settings.tree), progress)
+        filled = backing.furnish(filled, wanted_fixtures(settings))
+    for size in wanted_sizes(settings):
+        with clock("tree"), view.building(f"directories of {size:,} entries") as progress:
+            backing.fill_flat(filled, size, progress)
+    return filled
 
 
 def place(settings: Settings) -> dict[int, placement.Cpus]:

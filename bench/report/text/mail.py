@@ -101,11 +101,16 @@ def closing(made: Posting, column: Column) -> str:
 
 def _rows(made: Posting, room: int) -> list[str]:
     """The table and what gets slower; the last headline rows give way where there is no room."""
-    table, slower = mail_table.table(made), mail_table.slower(made)
-    shown = list(table.rows)
-    for lines, least in ((shown, 2 * FEWEST_ROWS), (slower, FEWEST_ROWS), (shown, FEWEST_ROWS)):
-        while len(lines) > least and _height(table.head, *shown, slower) + 2 > room:
-            lines.pop()
+    table, most = mail_table.table(made), mail_table.MOST_SLOWER
+    shown, slower = list(table.rows), mail_table.slower(made)
+    while _height(table.head, *shown, slower) + 2 > room:
+        if len(shown) > 2 * FEWEST_ROWS or (most < FEWEST_ROWS and len(shown) > FEWEST_ROWS):
+            shown.pop()
+        elif most > 1:
+            most -= 1
+            slower = mail_table.slower(made, most)
+        else:
+            break
     hidden = len(made.keys) - len(shown)
     more = f"; {units.times(hidden, 'more row')}: --mail --all" if hidden else ""
     table_lines = [line for row in shown for line in row]

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from bench.axes.rowkey import RowKey
-from bench.model import Order, ReaddirMode
+from bench.model import Level, Order, ReaddirMode
 from bench.report import shortnames
 from bench.report.studies.answer import OPPONENTS, Win, usual
 from bench.report.units import listing, wrapped
 
 HEADS = {Order.ALTERNATE: "ls -l", Order.AFTER: "find, du"}
 SHORT = {ReaddirMode.READDIRPLUS: "forced", ReaddirMode.AUTO: "adaptive"}
+LEVELS = frozenset(level.value for level in Level)
 LEVEL, COLUMN = 16, 14
 
 
@@ -34,7 +35,7 @@ def lines(found: Sequence[Win]) -> list[str]:
     for name in dict.fromkeys(one.way.name for one in longest):
         everyone = [one for one in everywhere if _same(one, name, first)]
         cells = [_share(everyone, order, mode) for order, mode in columns]
-        made.append(_line(f"  {_level(name)}", cells))
+        made += _two_lines(f"  {_level(name)}", cells)
     made += [*_others(told, longest), *_elsewhere(everywhere)]
     if missing := [HEADS[order] for order in Order if order not in orders]:
         made += wrapped(
@@ -44,8 +45,10 @@ def lines(found: Sequence[Win]) -> list[str]:
 
 
 def _level(name: str) -> str:
-    """``attach-lookup`` of ``passthrough-c:attach-lookup@cheap``."""
-    return name.partition("@")[0].partition(":")[2] or name
+    """``attach-lookup`` of ``passthrough-c:attach-lookup@cheap``; of a kernel pair the kernel's name."""
+    target, _, kernel = name.partition("@")
+    server, _, level = target.partition(":")
+    return level or (server if server in LEVELS else kernel or server)
 
 
 def _same(win: Win, name: str, first: RowKey) -> bool:
@@ -77,6 +80,11 @@ def _share(found: Sequence[Win], order: Order, mode: ReaddirMode) -> str:
     if low[0] == high[0] and low.endswith(" %") and high.endswith(" %"):
         return low if low == high else f"{low.removesuffix(' %')}-{high[1:]}"
     return f"{low}-{high}"
+
+
+def _two_lines(name: str, cells: Sequence[str]) -> list[str]:
+    """One line, or two where the name is long."""
+    return [_line(name, cells)] if len(name) <= LEVEL else [name, _line("", cells)]
 
 
 def _line(name: str, cells: Sequence[str]) -> str:

@@ -35,14 +35,15 @@ def table(made: Posting) -> MailTable:
     return MailTable(grid.head(made), [grid.row(made, key) for key in made.headline.keys])
 
 
-def slower(made: Posting) -> list[str]:
-    """The worst row of each workload that was shown to take more; that there is none, in a line."""
+def slower(made: Posting, most: int = MOST_SLOWER) -> list[str]:
+    """The worst row of each workload that was shown to take more, the worst ``most`` of these; that there is
+    none, in a line."""
     what = units.quantity()
     worst = _worst(made)
     if not worst:
         return [f"{_verb()} {what.above}: no row was shown to."]
     keys = sorted(worst.values(), key=lambda key: -_most(made, key))
-    shown = keys[:MOST_SLOWER]
+    shown = keys[:most]
     grid = replace(MailGrid.of(made), ratios=True)
     count = sum(
         any(col.cells[key].more for col in _main(made) if key in col.cells) for key in made.keys
@@ -87,6 +88,8 @@ class MailGrid:
 
     label: int
     width: int
+    beside: int
+    """Width of a column that stands beside, of ratios alone."""
     extra: int
     """Width of the ratio's column, where one column alone is held against the base; else 0."""
     ratios: bool
@@ -100,25 +103,27 @@ class MailGrid:
     @classmethod
     def of(cls, made: Posting) -> MailGrid:
         """As wide as what is in it."""
-        alone = len(_main(made)) == 1
-        cells = [cell for key in _shown(made) for cell in _cells(made, key)]
-        heads = [word for column in (made.base, *made.columns) for word in column.head]
-        width = (
-            max([len(part) for part in (*(value(c) for c in cells if c), *heads)], default=8) + 1
-        )
-        extra = max([len(times(c, ends=True)) for c in cells if c], default=8) + 1 if alone else 0
-        label = WIDTH - width * (1 + len(made.columns)) - extra
-        return cls(max(label, 12), width, extra, False)
+        main, shown = _main(made), _shown(made)
+        others = [column for column in made.columns if column.beside]
+        cells = _in(shown, [made.base, *main])
+        width = _widest([*map(value, cells), *_words([made.base, *main])])
+        beside = _widest([*map(times, _in(shown, others)), *_words(others)]) if others else 0
+        extra = _widest([times(cell, ends=True) for cell in _in(shown, main)])
+        extra = extra if len(main) == 1 else 0
+        label = WIDTH - width * (1 + len(main)) - beside * len(others) - extra
+        return cls(max(label, 12), width, beside, extra, False)
 
     def head(self, made: Posting) -> list[str]:
         """Names of the columns in two lines, and a rule."""
-        columns = [made.base.head, *(column.head for column in made.columns)]
-        if self.alone:
-            columns.insert(2, ("", "ratio"))
+        columns = [made.base.head]
+        for column in made.columns:
+            columns += [column.head, *([("", "ratio")] if self.alone and not column.beside else [])]
         heads = [
             ("", "") if not head else (head if len(head) > 1 else ("", *head)) for head in columns
         ]
-        lines = [self._line(word, [h[at] for h in heads]) for at, word in ((0, ""), (1, "op"))]
+        lines = [
+            self._line(made, word, [h[at] for h in heads]) for at, word in ((0, ""), (1, "op"))
+        ]
         return [*(line for line in lines if line.strip()), "-" * WIDTH]
 
     def row(self, made: Posting, key: RowKey) -> list[str]:
@@ -134,15 +139,30 @@ class MailGrid:
             else:
                 cells.append(value(cell))
                 cells += [times(cell, ends=True)] if self.alone else []
-        line = self._line(name, cells)
-        return [line] if len(name) <= self.label else [name, self._line("", cells)]
+        line = self._line(made, name, cells)
+        return [line] if len(name) <= self.label else [name, self._line(made, "", cells)]
 
-    def _line(self, name: str, cells: Sequence[str]) -> str:
-        widths = [self.width] * len(cells)
-        if self.alone and len(widths) > 2:
-            widths[2] = self.extra
+    def _line(self, made: Posting, name: str, cells: Sequence[str]) -> str:
+        widths = [self.width]
+        for column in made.columns:
+            main = [self.width, self.extra] if self.alone else [self.width]
+            widths += [self.beside] if column.beside else main
         told = "".join(f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True))
         return f"{name:<{self.label}}{told}".rstrip()
+
+
+def _in(keys: Sequence[RowKey], columns: Sequence[Column]) -> list[PostedCell]:
+    """What there is of these rows in these columns."""
+    return [column.cells[key] for key in keys for column in columns if key in column.cells]
+
+
+def _words(columns: Sequence[Column]) -> list[str]:
+    return [word for column in columns for word in column.head]
+
+
+def _widest(parts: Sequence[str]) -> int:
+    """The width of a column of these, a blank ahead of each."""
+    return max(map(len, parts), default=8) + 1
 
 
 def _cells(made: Posting, key: RowKey) -> list[PostedCell | None]:
