@@ -92,17 +92,19 @@ def prepared(
         if told := unprivileged.line(ability, latency):
             view.warn(told)
         preload()
-        yield (
-            bench,
-            KernelGives(
-                ability.level,
-                "; ".join(ability.reasons),
-                filled.cache_refusals(),
-                kernel,
-                filled.lacking,
-                unprivileged.withheld(ability),
-            ),
-        )
+        yield bench, kernel_gives(ability, filled, kernel)
+
+
+def kernel_gives(ability: KernelAbility, filled: backing.Backing, kernel: str) -> KernelGives:
+    """What planning has to know of this kernel and this backing."""
+    return KernelGives(
+        ability.level,
+        "; ".join(ability.reasons),
+        filled.cache_refusals(),
+        kernel,
+        filled.lacking,
+        unprivileged.withheld(ability),
+    )
 
 
 def filled_backing(
