@@ -80,7 +80,7 @@ def table(found: Sequence[Trial]) -> Iterator[str]:
 def heading(run: Path) -> Iterator[str]:
     """What the table shows, and of which kernel."""
     header = json.loads((run / "run.json").read_text())
-    releases = [kernel["release"] for kernel in header["kernels"]]
+    releases = [kernel["release"] for kernel in header.get("kernels") or ()]
     yield f"# Requests per operation of every row, Linux {', '.join(releases) or 'of this machine'}"
     yield ""
     yield "As the kernel's tracepoint counted them, alike with the server's own count. A line of a real"
