@@ -8,29 +8,27 @@ counts lie in the bounds of its record, 1 if not: what is outside is listed belo
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from bench.model import Bound, Level, Opcode
+from bench.axes.rowkey import RowKey
+from bench.model import Bound, Level, Opcode, UserError
 from bench.requests.proof import check_expected
+from bench.results.record import TrialLine
+from bench.results.store import RunDirectory
 
-Trial = dict[str, Any]
 
-
-def trials(run: Path) -> list[Trial]:
-    """Every trial of a run that ended well and was counted."""
-    lines = [json.loads(line) for line in (run / "trials.jsonl").read_text().splitlines()]
+def counted(run: RunDirectory) -> list[TrialLine]:
+    """Every trial of a run that ended well and whose requests the kernel counted."""
     return [
         one
-        for one in lines
+        for one in run.trials()
         if one["outcome"] == "ok" and one["requests"] and one["requests"]["kernel"] is not None
     ]
 
 
-def outside(found: Sequence[Trial]) -> Iterator[str]:
+def outside(found: Sequence[TrialLine]) -> Iterator[str]:
     """A line for each opcode of each trial that is not in its bounds, or has none."""
     for one in found:
         bounds = {Opcode[name]: Bound(*ends) for name, ends in one["expected"].items()}
@@ -41,7 +39,7 @@ def outside(found: Sequence[Trial]) -> Iterator[str]:
             yield f"{one['series']}: {line}"
 
 
-def per_op(one: Trial) -> str:
+def per_op(one: TrialLine) -> str:
     """``LOOKUP 4, GETATTR 1``: the most frequent first, what is rarer than 1 in 1000 left out."""
     requests, ops = one["requests"]["kernel"], one["requests"]["ops"]
     often = sorted(requests.items(), key=lambda item: (-item[1], item[0]))
@@ -52,35 +50,23 @@ def per_op(one: Trial) -> str:
     )
 
 
-def row(one: Trial) -> str:
-    """The row's name with its cache state and threads."""
-    name = "/".join(part for part in (one["workload"], one["variant"]) if part)
-    threads = f", {one['threads']} threads" if one["threads"] > 1 else ""
-    return f"{name} ({one['cache']}{threads})"
-
-
-def target(one: Trial) -> str:
-    """The daemon with its level."""
-    return one["daemon"] if one["level"] == "none" else f"{one['daemon']}:{one['level']}"
-
-
-def table(found: Sequence[Trial]) -> Iterator[str]:
+def table(found: Sequence[TrialLine]) -> Iterator[str]:
     """Markdown: a line for each row, a column for each target."""
-    ranks = {target(one): (Level(one["level"]).rank, one["daemon"]) for one in found}
+    ranks = {one["target"]: (Level(one["level"]).rank, one["daemon"]) for one in found}
     targets = sorted(ranks, key=lambda name: ranks[name])
     cells: dict[str, dict[str, str]] = {}
     for one in found:
-        cells.setdefault(row(one), {}).setdefault(target(one), per_op(one))
+        row = RowKey.from_record(one).name
+        cells.setdefault(row, {}).setdefault(one["target"], per_op(one))
     yield "| " + " | ".join(["row", *targets]) + " |"
     yield "|" + "---|" * (len(targets) + 1)
     for name in sorted(cells):
         yield "| " + " | ".join([name, *(cells[name].get(one, "") for one in targets)]) + " |"
 
 
-def heading(run: Path) -> Iterator[str]:
+def heading(run: RunDirectory) -> Iterator[str]:
     """What the table shows, and of which kernel."""
-    header = json.loads((run / "run.json").read_text())
-    releases = [kernel["release"] for kernel in header.get("kernels") or ()]
+    releases = [kernel["release"] for kernel in run.header().get("kernels") or ()]
     yield f"# Requests per operation of every row, Linux {', '.join(releases) or 'of this machine'}"
     yield ""
     yield "As the kernel's tracepoint counted them, alike with the server's own count. A line of a real"
@@ -94,11 +80,12 @@ def main(arguments: Sequence[str]) -> int:
         print(__doc__, file=sys.stderr)
         return 2
     try:
-        found = [one for run in arguments for one in trials(Path(run))]
-    except OSError as error:
-        print(f"{error.filename}: {error.strerror}", file=sys.stderr)
+        runs = [RunDirectory.open(Path(run)) for run in arguments]
+    except UserError as error:
+        print(error, file=sys.stderr)
         return 2
-    print("\n".join([*heading(Path(arguments[0])), *table(found)]))
+    found = [one for run in runs for one in counted(run)]
+    print("\n".join([*heading(runs[0]), *table(found)]))
     wrong = list(outside(found))
     print(f"\n{len(found)} trials counted, {len(wrong)} times outside of what is expected")
     print("\n".join(f"- {line}" for line in wrong))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import socket
 import subprocess
 from pathlib import Path
 
@@ -25,6 +24,8 @@ def mount(mountpoint: Path, options: str) -> int:
 
     Raises OSError, with fusermount3's own words.
     """
+    import socket  # which nobody else needs, and every guest would have to read at its start
+
     ours, theirs = socket.socketpair()
     with ours, theirs:
         environment = {**os.environ, "_FUSE_COMMFD": str(theirs.fileno())}

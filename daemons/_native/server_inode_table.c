@@ -112,15 +112,6 @@ struct inode *table_vouched(const struct shard *shard, uint64_t number, uint64_t
 	return inode;
 }
 
-bool table_has(const struct shard *shard, uint64_t number)
-{
-	const struct inode *inode = *bucket_of(shard, number);
-
-	while (inode && inode_number(inode) != number)
-		inode = inode->next;
-	return inode;
-}
-
 /* The first alias of a number that no known inode has; ALIASES - 1 if there is none. */
 static unsigned int free_alias(const struct shard *shard, uint64_t number)
 {

@@ -48,9 +48,6 @@ struct inode **table_find(const struct shard *shard, uint64_t nodeid);
 /* The inode numbered ``number`` (as of nodeid_of()) whose descriptor has been held since ``before``. */
 struct inode *table_vouched(const struct shard *shard, uint64_t number, uint64_t before);
 
-/* Whether any inode of this number is known. */
-bool table_has(const struct shard *shard, uint64_t number);
-
 /*
  * The entry for the inode of ``handle``, numbered ``number``, made if need be; NULL without memory.
  * Where 256 inodes of that number are known, the last one makes way, and ``dropped`` is its descriptor,

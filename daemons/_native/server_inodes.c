@@ -55,7 +55,7 @@ static int count(uint64_t number, const struct handle *handle, struct held *held
 	struct inode *inode;
 	int error = 0;
 
-	if (!by_handle && !table_has(shard, number) && !may_keep()) {
+	if (!by_handle && !*table_find(shard, number) && !may_keep()) {
 		error = EMFILE;
 		goto out;
 	}
