@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import tempfile
 from collections import Counter
@@ -9,6 +10,9 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+
+from bench.machine.isolate import MS_REC, MS_SLAVE
+from bench.machine.userns import CLONE_NEWNS
 
 # An example that takes 370 ms on a loaded machine is no bug: nothing here asserts times.
 hypothesis.settings.register_profile("no deadline", deadline=None)
@@ -23,6 +27,13 @@ DIFFERENTIAL: list[str] = []
 # Runs of tests measure nothing: they stand beside one another, and beside a real run of this machine.
 LOCKS = tempfile.TemporaryDirectory(prefix="bench-lock-")
 os.environ["FUSE_BENCH_LOCK"] = str(Path(LOCKS.name) / "lock")
+
+
+# What a test mounts is its process's own: a run or a guest started beside it would get a copy, and a FUSE
+# server ends with the last copy of its mount only. Without privilege nothing is mounted.
+_libc = ctypes.CDLL(None, use_errno=True)
+if _libc.unshare(CLONE_NEWNS) == 0:
+    assert _libc.mount(b"none", b"/", None, ctypes.c_ulong(MS_REC | MS_SLAVE), None) == 0
 
 
 def missing_for_mounts() -> str:

@@ -49,8 +49,9 @@ _WITHOUT = ("initcall_blacklist=raid6_select_algo,trace_eval_init", "pty.legacy_
 # One instruction is 2 ns of guest time; time does not wait for the host.
 _ICOUNT = "-icount shift=1,sleep=off"
 
-# A process ID namespace of its own: qemu dies with the runner, however that dies.
-_CAGE = ("unshare", "--pid", "--mount", "--fork", "--kill-child")
+# A process ID namespace of its own: qemu dies with the runner, however that dies. What others unmount is
+# unmounted there, too: their FUSE servers would not end before the guest does.
+_CAGE = ("unshare", "--pid", "--mount", "--propagation", "slave", "--fork", "--kill-child")
 
 
 @dataclass(frozen=True)
@@ -112,7 +113,7 @@ def _argv(
 
 
 @functools.cache
-def _cage() -> tuple[str, ...]:
+def cage() -> tuple[str, ...]:
     """What starts qemu, in namespaces of its own; the command follows.
 
     The guest, whose root is the host's, runs systemd-tmpfiles where there is one, a fifth of a boot,
@@ -250,7 +251,7 @@ def _boot_once(
     stdout.write_bytes(b"")
     with console.open("wb") as log:
         process = isolate.start(
-            [*_cage(), *argv],
+            [*cage(), *argv],
             cpus=host_cpus,
             stdout=log,
             stderr=log,

@@ -23,7 +23,7 @@ from bench.machine.userns import Mounter, Standing
 from bench.model import Exit, UserError
 
 MS_REC = 0x4000  # include/uapi/linux/mount.h
-MS_PRIVATE = 1 << 18
+MS_SLAVE = 1 << 19
 MNT_DETACH = 2  # umount2(2)
 PR_SET_PDEATHSIG = 1  # include/uapi/linux/prctl.h
 PR_SET_NAME = 15
@@ -46,7 +46,9 @@ def runtime() -> Path:
 def enter_private_namespace() -> Standing:
     """Move this process into its own mount namespace with a private tmpfs on runtime(), as far as it may.
 
-    Where it may not, runtime() is a folder of the user's, and fusermount3 has to mount in it.
+    Where it may not, runtime() is a folder of the user's, and fusermount3 has to mount in it. What others
+    unmount goes from here, too, if their mounts are shared (mount_namespaces(7)): a FUSE server ends when
+    the last copy of its mount does.
     """
     standing = userns.gain()
     runs.hold()
@@ -54,7 +56,7 @@ def enter_private_namespace() -> Standing:
     if standing.mounter is Mounter.FUSERMOUNT:
         _shared.append(runs.name())
         return standing
-    _mount("none", "/", None, MS_REC | MS_PRIVATE)
+    _mount("none", "/", None, MS_REC | MS_SLAVE)
     _mount("fuse-passthrough-bench", str(runtime()), "tmpfs", 0)
     return standing
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 NOBODY = 65534
 CLONE_NEWNS, CLONE_NEWUSER = 0x00020000, 0x10000000
-MS_BIND, MS_REC, MS_PRIVATE, MNT_DETACH = 0x1000, 0x4000, 1 << 18, 2
+MS_BIND, MS_REC, MS_SLAVE = 0x1000, 0x4000, 1 << 19
 PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP, PR_SET_PDEATHSIG = 38, 24, 1
 CAP_SYS_ADMIN = 21
 ROOT = Path(__file__).parents[2]
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str]) -> None:
     options = _parser().parse_args(arguments)
     _do(_libc.prctl(PR_SET_PDEATHSIG, 9))
     _do(_libc.unshare(CLONE_NEWNS))
-    mount("none", "/", None, MS_REC | MS_PRIVATE)
+    mount("none", "/", None, MS_REC | MS_SLAVE)
     fence_in(options.dev_fuse, [*options.open, ROOT, Path(sys.prefix), Path(sys.base_prefix)])
     if options.no_userns:
         forbid_user_namespaces()

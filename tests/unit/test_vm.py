@@ -117,7 +117,7 @@ def test_a_qemu_that_dies_before_user_space_gets_one_more_boot(
     here = f"state={tmp_path}/.guest.state; again={tmp_path}/again; boots={tmp_path}/boots;"
     words = ["sh", "-c", f"{here} echo >> $boots; {script}; touch $again"]
     monkeypatch.setattr(vm, "_argv", lambda *_arguments: words)
-    monkeypatch.setattr(vm, "_cage", tuple)
+    monkeypatch.setattr(vm, "cage", tuple)
     result = vm.boot(Image("x", tmp_path / "x"), [], share=tmp_path, accelerator=vm.TCG)
     assert result.outcome == outcome
     assert len((tmp_path / "boots").read_text().splitlines()) == boots
@@ -142,13 +142,13 @@ def test_a_guest_does_not_run_systemd_tmpfiles(
     program.chmod(0o755)
     monkeypatch.setattr(vm, "_CAGE", ())
     monkeypatch.setattr(vm.shutil, "which", {"true": "/bin/true"}.get)
-    vm._cage.cache_clear()
-    assert vm._cage() == ()
+    vm.cage.cache_clear()
+    assert vm.cage() == ()
     monkeypatch.setattr(vm.shutil, "which", {"true": "/bin/true", program.name: str(program)}.get)
     monkeypatch.setattr(vm, "_CAGE", ("env", "PATH=" + str(tmp_path) + ":/usr/bin:/bin"))
     (tmp_path / "mount").write_text('#!/bin/sh\necho "$@"\n')
     (tmp_path / "mount").chmod(0o755)
-    vm._cage.cache_clear()
-    done = subprocess.run([*vm._cage(), "echo", "two words"], capture_output=True, text=True)
-    vm._cage.cache_clear()
+    vm.cage.cache_clear()
+    done = subprocess.run([*vm.cage(), "echo", "two words"], capture_output=True, text=True)
+    vm.cage.cache_clear()
     assert done.stdout == f"--bind /bin/true {program}\ntwo words\n"
