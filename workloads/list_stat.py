@@ -191,7 +191,7 @@ def expect(context: Context) -> Mapping[Opcode, Bound]:
 def asked_by_ls(context: Context) -> Bound:
     """Requests for extended attributes by entry: two where there could be any, else none, but for what
     it takes to learn that, once a mount or once a directory."""
-    if context.xattr == XattrWay.ANSWER:
+    if XattrWay(context.xattr).has_any:
         return Bound(LS_ASKS, LS_ASKS)
     return Bound(0, (LS_ASKS + 1) / context.entries)
 

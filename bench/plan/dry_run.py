@@ -40,7 +40,8 @@ def gives(settings: Settings) -> KernelGives:
     directory = Path(settings.backing) if settings.backing else backing.default_directory()
     entry = backing.check_directory(directory)
     filled = backing.Backing(directory, tree.parse_tree(settings.tree), entry.fstype, "")
-    return KernelGives(ability.level, "; ".join(ability.reasons), filled.cache_refusals())
+    why = "; ".join(ability.reasons)
+    return KernelGives(ability.level, why, filled.cache_refusals(), xattrs=ability.xattrs)
 
 
 def facts(settings: Settings, planned: Plan, known: Known) -> dict[str, Any]:

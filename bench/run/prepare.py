@@ -95,7 +95,14 @@ def prepared(
         why = "; ".join(ability.reasons)
         yield (
             bench,
-            KernelGives(ability.level, why, filled.cache_refusals(), kernel, filled.lacking),
+            KernelGives(
+                ability.level,
+                why,
+                filled.cache_refusals(),
+                kernel,
+                filled.lacking,
+                ability.xattrs,
+            ),
         )
 
 
