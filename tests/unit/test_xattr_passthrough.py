@@ -64,7 +64,7 @@ def test_who_passes_nothing_through_is_the_baseline_as_it_is() -> None:
 def test_what_cannot_be_had_is_left_out_with_the_reason(
     gives: KernelGives, level: str, why: str
 ) -> None:
-    """And what is left is measured."""
+    """What is left is measured."""
     plan = planned(gives, level)
     assert {target.name for target in plan.targets} == {"passthrough-c", "plain-c"}
     assert why in {one.reason for one in plan.skipped}
@@ -86,7 +86,7 @@ def test_what_cannot_be_had_is_left_out_with_the_reason(
     ],
 )
 def test_what_is_claimed(level: Level, readdir: bool, serving: Serving, claimed: bool) -> None:
-    """Where every inode is attached before it can be asked about, whatever is cached."""
+    """All four, as soon as every inode is attached before it can be asked about, whatever is cached."""
     for cache in Cache:
         found = claims(DaemonOptions(level=level, readdir=readdir, serving=serving), cache)
         assert found & XATTRS == (XATTRS if claimed else set())
