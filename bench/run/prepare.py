@@ -109,6 +109,7 @@ def prepared(
                 kernel,
                 filled.lacking,
                 unprivileged.withheld(ability),
+                ability.xattrs,
             ),
         )
 
