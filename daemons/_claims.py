@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from bench.model import Cache, DaemonOptions, Level, Opcode
+from bench.model import Cache, DaemonOptions, Level, Opcode, XattrWay
 
 LEVELS = tuple(Level)
 """The levels the shim speaks, lowest first."""
 
 _DATA = frozenset({Opcode.READ, Opcode.WRITE})
+_XATTRS = frozenset({Opcode.GETXATTR, Opcode.LISTXATTR, Opcode.SETXATTR, Opcode.REMOVEXATTR})
 _LISTING = frozenset({Opcode.READDIR, Opcode.READDIRPLUS})
 
 
@@ -31,4 +32,8 @@ def claims(options: DaemonOptions, cache: Cache) -> frozenset[Opcode]:
         claimed |= {Opcode.LOOKUP}
     if options.level.rank >= Level.ATTACH_GETATTR.rank and options.readdir:
         claimed |= _LISTING
+    # What READDIRPLUS alone has brought is not attached, nor is what nobody asked attributes of.
+    every = options.level.rank >= Level.ATTACH_LOOKUP.rank and options.readdir
+    if every and options.serving.xattr is XattrWay.PASSTHROUGH:
+        claimed |= _XATTRS
     return claimed

@@ -31,9 +31,9 @@ from daemons._shim import Shim
 FS_NAME = "fuse-passthrough-bench"
 """Source of every mount of ours in /proc/self/mountinfo; its type is fuse.<daemon>."""
 
-NO_XATTRS = {"answer": 0, "enosys": errno.ENOSYS, "off": errno.ENOTSUP}
+NO_XATTRS = {"answer": 0, "enosys": errno.ENOSYS, "off": errno.ENOTSUP, "passthrough": 0}
 """What requests about extended attributes get: an answer, ENOSYS (the kernel remembers it and asks
-no more), ENOTSUP (it asks again each time)."""
+no more), ENOTSUP (it asks again each time), an answer where the kernel does not pass them through."""
 
 LONGEST_DELAY_NS = 1_000_000_000
 """DELAY_MAX_NS of delay.h."""
@@ -219,6 +219,7 @@ def _inodes_behind_shim(options: argparse.Namespace) -> Inodes:
             options.counters,
             inodes.fd_or_minus_one,
             files_only=options.attach == "files",
+            xattrs=options.xattr == "passthrough",
         )
         for opcode, delay_ns in options.delay:
             shim.delay(opcode, delay_ns)

@@ -25,6 +25,7 @@ class _Options(ctypes.Structure):
         ("level", ctypes.c_int32),
         ("readdir", ctypes.c_int32),
         ("files_only", ctypes.c_int32),
+        ("xattrs", ctypes.c_int32),
         ("fh_is_fd", ctypes.c_int32),
         ("fd_of_owned", ctypes.c_int32),
         ("fd_of", _FdOf),
@@ -52,17 +53,20 @@ class Shim:
         counters: Path | None,
         fd_of: Callable[[int], int],
         files_only: bool = False,
+        xattrs: bool = False,
     ) -> None:
         """Call before mounting; OSError if the counters file cannot be made.
 
         ``fd_of`` gives the descriptor of an inode or -1; it is asked once per attached inode, and
-        must not raise. With ``files_only`` directories and other types are not attached.
+        must not raise. With ``files_only`` directories and other types are not attached; with
+        ``xattrs`` those that are have their extended attributes passed through, where the kernel can.
         """
         self._callback = _FdOf(fd_of)  # ctypes keeps no reference for C
         options = _Options(
             level=level.rank,
             readdir=readdir,
             files_only=files_only,
+            xattrs=xattrs,
             fh_is_fd=True,
             fd_of=self._callback,
             counters=os.fsencode(counters) if counters else None,

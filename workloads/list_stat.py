@@ -192,7 +192,7 @@ def asked_by_ls(context: Context) -> Bound:
     """Requests for extended attributes by entry: two where there could be any (one where access control
     lists are not asked for), else none, but for what it takes to learn that, once a mount or once a
     directory."""
-    if context.xattr == XattrWay.ANSWER:
+    if XattrWay(context.xattr).has_any:
         asked = LS_ASKS if context.acls else LS_ASKS - 1
         return Bound(asked, asked)
     return Bound(0, (LS_ASKS + 1) / context.entries)

@@ -35,5 +35,5 @@ WORKLOAD = Workload(
     group=Group.XATTRS,
     usual=(),
     fixtures=lambda _variant: (_xattrs.FIXTURE,),
-    about="LISTXATTR; no posted series takes it",
+    about="LISTXATTR; no posted series takes it, --xattr passthrough does",
 )

@@ -27,6 +27,17 @@ def _delays(daemon: Daemon, asked: tuple[Delay, ...]) -> tuple[Sequence[Delay], 
     return ((), *asked) if daemon.has_counters else ((),), ()
 
 
+def _xattr_ways(
+    daemon: Daemon, asked: tuple[XattrWay, ...]
+) -> tuple[Sequence[XattrWay], Sequence[str]]:
+    """Who passes nothing through answers instead, and is the baseline."""
+    if not daemon.has_counters:
+        return (XattrWay.ANSWER,), ()
+    attaches = Level.ATTACH_GETATTR in daemon.levels
+    able = [way if attaches or way.has_any is False else XattrWay.ANSWER for way in asked]
+    return tuple(dict.fromkeys(able)), ()
+
+
 LEVEL: Axis[Level] = Axis(
     name="levels",
     column="level",
@@ -115,14 +126,15 @@ XATTR: TargetAxis[XattrWay] = TargetAxis(
     name="xattrs",
     column="xattr",
     option="--xattr",
-    about="answer, enosys (the kernel remembers it) or off: what our servers do with requests about "
-    "extended attributes (default: answer)",
+    about="answer, enosys (the kernel remembers it), off, or passthrough (where the kernel can): what our "
+    "servers do with requests about extended attributes (default: answer)",
     metavar="WAY[,WAY]",
     read=readers.word_of(XattrWay),
     default=(XattrWay.ANSWER,),
     field="xattr",
     none=XattrWay.ANSWER,
     has=lambda daemon: daemon.has_counters,
+    offers=_xattr_ways,
     said=lambda way: "" if way == XattrWay.ANSWER else f"xattr-{way}",
     write=str,
 )

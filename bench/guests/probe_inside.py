@@ -28,6 +28,7 @@ def main() -> int:
                 "variant": lab_switch.variant(),
                 "level": ability.level.value,
                 "readdir": ability.readdir,
+                "xattrs": ability.xattrs,
                 "reasons": list(ability.reasons),
             }
         )

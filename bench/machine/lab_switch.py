@@ -8,7 +8,7 @@ from bench.model import Level
 
 SWITCH = Path("/sys/module/fuse/parameters/iops")
 """Patch 0005 of kernel/patches; no other kernel has it."""
-SETTINGS = ("iops_refresh", "iops_perm", "iops_reval", "readdir_buffer")
+SETTINGS = ("iops_refresh", "iops_perm", "iops_reval", "iops_xattr", "readdir_buffer")
 """How the lab kernel goes about what it passes through, and how much a listing asks for."""
 
 MAINLINE = "mainline"

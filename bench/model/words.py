@@ -163,6 +163,13 @@ class XattrWay(enum.StrEnum):
     """ENOSYS: the kernel remembers it for the mount and asks no more."""
     OFF = "off"
     """EOPNOTSUPP: the kernel asks again each time."""
+    PASSTHROUGH = "passthrough"
+    """What the backing says, by the kernel itself of attached inodes."""
+
+    @property
+    def has_any(self) -> bool:
+        """Whether a client gets attributes at all."""
+        return self in (XattrWay.ANSWER, XattrWay.PASSTHROUGH)
 
 
 class Attach(enum.StrEnum):

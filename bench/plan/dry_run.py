@@ -46,6 +46,7 @@ def gives(settings: Settings) -> KernelGives:
         "; ".join(ability.reasons),
         filled.cache_refusals(),
         withheld=withheld(ability),
+        xattrs=ability.xattrs,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bench import registry
-from bench.model import Cache, Daemon, Level, Target
+from bench.model import Cache, Daemon, Level, Target, XattrWay
 from bench.plan import product
 from bench.plan.product import PlannedRow, Skipped
 from bench.plan.settings import Settings
@@ -43,7 +43,13 @@ class KernelGives:
     lacking: Mapping[str, str] = field(default_factory=dict)
     """Fixtures that the backing does not have, by name, and why."""
     withheld: Withheld = field(default_factory=Withheld)
+    xattrs: bool = True
+    """Whether extended attributes of attached inodes are passed through, if a server wants that."""
 
+
+NO_XATTRS = (
+    "this kernel passes no extended attributes through: a lab kernel with fuse.iops_xattr=Y does"
+)
 
 Grid = tuple[Settings, Sequence[PlannedRow], Sequence[Target]]
 
@@ -104,6 +110,9 @@ def together(grids: Sequence[Grid], number: int) -> dict[PlannedRow, list[Target
 def _given(
     target: Target, every: Sequence[Target], gives: KernelGives, skipped: list[Skipped]
 ) -> bool:
+    if target.serving.xattr is XattrWay.PASSTHROUGH and not gives.xattrs:
+        skipped.append(Skipped(display_name(target, gives), NO_XATTRS))
+        return False
     reason = why_lower(registry.daemon(target.daemon), target.asked, gives)
     alone = len({one.asked for one in every if one.daemon == target.daemon}) == 1
     if not reason or alone:

@@ -27,6 +27,7 @@ from bench.model import (
     Target,
     Timeouts,
     Workload,
+    XattrWay,
 )
 
 if TYPE_CHECKING:
@@ -116,6 +117,8 @@ def _cannot(level: Level, serving: Serving) -> str:
     """Why a server cannot be run so; empty when it can."""
     if serving.attach is Attach.FILES and level is Level.LOOKUP:
         return "level lookup looks up in attached directories: not with --attach files"
+    if serving.xattr is XattrWay.PASSTHROUGH and level.rank < Level.ATTACH_GETATTR.rank:
+        return f"level {level} attaches nothing: not with --xattr passthrough"
     return ""
 
 

@@ -55,6 +55,7 @@ OPS_SETATTR = ops_bit(Opcode.SETATTR)
 OPS_READ_WRITE = ops_bit(Opcode.READ) | ops_bit(Opcode.WRITE)
 OPS_READDIR = ops_bit(Opcode.READDIR)
 OPS_STATX = ops_bit(Opcode.STATX)
+OPS_XATTRS = DIALECT.ops_xattrs
 
 IN_HEADER = struct.Struct("<IIQQIIIHH")
 """len, opcode, unique, nodeid, uid, gid, pid, total_extlen, padding."""

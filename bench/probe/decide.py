@@ -38,12 +38,15 @@ class KernelAbility:
     """False where not even a plain FUSE mount works; the reasons say what is missing."""
     standing: Standing = AS_ROOT
     """By whose leave was mounted."""
+    xattrs: bool = False
+    """Whether extended attributes of attached inodes can be passed through."""
 
     def as_json(self) -> dict[str, object]:
         """The ability as one JSON-ready object; ``kernel_level`` of run.json is its first part."""
         return {
             "level": self.level.value,
             "readdir": self.readdir,
+            "xattrs": self.xattrs,
             "reasons": list(self.reasons),
             "usable": self.usable,
             "facts": dict(self.facts),
@@ -62,9 +65,10 @@ class Observations:
     ``backing`` is BACKING_OPEN of a regular file with ops_mask 0, ``rw_mask`` the same with READ
     and WRITE in the mask, ``readdir_mask`` a directory with READDIR. ``getattr_mask`` and
     ``setattr_mask`` are regular files on a second connection, with bit 43 set where offered;
-    ``lookup_mask`` is a directory with LOOKUP there (experimental, kernel/patches/0006).
-    ``read_stays``, ``getattr_stays`` and ``readdir_stays`` are behaviour: the request did not
-    reach the server (None: not tried). ``getattr_stays`` is by the interface that was tried.
+    ``lookup_mask`` is a directory with LOOKUP there (experimental, kernel/patches/0006),
+    ``xattr_mask`` a regular file with GETATTR and all four operations on extended attributes.
+    ``read_stays``, ``getattr_stays``, ``readdir_stays`` and ``xattr_stays`` are behaviour: the request did
+    not reach the server (None: not tried). ``getattr_stays`` is by the interface that was tried.
     ``control`` is that without any of it the requests did arrive, or nothing would be proven.
     """
 
@@ -82,10 +86,12 @@ class Observations:
     getattr_mask: int | None = None
     setattr_mask: int | None = None
     lookup_mask: int | None = None
+    xattr_mask: int | None = None
     control: bool | None = None
     read_stays: bool | None = None
     getattr_stays: Mapping[Level, bool] = field(default_factory=dict)
     readdir_stays: bool | None = None
+    xattr_stays: bool | None = None
     lab_switch: str = ""
     """The variant the lab kernel plays (module parameter iops); empty on any other kernel."""
 
@@ -98,6 +104,7 @@ class Decision:
     readdir: bool
     reasons: tuple[str, ...]
     usable: bool = True
+    xattrs: bool = False
 
 
 OUT_OF_TREE = (
@@ -159,7 +166,8 @@ def _above_rw(seen: Observations) -> Decision:
         return Decision(Level.RW, False, (*reasons, _what_raises(seen)))
     readdir, why_readdir = _readdir(seen)
     level, why_level = _attach(seen)
-    return Decision(level, readdir, (*why_level, *why_readdir))
+    xattrs, why_xattrs = _xattrs(seen)
+    return Decision(level, readdir, (*why_level, *why_readdir, *why_xattrs), xattrs=xattrs)
 
 
 def _attach(seen: Observations) -> tuple[Level, list[str]]:
@@ -200,6 +208,17 @@ def _readdir(seen: Observations) -> tuple[bool, list[str]]:
     if not seen.readdir_stays:
         return False, ["READDIR in ops_mask is taken, but listing still sent READDIR"]
     return True, ["readdir of a directory opened with a backing id sent no READDIR (proven)"]
+
+
+def _xattrs(seen: Observations) -> tuple[bool, list[str]]:
+    """Off unless asked for, and in no posted series: no reason is given where the bits are unknown."""
+    if seen.xattr_mask != 0:
+        return False, []
+    if not seen.xattr_stays:
+        return False, ["GETXATTR in ops_mask is taken, but reading attributes still sent requests"]
+    return True, [
+        "extended attributes of an attached inode sent no GETXATTR, no LISTXATTR (proven)"
+    ]
 
 
 def why_no_mount(seen: Observations) -> str:

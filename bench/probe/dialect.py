@@ -22,6 +22,8 @@ class Dialect:
     long_entry_statx: int
     backing_map_size: int
     backing_map_ops_mask: int
+    ops_xattrs: int
+    """SETXATTR, GETXATTR, LISTXATTR and REMOVEXATTR in ops_mask; the lab kernel's own."""
 
 
 DIALECT = Dialect(
@@ -33,6 +35,7 @@ DIALECT = Dialect(
     long_entry_statx=56,
     backing_map_size=16,
     backing_map_ops_mask=8,
+    ops_xattrs=0xF << 20,
 )
 
 

@@ -50,7 +50,9 @@ def probe() -> KernelAbility:
     seen = observe(standing)
     found = decide(seen)
     facts = {"mounts": words.mounts(standing), **machine_facts(seen)}
-    return KernelAbility(found.level, found.readdir, found.reasons, facts, found.usable, standing)
+    return KernelAbility(
+        found.level, found.readdir, found.reasons, facts, found.usable, standing, found.xattrs
+    )
 
 
 def require_fuse(ability: KernelAbility) -> None:
@@ -127,7 +129,11 @@ def _observe_inode_operations(backing: int, seen: Observations) -> dict[str, obj
     facts: dict[str, object] = {}
     wanted = abi.FUSE_PASSTHROUGH | abi.BIT_43  # the reply is masked by the offer
     with RawServer(backing, RawOptions(wanted=wanted)) as server:
-        for name, mask in (("getattr", abi.OPS_GETATTR), ("setattr", abi.OPS_SETATTR)):
+        for name, mask in (
+            ("getattr", abi.OPS_GETATTR),
+            ("setattr", abi.OPS_SETATTR),
+            ("xattr", abi.OPS_GETATTR | abi.OPS_XATTRS),
+        ):
             facts[f"{name}_mask"] = _try_open(server, backing, _NAMES[0], mask)
     # The kernel lets a server give lookups away only where it checks permissions itself.
     with RawServer(backing, RawOptions(wanted=wanted, default_permissions=True)) as server:
@@ -138,6 +144,12 @@ def _observe_inode_operations(backing: int, seen: Observations) -> dict[str, obj
         for level in (Level.ATTACH_GETATTR, Level.ATTACH_LOOKUP)
     }
     facts["getattr_stays"] = stays
+    if facts["xattr_mask"] == 0:
+        facts["xattr_stays"] = any(
+            _try(backing, RawOptions(wanted=wanted, attach=level, xattrs=True), _xattr_stays)
+            for level, stayed in stays.items()
+            if stayed
+        )
     if seen.readdir_mask == 0:
         options = RawOptions(wanted=wanted, readdir=True)
         facts["readdir_stays"] = _try(backing, options, _readdir_stays)
@@ -218,6 +230,20 @@ def _getattr_stays(server: RawServer) -> bool:
 
 def _attribute_requests(server: RawServer) -> int:
     return server.counts[Opcode.GETATTR] + server.counts[Opcode.STATX]
+
+
+def _xattr_stays(server: RawServer) -> bool:
+    """The server has no handler: had it been asked, the kernel would remember ENOSYS."""
+    os.stat(_NAMES[1], dir_fd=server.root)
+    path = f"/proc/self/fd/{server.root}/{_NAMES[1]}"
+    try:
+        os.getxattr(path, "user.none")
+    except OSError as problem:
+        if problem.errno != errno.ENODATA:
+            return False
+    names = os.listxattr(path)
+    asked = server.counts[Opcode.GETXATTR] + server.counts[Opcode.LISTXATTR]
+    return asked == 0 and not [name for name in names if not name.startswith("security.")]
 
 
 def _readdir_stays(server: RawServer) -> bool:

@@ -33,13 +33,15 @@ class RawOptions:
 
     ``attach`` says which interface is used to hand backing ids to the kernel: none; rw, in the
     OPEN reply; attach-getattr, in the first GETATTR reply; attach-lookup, in the long LOOKUP
-    reply. ``readdir`` passes directories through at OPENDIR. Timeouts are whole seconds.
+    reply. ``readdir`` passes directories through at OPENDIR, ``xattrs`` extended attributes of what
+    is attached. Timeouts are whole seconds.
     """
 
     wanted: int = abi.FUSE_PASSTHROUGH
     max_stack_depth: int = 1
     attach: Level = Level.NONE
     readdir: bool = False
+    xattrs: bool = False
     attr_timeout: int = 0
     entry_timeout: int = 3600
     default_permissions: bool = False
@@ -240,6 +242,9 @@ class RawServer:
                 os.close(fd)
         return self._ids[node]
 
+    def _xattr_ops(self) -> int:
+        return abi.OPS_XATTRS if self.options.xattrs else 0
+
     def _lookup(self, parent: int, body: bytes) -> bytes:
         node, st = self._remember(parent, os.fsdecode(body.rstrip(b"\0")))
         timeouts = self.options.entry_timeout, self.options.attr_timeout
@@ -247,7 +252,7 @@ class RawServer:
             return abi.entry_reply(st, node, *timeouts)
         backing_id = 0
         if stat.S_ISREG(st.st_mode):  # the series' server registers regular files only
-            mask = abi.OPS_GETATTR | abi.OPS_SETATTR | abi.OPS_READ_WRITE
+            mask = abi.OPS_GETATTR | abi.OPS_SETATTR | abi.OPS_READ_WRITE | self._xattr_ops()
             backing_id = self._backing_id(node, mask)
         return abi.long_entry_reply(st, node, *timeouts, backing_id)
 
@@ -255,7 +260,8 @@ class RawServer:
         st = self._stat(self._path(node))
         backing_id = 0
         if self.options.attach is Level.ATTACH_GETATTR:
-            backing_id = self._backing_id(node, abi.OPS_GETATTR | abi.OPS_STATX)
+            mask = abi.OPS_GETATTR | abi.OPS_STATX | self._xattr_ops()
+            backing_id = self._backing_id(node, mask)
         return abi.attr_reply(st, st.st_ino, self.options.attr_timeout, backing_id)
 
     def _open(self, node: int, _body: bytes) -> bytes:

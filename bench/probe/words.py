@@ -15,6 +15,8 @@ def human(ability: KernelAbility) -> str:
     lines = [f"passthrough level  {ability.level.value}"]
     lines.append(f"readdir            {'passed through' if ability.readdir else 'by the server'}")
     lines += _wrapped("why", ability.reasons)
+    if ability.xattrs:
+        lines.append("xattrs             passed through, if asked for")
     for name, value in ability.facts.items():
         lines += _wrapped(name.replace("_", " "), _texts(value))
     return "\n".join(lines)

@@ -104,6 +104,7 @@ def kernel_gives(ability: KernelAbility, filled: backing.Backing, kernel: str) -
         kernel,
         filled.lacking,
         unprivileged.withheld(ability),
+        ability.xattrs,
     )
 
 

@@ -134,7 +134,7 @@ static void note_failure(uint64_t nodeid, int error)
 		(unsigned long long)nodeid, strerror(error));
 }
 
-static int32_t register_fd(int session_fd, int fd, uint64_t ops_mask)
+static int32_t try_to_register(int session_fd, int fd, uint64_t ops_mask)
 {
 	/* uint64_t: the kernel reads the map as a struct with 8-byte alignment. */
 	uint64_t map[BACKING_MAP_SIZE / 8];
@@ -145,6 +145,16 @@ static int32_t register_fd(int session_fd, int fd, uint64_t ops_mask)
 	if (id == 0)
 		errno = EPROTO; /* ids start at 1; 0 in a reply means "none" */
 	return id > 0 ? id : FAILED;
+}
+
+/* Registers without the bits of extended attributes if the kernel has none: these can be turned off. */
+static int32_t register_fd(int session_fd, int fd, uint64_t ops_mask)
+{
+	int32_t id = try_to_register(session_fd, fd, ops_mask);
+
+	if (id == FAILED && errno == EINVAL && (ops_mask & OPS_XATTRS))
+		id = try_to_register(session_fd, fd, ops_mask & ~OPS_XATTRS);
+	return id;
 }
 
 static void close_id(int session_fd, int32_t id)

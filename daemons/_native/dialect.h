@@ -27,4 +27,7 @@
 #define BACKING_MAP_OPS_MASK 8u
 #define OPS_BIT(opcode)      (UINT64_C(1) << ((opcode) - 1))
 
+/* SETXATTR, GETXATTR, LISTXATTR and REMOVEXATTR in it: the lab kernel's own, with fuse.iops_xattr=Y. */
+#define OPS_XATTRS (UINT64_C(0xf) << 20)
+
 #endif

@@ -55,6 +55,8 @@ static uint64_t mask_of(uint32_t mode, uint32_t opcode)
 {
 	uint64_t mask = shim_ops_mask(shim.level, shim.options.readdir, mode, opcode);
 
+	if (shim.options.xattrs && (mask & OPS_BIT(OP_GETATTR)))
+		mask |= OPS_XATTRS;
 	return attaches(mode) ? mask : mask & OPS_BIT(OP_READDIR);
 }
 

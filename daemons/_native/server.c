@@ -53,6 +53,7 @@ static int prepare(void)
 		.level = options.level,
 		.readdir = options.readdir_passthrough,
 		.files_only = options.attach == ATTACH_FILES,
+		.xattrs = options.xattr == XATTR_PASSTHROUGH,
 		.fh_is_fd = 1,
 		.fd_of_owned = 1, /* another thread may drop ours at any time */
 		.fd_of = inode_descriptor,

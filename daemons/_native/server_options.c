@@ -45,7 +45,8 @@ static const char usage[] =
 	"  --delay OPCODE=NS      hold requests back that long; repeatable (GETATTR=5000)\n"
 	"  --fd-cache N           inodes kept open (default from the open-file limit)\n"
 	"  --readdir-mode MODE    readdir, readdirplus or auto (default readdirplus)\n"
-	"  --xattr WAY            answer, enosys or off: extended attributes (default answer)\n"
+	"  --xattr WAY            answer, enosys, off or passthrough: extended attributes\n"
+	"                         (default answer)\n"
 	"  --threads N            worker threads (default: the CPUs it may run on)\n"
 	"  --clone-fd             a descriptor of /dev/fuse for every thread\n"
 	"  --allow-other          let other users in\n"
@@ -71,6 +72,7 @@ static const char *const xattr_ways[] = {
 	[XATTR_ANSWER] = "answer",
 	[XATTR_ENOSYS] = "enosys",
 	[XATTR_OFF] = "off",
+	[XATTR_PASSTHROUGH] = "passthrough",
 	NULL,
 };
 
@@ -242,7 +244,8 @@ static int parse_word(int which)
 		options.readdir_mode = (enum readdir_mode)chosen;
 		return status;
 	case OPT_XATTR:
-		status = parse_choice("xattr", xattr_ways, "answer, enosys or off", &chosen);
+		status = parse_choice("xattr", xattr_ways, "answer, enosys, off or passthrough",
+				      &chosen);
 		options.xattr = (enum xattr_way)chosen;
 		return status;
 	default:

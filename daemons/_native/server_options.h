@@ -15,8 +15,9 @@ enum { EXIT_SERVED = 0, EXIT_BUG = 1, EXIT_USAGE = 2, EXIT_NO_FUSE = 3 };
 enum readdir_mode { MODE_READDIR, MODE_READDIRPLUS, MODE_AUTO };
 
 /* What requests about extended attributes get: the backing's answer; ENOSYS, which the kernel
- * remembers for as long as the mount lives; EOPNOTSUPP, which it does not. */
-enum xattr_way { XATTR_ANSWER, XATTR_ENOSYS, XATTR_OFF };
+ * remembers for as long as the mount lives; EOPNOTSUPP, which it does not; the backing's answer, if
+ * the kernel does not pass them through. */
+enum xattr_way { XATTR_ANSWER, XATTR_ENOSYS, XATTR_OFF, XATTR_PASSTHROUGH };
 
 /* Which inodes the levels above rw attach: of every type, root too, or as the posted server does. */
 enum attach_what { ATTACH_ALL, ATTACH_FILES };

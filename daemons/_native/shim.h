@@ -27,6 +27,7 @@ struct shim_options {
 	int32_t level; /* enum shim_level of edit.h */
 	int32_t readdir; /* pass readdir through as well (attach levels only) */
 	int32_t files_only; /* attach regular files, as the posted server does, and nothing else */
+	int32_t xattrs; /* extended attributes of attached inodes as well, where the kernel can */
 	int32_t fh_is_fd; /* file handles in OPEN, CREATE, OPENDIR replies are descriptors */
 	int32_t fd_of_owned; /* the shim closes what fd_of gives */
 	int (*fd_of)(uint64_t nodeid); /* descriptor (O_PATH will do) of an inode, or -1 */

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from bench.model import Opcode
 from bench.probe import abi
 from bench.probe.dialect import DIALECT, ops_bit
 
@@ -35,4 +36,7 @@ def test_the_layouts_of_the_probe_are_those_of_the_table() -> None:
     assert abi.LONG_ENTRY.size + abi.STATX.size == DIALECT.long_entry_size
     assert abi.BACKING_MAP.size == DIALECT.backing_map_size
     assert (abi.OPS_GETATTR, abi.OPS_READ_WRITE, abi.OPS_STATX) == (0x4, 0xC000, 1 << 51)
+    ops = (Opcode.SETXATTR, Opcode.GETXATTR, Opcode.LISTXATTR, Opcode.REMOVEXATTR)
+    assert sum(map(ops_bit, ops)) == abi.OPS_XATTRS == 0xF00000
+    assert "OPS_XATTRS (UINT64_C(0xf) << 20)" in HEADER.read_text()
     assert ops_bit(28) == abi.OPS_READDIR == 0x8000000

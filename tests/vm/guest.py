@@ -130,13 +130,13 @@ class Lab:
         options.setdefault("entry_timeout", 1000.0)
         return Mount(self.mountpoint, Options(self.backing, **options))
 
-    def attached(self, **options: Any) -> Mount:
-        """A mount on which the variant's way of attaching is used for all."""
+    def attached(self, more: int = 0, **options: Any) -> Mount:
+        """A mount on which the variant's way of attaching is used for all; ``more`` goes into each mask."""
         dir_ops = op(READDIR)
         if self.variant == "lookup":
             dir_ops |= op(LOOKUP, OPENDIR)
             options.setdefault("default_permissions", True)
-        extra = op(SETATTR) if self.variant in BY_ENTRY else 0
+        extra = more | (op(SETATTR) if self.variant in BY_ENTRY else 0)
         settings: dict[str, Any] = {
             "passthrough": True,
             "ino": True,

@@ -10,6 +10,7 @@ import sys
 import guest
 import guest_coherency  # noqa: F401
 import guest_series  # noqa: F401
+import guest_xattr  # noqa: F401
 
 TESTS = guest.TESTS
 

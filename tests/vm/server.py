@@ -54,7 +54,7 @@ def op(*opcodes: int) -> int:
 # INIT flags
 ASYNC_READ, ATOMIC_O_TRUNC, BIG_WRITES = 1 << 0, 1 << 3, 1 << 5
 AUTO_INVAL_DATA, DO_READDIRPLUS = 1 << 12, 1 << 13
-PARALLEL_DIROPS, INIT_EXT = 1 << 18, 1 << 30
+PARALLEL_DIROPS, POSIX_ACL, INIT_EXT = 1 << 18, 1 << 20, 1 << 30
 PASSTHROUGH, ALLOW_IDMAP, PASSTHROUGH_INO = 1 << 37, 1 << 40, 1 << 43
 
 FOPEN_KEEP_CACHE, FOPEN_CACHE_DIR, FOPEN_PASSTHROUGH = 1 << 1, 1 << 3, 1 << 7
@@ -100,6 +100,7 @@ class Options:
     readdirplus: bool = False
     atomic_o_trunc: bool = False
     idmap: bool = False  # negotiate FUSE_ALLOW_IDMAP
+    posix_acl: bool = False  # negotiate FUSE_POSIX_ACL
     xattrs: bool = True  # False: ENOSYS
     stack_depth: int = 1  # what may lie underneath: 2 admits a mount with passthrough
     statx_mask: int = STATX_BASIC_STATS  # in long entries
@@ -254,6 +255,8 @@ class Server:
             want |= PASSTHROUGH_INO
         if options.idmap:
             want |= ALLOW_IDMAP
+        if options.posix_acl:
+            want |= POSIX_ACL
         want &= self.kernel_flags
         return struct.pack(
             "<IIIIHHIIHHIIH22x", 7, 41, readahead, want & 0xFFFFFFFF, 16, 12,
