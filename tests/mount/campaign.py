@@ -28,13 +28,14 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.kernels import images, vm
 from bench.machine import isolate, runs
 from bench.model import Exit, UserError
 from bench.mounts import server_pid
+from tests.mount import disks
 
 ROOT = Path(__file__).parents[2]
 WORKLOADS = ("getattr-storm/fd", "readdir")
@@ -45,8 +46,10 @@ ORDERLY = {Exit.MEASURED, Exit.NOTHING, Exit.PROOF_FAILED, Exit.INTERRUPTED}
 RUNNER, WORKER, CHILD, SERVER, REPORT = "runner", "worker", "child", "server", "report"
 VICTIMS = (RUNNER, WORKER, CHILD, SERVER, REPORT)
 SIGNALS = ("KILL", "STOP", "SEGV", "TERM", "INT twice", "HUP")
+DISKS = {"backing over quota": "btrfs", "backing fails": "ext4"}
+"""On disks of their own: EDQUOT and EIO."""
 BACKING = ("backing full", "backing read-only", "backing deleted")
-OTHERS = (*BACKING, "results cut", "another run")
+OTHERS = (*BACKING, *DISKS, "results cut", "another run")
 QEMU, HOST = "qemu", "runner of guests"
 GUEST_VICTIMS = (QEMU, HOST)
 GUEST_SIGNALS = ("KILL", "STOP", "TERM", "INT", "HUP")
@@ -62,6 +65,8 @@ class Kind:
 
     options: tuple[str, ...]
     end_s: float
+    disk: str = ""
+    """What the backing is on; memory where nothing is said."""
 
 
 def _named(option: str, names: tuple[str, ...]) -> tuple[str, ...]:
@@ -70,6 +75,9 @@ def _named(option: str, names: tuple[str, ...]) -> tuple[str, ...]:
 
 ROWS = _named("--workload", WORKLOADS)
 HERE = Kind((*ROWS, *_named("--daemon", TARGETS), "--cost", "--stall", "3"), 120.0)
+CHANGES = {disk: replace(HERE, options=(*HERE.options, "--workload", "create-write-close/shared"), disk=disk)
+           for disk in DISKS.values()}  # fmt: skip
+"""A disk that takes no more is seen by who writes on it."""
 GUESTS = Kind((*ROWS, "--daemon", TARGETS[0], "--tree", "tiny", "--trials", "2", "--clock", "instructions",
                "--jobs", "1", "--no-report"), 1200.0)  # fmt: skip
 """Boots that all do the same; with a boot for each round there is one to come after the one that is hit."""
@@ -95,7 +103,9 @@ class Injection:
     @property
     def kind(self) -> Kind:
         """The run it is put into."""
-        return GUESTS if self.victim in GUEST_VICTIMS else HERE
+        if self.victim in GUEST_VICTIMS:
+            return GUESTS
+        return CHANGES[DISKS[self.fault]] if self.fault in DISKS else HERE
 
 
 class Place:
@@ -105,13 +115,22 @@ class Place:
         self.folder = folder
         self.backing = folder / "backing"
         self._undisturbed: dict[Kind, tuple[Plan, float]] = {}
+        self._disks: dict[str, disks.Disk] = {}
         self.backing.mkdir()
         mount = ["mount", "-t", "tmpfs", "-o", "mode=755,size=160m", "campaign", str(self.backing)]
         subprocess.run(mount, check=True)
 
     def close(self) -> None:
-        """Take the backing away."""
+        """Take the backings away."""
+        for disk in self._disks.values():
+            disk.close()
         subprocess.run(["umount", "-l", str(self.backing)], check=True)
+
+    def disk(self, kind: str) -> disks.Disk:
+        """The disk of that kind, made when it is first asked for."""
+        if kind not in self._disks:
+            self._disks[kind] = disks.DISKS[kind](self.folder)
+        return self._disks[kind]
 
     def remount(self, how: str) -> None:
         """Read-only, or writable again."""
@@ -120,6 +139,8 @@ class Place:
 
     def mend(self) -> None:
         """As it was before any fault."""
+        for disk in self._disks.values():
+            disk.mend()
         self.remount("rw")
         (self.backing / "filler").unlink(missing_ok=True)
 
@@ -162,7 +183,8 @@ class Place:
         if kind is GUESTS:
             command += ["--kernel", f"lab={images.locate('lab').path}"]
         else:
-            command += ["--backing", str(self.backing)]
+            backing = self.disk(kind.disk).root if kind.disk else self.backing
+            command += ["--backing", str(backing)]
         with (self.folder / f"{output.name}.log").open("wb") as log:
             return subprocess.Popen(
                 command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
@@ -247,6 +269,8 @@ def do_other(place: Place, one: Injection, process: subprocess.Popen[bytes], out
             place.remount("ro")
         case "backing deleted":
             place.empty()
+        case "backing over quota" | "backing fails":
+            place.disk(one.kind.disk).harm()
         case "another run":
             second = place.start(output.with_name(output.name + "-second"))
             if (code := second.wait(HERE.end_s)) not in ORDERLY:
@@ -364,12 +388,12 @@ def kind_of(number: int, guests: int) -> Kind:
     return GUESTS if guests and number % guests == guests - 1 else HERE
 
 
-def chosen(seed: int, number: int, usual_s: float, kind: Kind = HERE) -> Injection:
-    """The injection of that number, the same whenever it is asked for."""
+def chosen(seed: int, number: int, kind: Kind = HERE) -> Injection:
+    """The injection of that number, the same whenever it is asked for; its delay in lengths of a run."""
     dice = random.Random(f"{seed}-{number}")
     here = [(one, "") for one in OTHERS for _ in range(2)] + signals()
     fault, victim = dice.choice(guest_signals() if kind is GUESTS else here)
-    return Injection(number, fault, victim, dice.random() * usual_s)
+    return Injection(number, fault, victim, dice.random())
 
 
 def signals() -> list[tuple[str, str]]:
@@ -419,8 +443,11 @@ def campaign(
     with prepared() as place:
         for number in numbers:
             kind = kind_of(number, guests)
-            plan, usual_s = place.undisturbed(kind)
-            one = chosen(seed, number, usual_s, kind)
+            one = chosen(seed, number, kind)
+            if one.kind.disk and (why := disks.missing(one.kind.disk)):
+                raise SystemExit(f"{one.name}: {why}")
+            plan, usual_s = place.undisturbed(one.kind)
+            one.delay_s *= usual_s
             play(place, one, plan)
             done.append(one)
             tell(one)

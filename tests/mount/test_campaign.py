@@ -9,8 +9,8 @@ import pytest
 from tests.mount import campaign
 
 pytestmark = pytest.mark.mount
-SOME = (3, 4, 6)
-"""A report killed, a backing filled, a worker ended."""
+SOME = (3, 4, 6, 90)
+"""A runner killed, a backing filled, a child crashed, a disk that fails."""
 
 
 def test_a_few_faults_leave_nothing_and_resume_completes() -> None:
@@ -22,9 +22,9 @@ def test_a_few_faults_leave_nothing_and_resume_completes() -> None:
 
 def test_an_injection_is_the_same_whenever_it_is_asked_for() -> None:
     """By seed and number; a hundred of them are of every kind."""
-    many = [campaign.chosen(7, number, 6.0) for number in range(300)]
-    assert many[41] == campaign.chosen(7, 41, 6.0)
-    assert many != [campaign.chosen(8, number, 6.0) for number in range(300)]
+    many = [campaign.chosen(7, number) for number in range(300)]
+    assert many[41] == campaign.chosen(7, 41)
+    assert many != [campaign.chosen(8, number) for number in range(300)]
     kinds = {(one.fault, one.victim) for one in many}
     assert kinds == {*campaign.signals(), *((fault, "") for fault in campaign.OTHERS)}
 
@@ -34,7 +34,7 @@ def test_one_in_so_many_is_of_guests() -> None:
     assert {campaign.kind_of(number, 0) for number in range(50)} == {campaign.HERE}
     numbers = [n for n in range(1000) if campaign.kind_of(n, 10) is campaign.GUESTS]
     assert len(numbers) == 100
-    many = [campaign.chosen(7, number, 60.0, campaign.GUESTS) for number in numbers]
+    many = [campaign.chosen(7, number, campaign.GUESTS) for number in numbers]
     assert {(one.fault, one.victim) for one in many} == {*campaign.guest_signals()}
     assert {one.kind for one in many} == {campaign.GUESTS}
 

@@ -110,7 +110,7 @@ static void on_block(unsigned cpu, void *data)
 	stacks_enter(block->address);
 	if (!open)
 		return;
-	if (doubtful == block->address)
+	if (doubtful && doubtful == block->address)
 		doubtful_cell->count--;
 	path_id path = stacks_path();
 	if (block->window != window || block->path != path) {
