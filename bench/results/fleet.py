@@ -9,6 +9,7 @@ from typing import Any
 
 from bench.machine import plain
 from bench.model import UserError
+from bench.results.json_text import contents
 
 FILE = "fleet.json"
 VERSION = 1
@@ -36,7 +37,7 @@ def is_fleet(path: Path) -> bool:
 def members(path: Path) -> list[Member]:
     """The machines of a fleet run; raises UserError where the file is none."""
     try:
-        about = plain.loads((path / FILE).read_text())
+        about = plain.loads(contents(path / FILE))
         if about["fleet"] != VERSION:
             raise UserError(f"{path}/{FILE}: version {about['fleet']!r}; this one reads {VERSION}")
         return [_member(one) for one in about["machines"]]

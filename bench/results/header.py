@@ -10,7 +10,7 @@ from typing import Any
 from bench.axes import OPTIONS
 from bench.axes.axis import Axis
 from bench.model import NOT_KNOWN, SCHEMA, Clock, Level, ReaddirMode, UserError
-from bench.results.json_text import fit, parse
+from bench.results.json_text import contents, fit, parse
 from bench.results.kinds import Kind, Name, Number, Text, TrueOrFalse, Whole, Word, Wrong
 from bench.results.objects import Anything, Entries, Facts, ListOf, MapOf
 
@@ -150,7 +150,7 @@ def raw(path: Path) -> dict[str, Any]:
     """run.json of the run in ``path`` as it stands; UserError where there is none that can be read."""
     file = path / "run.json"
     try:
-        about = parse(file.read_bytes())
+        about = parse(contents(file))
     except FileNotFoundError:
         raise UserError(f"{path}: not a run, it has no run.json") from None
     except OSError as error:

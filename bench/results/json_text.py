@@ -3,10 +3,30 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
+from pathlib import Path
 from typing import Any
 
 from bench.machine import plain
 from bench.results.kinds import Wrong
+
+LARGEST_BYTES = 1 << 28
+"""No file of a run is larger: a trial's line has 2 KiB."""
+
+
+def contents(file: Path) -> bytes:
+    """What is in a file that others may have made: no pipe is waited for, and memory has an end.
+
+    Raises Wrong for what is no file, or larger than a run's ever is; OSError for what is not there.
+    """
+    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            raise Wrong("not a regular file")
+        data = stream.read(LARGEST_BYTES + 1)
+    if len(data) > LARGEST_BYTES:
+        raise Wrong(f"more than {LARGEST_BYTES >> 20} MiB")
+    return data
 
 
 def parse(data: bytes) -> Any:

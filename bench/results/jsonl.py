@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from bench.results.cost_line import CostLine, cost
-from bench.results.json_text import parse_text
+from bench.results.json_text import contents, parse_text
 from bench.results.kinds import Wrong
 from bench.results.record import TrialLine, trial
 
 NAMED = 20
 """Sentences about lines that were left out, at most."""
+LONGEST_BYTES = 1 << 20
+"""A line of a run has 2 KiB."""
 
 
 Read = TypeVar("Read")
@@ -30,15 +32,18 @@ def costs(file: Path) -> tuple[list[CostLine], list[str]]:
 
 def _lines(file: Path, read: Callable[[object], Read]) -> tuple[list[Read], list[str]]:
     try:
-        lines = file.read_bytes().split(b"\n")
-    except OSError as error:
-        return [], [f"{file.name}: {error.strerror}; nothing in it could be read"]
+        lines = contents(file).split(b"\n")
+    except (OSError, Wrong) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        return [], [f"{file.name}: {why}; nothing in it could be read"]
     found: list[Read] = []
     bad: dict[str, list[int]] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
+            if len(line) > LONGEST_BYTES:
+                raise Wrong(f"longer than {LONGEST_BYTES >> 20} MiB")
             found.append(read(parse_text(line)))
         except Wrong as wrong:
             # A run killed while it wrote leaves half a line; what stands before it is whole.

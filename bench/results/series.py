@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.model import Clock, Outcome
-from bench.results.json_text import parse_text
+from bench.results.json_text import LARGEST_BYTES, contents, parse_text
 from bench.results.kinds import Number, Text, Values, Whole, Word, Wrong
 from bench.results.objects import Facts, ListOf
 from bench.results.record import TrialLine, times
@@ -19,7 +20,6 @@ from bench.results.record import TrialLine, times
 if TYPE_CHECKING:
     import pyperf
 
-LARGEST_BYTES = 1 << 28
 METADATA = Facts(
     {
         "attr_timeout_s": Number(),
@@ -55,10 +55,10 @@ class SeriesFile:
 
 def read(file: Path) -> SeriesFile:
     """A pyperf file of one benchmark; raises Wrong for what is none, OSError for what is not there."""
-    data = file.read_bytes()
+    data = contents(file)
     if file.suffix == ".gz":
         try:
-            with gzip.open(file) as packed:
+            with gzip.open(io.BytesIO(data)) as packed:
                 data = packed.read(LARGEST_BYTES)
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise Wrong(f"not gzip ({error})") from None

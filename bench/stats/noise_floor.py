@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, TypedDict
 
 from bench.model import Cache, Clock
-from bench.results.json_text import parse_text
+from bench.results.json_text import contents, parse_text
 from bench.results.kinds import Name, Number, Whole, Wrong
 from bench.results.objects import REQUIRED, Key, MapOf, Object, part
 
@@ -65,7 +65,7 @@ def load_noise_floor(path: Path, clock: str = Clock.WALL) -> tuple[Mapping[str, 
     left_out: list[str] = []
     key = KEYS[Clock(clock)]
     try:
-        found = parse_text(file.read_bytes())
+        found = parse_text(contents(file))
         if not isinstance(found, dict):
             raise Wrong("not a JSON object")
         rows = part(ROWS, found.get(key), key, left_out)
