@@ -87,7 +87,7 @@ def test_what_is_no_file_is_named(
 @each_kind
 @pytest.mark.usefixtures("soon", "little")
 def test_a_fleet_run_is_no_exception(tmp_path: Path, make: Callable[[Path], None]) -> None:
-    """Its one file, too."""
+    """A pipe as fleet.json is not waited for, and what is none is named."""
     make(tmp_path / FILE)
     with pytest.raises(UserError, match=FILE):
         members(tmp_path)
