@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /* Fuzzing of the profiler: an input is its options, a NUL, then a guest: code to be translated, and what
  * runs of it with which stack pointers. The plugin is compiled in here, so that each input finds it new. */
-#define PATHS 1024u
-#define CELLS 1024u
+#define PATHS 256u
+#define CELLS 256u
+#define DEPTH 16
+#define TASKS 8
 #pragma clang diagnostic ignored "-Wshadow"
 #include "../../bench/profile/_native/plugin.c"
 #include "../../bench/profile/_native/stacks.c"

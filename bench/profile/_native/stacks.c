@@ -9,13 +9,15 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define KERNEL_STACK UINT64_C(0x4000)
 /* Two frames of user space farther apart than this are on stacks of different threads. */
 #define USER_STACK (UINT64_C(8) << 20)
-#define DEPTH      1024
-#define TASKS      4096
+/* Tests make them small. */
+#ifndef TASKS
+#define DEPTH 1024
+#define TASKS 4096
+#endif
 
 struct frame {
 	uint64_t pointer;
@@ -62,9 +64,20 @@ static struct task *new_task(uint64_t base)
 	return made;
 }
 
+/* Thousands of stacks that are no more. Whoever asks for a task has it, and its stack, in use next. */
+static void forget_tasks(void)
+{
+	for (int at = 0; at < TASKS; at++) {
+		free(tasks[at]->user.frames);
+		free(tasks[at]);
+		tasks[at] = NULL;
+	}
+}
+
 static struct task *find_task(uint64_t base)
 {
 	uint64_t at = (base / KERNEL_STACK * UINT64_C(0x9e3779b97f4a7c15)) >> 52;
+	at %= TASKS;
 
 	for (int tried = 0; tried < TASKS; tried++, at = (at + 1) % TASKS) {
 		if (!tasks[at])
@@ -72,7 +85,7 @@ static struct task *find_task(uint64_t base)
 		if (tasks[at]->base == base)
 			return tasks[at];
 	}
-	memset(tasks, 0, sizeof tasks); /* thousands of stacks that are no more: begin anew */
+	forget_tasks();
 	return find_task(base);
 }
 
