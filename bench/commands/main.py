@@ -14,35 +14,51 @@ from bench.commands.parser import Parser
 from bench.commands.words import CODES, COMMANDS, RUN_EXAMPLES
 from bench.machine import plain, streams
 
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
-def main(argv: list[str]) -> int:
-    """Run one command; returns its exit code (bench.model.Exit)."""
+
+def main(argv: list[str], *, last: bool = False) -> int:
+    """Run one command; returns its exit code (bench.model.Exit).
+
+    ``last``: the process ends with it. Told to end when all is done, it has its exit code already.
+    """
     with streams.prepared():
-        return streams.finish(_run(argv))
+        code = _run(argv)
+        if last:
+            for number in ENDING:
+                signal.signal(number, signal.SIG_IGN)
+        return streams.finish(code)
 
 
 def _run(argv: list[str]) -> int:
+    # Told to end, or left by its terminal, a run ends as it does on Ctrl-C: in order.
+    for number in ENDING:
+        # What nohup(1) has told to be ignored stays so.
+        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, interrupt)
+    try:
+        return _command(argv)
+    except KeyboardInterrupt:
+        from bench.model import Exit
+
+        print("bench: interrupted", file=sys.stderr)
+        return Exit.INTERRUPTED
+
+
+def _command(argv: list[str]) -> int:
     if "_ARGCOMPLETE" in os.environ:
         from bench.commands import completion
 
         completion.complete(parser())
     words = parser(next((word for word in argv if not word.startswith("-")), ""))
     arguments = words.parse_args(argv)
-    from bench.model import Exit, UserError  # `bench --help` does without: 20 ms of dataclasses
+    from bench.model import UserError  # `bench --help` does without: 20 ms of dataclasses
 
-    # Told to end, or left by its terminal, a run ends as it does on Ctrl-C: in order.
-    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
-        # What nohup(1) has told to be ignored stays so.
-        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, interrupt)
     try:
         return int(arguments.command(arguments, argv))
     except UserError as error:
         print(f"bench: {plain.text(str(error))}", file=sys.stderr)
         return error.code
-    except KeyboardInterrupt:
-        print("bench: interrupted", file=sys.stderr)
-        return Exit.INTERRUPTED
     except BrokenPipeError:
         return streams.PIPE  # whoever read our output (head, a pager) has gone
     except OSError as error:
@@ -53,7 +69,7 @@ def _run(argv: list[str]) -> int:
 
 def console() -> int:
     """The console command ``fuse-bench``."""
-    return main(sys.argv[1:])
+    return main(sys.argv[1:], last=True)
 
 
 def interrupt(_number: int, _frame: object) -> NoReturn:

@@ -24,6 +24,7 @@ class Disk:
         self._make()
 
     def _make(self) -> None:
+        self.image.unlink(missing_ok=True)  # who still has the one before it open goes on with that
         with self.image.open("wb") as file:
             file.truncate(SIZE)
         _run(f"mkfs.{self.kind}", "-q", str(self.image))

@@ -96,3 +96,31 @@ def test_a_counters_file_may_hold_anything() -> None:
     page = counters._HEADER.pack(b"FPBC", counters.VERSION, 1, 1, 0, 0) + bytes(24)
     page += counters._FIELD.pack(b"\xff", 7)
     assert counters.parse(page).extra == {"\ufffd": 7}
+
+
+def alone(code: str) -> subprocess.CompletedProcess[str]:
+    """A Python process of its own that does this."""
+    return subprocess.run(
+        [PYTHON, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_told_to_end_when_all_is_done_changes_nothing() -> None:
+    """A second Ctrl-C may come while Python takes itself down: the exit code has been chosen by then."""
+    done = alone(
+        "import signal, sys; from bench.commands.main import console; sys.argv = ['bench', 'list']; "
+        "code = console(); print([signal.getsignal(n).name for n in (2, 15, 1)], file=sys.stderr); "
+        "sys.exit(code)"
+    )
+    assert (done.returncode, done.stderr) == (Exit.MEASURED, "['SIG_IGN', 'SIG_IGN', 'SIG_IGN']\n")
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+def test_told_to_end_before_a_command_has_begun(name: str) -> None:
+    """While its options are read: one line, and the exit code of Ctrl-C."""
+    done = alone(
+        "import os, signal, sys; from bench.commands import main\n"
+        f"main.parser = lambda wanted: os.kill(os.getpid(), signal.{name})\n"
+        "sys.exit(main.console())"
+    )
+    assert (done.returncode, done.stderr) == (Exit.INTERRUPTED, "bench: interrupted\n")
