@@ -32,10 +32,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from bench.kernels import images, vm
+from bench.kernels.disk import IMAGE
 from bench.machine import isolate, runs
 from bench.model import Exit, UserError
 from bench.mounts import server_pid
-from tests.mount import disks
+from tests.mount import disks, memory
 
 ROOT = Path(__file__).parents[2]
 WORKLOADS = ("getattr-storm/fd", "readdir")
@@ -49,10 +50,13 @@ SIGNALS = ("KILL", "STOP", "SEGV", "TERM", "INT twice", "HUP")
 DISKS = {"backing over quota": "btrfs", "backing fails": "ext4"}
 """On disks of their own: EDQUOT and EIO."""
 BACKING = ("backing full", "backing read-only", "backing deleted")
-OTHERS = (*BACKING, *DISKS, "results cut", "another run")
+MEMORY = "no memory"
+OTHERS = (*BACKING, *DISKS, "results cut", "another run", MEMORY)
 QEMU, HOST = "qemu", "runner of guests"
 GUEST_VICTIMS = (QEMU, HOST)
 GUEST_SIGNALS = ("KILL", "STOP", "TERM", "INT", "HUP")
+DISK_LOST, CLOCK = "disk lost", "clock stepped"
+GUEST_OTHERS = (DISK_LOST, CLOCK)
 TOO_SLOW, RESUMES = ("no user space after", "not a word in"), 3
 """What is said of a guest on a machine that gives it no time: the run is resumed again, as it says."""
 Plan = list[tuple[str, int]]
@@ -81,6 +85,18 @@ CHANGES = {disk: replace(HERE, options=(*HERE.options, "--workload", "create-wri
 GUESTS = Kind((*ROWS, "--daemon", TARGETS[0], "--tree", "tiny", "--trials", "2", "--clock", "instructions",
                "--jobs", "1", "--no-report"), 1200.0)  # fmt: skip
 """Boots that all do the same; with a boot for each round there is one to come after the one that is hit."""
+ON_A_DISK = replace(GUESTS, options=(*GUESTS.options, "--backing-fs", "ext4"))
+STEP = "date -s @4000000000 >/dev/null"
+MIRROR = f"{ROOT}/daemons/_native/mirror --name stepper {{backing}} {{mountpoint}}"
+STEPPED = replace(
+    GUESTS,
+    options=(
+        *GUESTS.options,
+        "--daemon",
+        f"stepper=sh -c '{STEP}; exec {MIRROR}'",
+    ),
+)
+"""A server that sets the clock to a day decades on, in each round: no window is told by that clock."""
 
 
 @dataclass
@@ -98,13 +114,15 @@ class Injection:
     @property
     def name(self) -> str:
         """``KILL into worker``."""
+        if self.fault in GUEST_OTHERS:
+            return f"{self.fault} in a guest"
         return f"{self.fault} into {self.victim}" if self.victim else self.fault
 
     @property
     def kind(self) -> Kind:
         """The run it is put into."""
         if self.victim in GUEST_VICTIMS:
-            return GUESTS
+            return {DISK_LOST: ON_A_DISK, CLOCK: STEPPED}.get(self.fault, GUESTS)
         return CHANGES[DISKS[self.fault]] if self.fault in DISKS else HERE
 
 
@@ -116,6 +134,7 @@ class Place:
         self.backing = folder / "backing"
         self._undisturbed: dict[Kind, tuple[Plan, float]] = {}
         self._disks: dict[str, disks.Disk] = {}
+        self.limit = memory.Limit()
         self.backing.mkdir()
         mount = ["mount", "-t", "tmpfs", "-o", "mode=755,size=160m", "campaign", str(self.backing)]
         subprocess.run(mount, check=True)
@@ -139,6 +158,7 @@ class Place:
 
     def mend(self) -> None:
         """As it was before any fault."""
+        self.limit.take_off()
         for disk in self._disks.values():
             disk.mend()
         self.remount("rw")
@@ -180,7 +200,7 @@ class Place:
             *kind.options,
         ]
         command += ["--seed", SEED, "--output", str(output)]
-        if kind is GUESTS:
+        if kind in (GUESTS, ON_A_DISK, STEPPED):
             command += ["--kernel", f"lab={images.locate('lab').path}"]
         else:
             backing = self.disk(kind.disk).root if kind.disk else self.backing
@@ -253,11 +273,18 @@ def inject(place: Place, one: Injection, process: subprocess.Popen[bytes], outpu
                 send(one.fault, pid)
                 one.hit = True
                 return
-        elif one.fault != "results cut" or (output / "trials.jsonl").exists():
+        elif begun(one, output):
             one.hit = True
             do_other(place, one, process, output)
             return
         time.sleep(0.001)
+
+
+def begun(one: Injection, output: Path) -> bool:
+    """Whether there is yet what goes wrong."""
+    if one.fault == DISK_LOST:
+        return next(output.rglob(IMAGE), None) is not None
+    return one.fault not in ("results cut", CLOCK) or (output / "trials.jsonl").exists()
 
 
 def do_other(place: Place, one: Injection, process: subprocess.Popen[bytes], output: Path) -> None:
@@ -271,6 +298,12 @@ def do_other(place: Place, one: Injection, process: subprocess.Popen[bytes], out
             place.empty()
         case "backing over quota" | "backing fails":
             place.disk(one.kind.disk).harm()
+        case "no memory":
+            # With its runner, or without.
+            place.limit.put_on(server_pid.tree(process.pid)[one.number % 2 :])
+        case "disk lost":
+            for image in output.rglob(IMAGE):
+                os.truncate(image, disks.CUT)
         case "another run":
             second = place.start(output.with_name(output.name + "-second"))
             if (code := second.wait(HERE.end_s)) not in ORDERLY:
@@ -332,7 +365,7 @@ def play(place: Place, one: Injection, plan: Plan) -> None:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
-    deadly = one.fault == "results cut" or (
+    deadly = one.fault in ("results cut", MEMORY) or (
         one.victim in (RUNNER, HOST) and one.hit and one.fault in ("KILL", "SEGV")
     )
     # Until Python has begun the program, a signal does what it does to any process.
@@ -409,11 +442,14 @@ def signals() -> list[tuple[str, str]]:
 
 
 def guest_signals() -> list[tuple[str, str]]:
-    """Every signal into qemu, and into a runner while a guest is up.
+    """Every signal into qemu, and into a runner while a guest is up; what goes wrong in a guest.
 
     A guest that stays stopped is given up, too, after minutes (bench.guests.listener): here it goes on.
     """
-    return [(one, victim) for one in GUEST_SIGNALS for victim in GUEST_VICTIMS]
+    return [
+        *((one, victim) for one in GUEST_SIGNALS for victim in GUEST_VICTIMS),
+        *((one, QEMU) for one in GUEST_OTHERS),
+    ]
 
 
 def no_guests() -> str:
