@@ -497,6 +497,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mount.campaign", description=__doc__)
     parser.add_argument("--injections", type=int, default=500)
     parser.add_argument("--seed", type=int, default=7)
+    parser.add_argument("--first", type=int, default=0, metavar="N", help="go on with this one")
     parser.add_argument("--only", type=int, help="this one alone")
     parser.add_argument(
         "--guests",
@@ -511,7 +512,7 @@ def main() -> int:
         print(f"no faults into guests: {why}", flush=True)
         guests = 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(Exit.INTERRUPTED))
-    numbers = list(range(asked.injections)) if asked.only is None else [asked.only]
+    numbers = list(range(asked.first, asked.injections)) if asked.only is None else [asked.only]
 
     def tell(one: Injection) -> None:
         hit = "" if one.hit else ", the run had ended before"
