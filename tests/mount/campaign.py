@@ -392,6 +392,7 @@ def resumed(one: Injection, output: Path, plan: Plan) -> None:
     if spoilt and one.fault != "results cut":
         one.wrong.append("trials.jsonl cannot be read")
     command = [sys.executable, "-m", "bench", "run", "--no-report", "--resume", str(output)]
+    command += ["--allow-commands"] if one.kind is STEPPED else []
     end_s = one.kind.end_s
     try:
         for _ in range(RESUMES):

@@ -192,6 +192,22 @@ def test_an_attribute_must_be_as_long_as_expected(root: Path) -> None:
         assert driver.run(PRIME).ops == PRIME
 
 
+def test_attributes_are_asked_for_with_the_room_that_ls_has(root: Path) -> None:
+    """The kernel clears as much at every call: 32 KiB were most of what a native call took."""
+    (root / "a/n1").touch()
+    try:
+        os.setxattr(root / "a/n1", "user.x", b"x" * 255)
+        os.setxattr(root / "a/n1", "user.y", b"y" * 256)
+    except OSError as error:
+        pytest.skip(f"needs user xattrs: {error.strerror}")
+    with Driver("getxattr", root, ["a/n1"], text="user.x", expected=255) as driver:
+        driver.run(3)
+    with Driver("getxattr", root, ["a/n1"], text="user.y", expected=256) as driver:
+        with pytest.raises(OSError) as caught:
+            driver.run(3)
+        assert caught.value.errno == errno.ERANGE
+
+
 @pytest.mark.parametrize("share", [0, 1, 10, 20, 30, 40, 50, 75, 99, 100])
 @pytest.mark.parametrize("threads", [1, 2])
 def test_that_share_of_what_is_listed_is_statted(share: int, threads: int, root: Path) -> None:

@@ -8,10 +8,9 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-/* Kinds of extended attributes that ls asks for, and room for a label, as libselinux gives it. */
-#define LABEL       1u
-#define ACL         2u
-#define LABEL_BYTES 255
+/* Kinds of extended attributes that ls asks for. */
+#define LABEL 1u
+#define ACL   2u
 
 static inline bool is_dot(const char *name)
 {
@@ -57,7 +56,7 @@ INLINE int ask_as_ls(struct lane *lane, const struct visit *visit, const char *e
 	memcpy(lane->path + prefix, entry, bytes);
 	if (!(lane->without & LABEL) &&
 	    check_missing(lane, visit, entry,
-			  lgetxattr(lane->path, "security.selinux", lane->label, LABEL_BYTES),
+			  lgetxattr(lane->path, "security.selinux", lane->value, VALUE_BYTES),
 			  LABEL))
 		return -1;
 	if (lane->without & ACL)

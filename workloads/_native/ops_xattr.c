@@ -22,13 +22,13 @@ INLINE int check_size(struct lane *lane, const struct visit *visit, ssize_t got,
 
 INLINE int visit_getxattr(struct lane *lane, const struct visit *visit)
 {
-	ssize_t got = fgetxattr(visit->fd, lane->text, lane->buffer, lane->buffer_bytes);
+	ssize_t got = fgetxattr(visit->fd, lane->text, lane->value, VALUE_BYTES);
 	return check_size(lane, visit, got, "fgetxattr");
 }
 
 INLINE int visit_listxattr(struct lane *lane, const struct visit *visit)
 {
-	ssize_t got = flistxattr(visit->fd, (char *)lane->buffer, lane->buffer_bytes);
+	ssize_t got = flistxattr(visit->fd, lane->value, VALUE_BYTES);
 	return check_size(lane, visit, got, "flistxattr");
 }
 
