@@ -37,11 +37,12 @@ def backing(tmp_path: Path) -> Iterator[int]:
     os.close(fd)
 
 
-def _footprint() -> tuple[list[str], list[str], int]:
+def _footprint() -> tuple[list[str], list[tuple[int, int]], int]:
     # Not the whole table: other programs on the machine may mount meanwhile.
     mounts = [str(e.mountpoint) for e in mountinfo.table() if e.is_fuse and e.source == "rawfuse"]
-    links = [path.readlink() for path in Path("/proc/self/fd").iterdir() if path.exists()]
-    return mounts, sorted(map(str, links)), threading.active_count()
+    # Not by name: that of a file changes when the process, or who shared its mounts, leaves a namespace.
+    files = [path.stat() for path in Path("/proc/self/fd").iterdir() if path.exists()]
+    return mounts, sorted((file.st_dev, file.st_ino) for file in files), threading.active_count()
 
 
 def _names(directory: int) -> list[str]:
