@@ -229,7 +229,7 @@ def role(pid: int) -> str:
     with contextlib.suppress(OSError):
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
         name = Path(f"/proc/{pid}/comm").read_text().strip()
-        if any(word.endswith(b"report.py") for word in words):
+        if b"report" in words:  # python -m report (bench.commands.readers)
             return REPORT
         if any(word.endswith(b"mirror") or word == b"daemons._serve" for word in words):
             return SERVER

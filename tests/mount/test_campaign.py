@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
 
+from bench.model import Exit
+from bench.mounts import server_pid
 from tests.mount import campaign
 
 pytestmark = pytest.mark.mount
@@ -18,6 +21,18 @@ def test_a_few_faults_leave_nothing_and_resume_completes() -> None:
     done = campaign.campaign(7, list(SOME), lambda _one: None)
     assert [(one.name, one.wrong) for one in done if one.wrong] == []
     assert len(done) == len(SOME)
+
+
+def test_a_run_has_every_victim_at_some_time() -> None:
+    """A process that is not found is never hit, and its faults would all be called too late."""
+    seen = set()
+    with campaign.prepared() as place:
+        process = place.start(place.folder / "run")
+        while process.poll() is None:
+            seen |= {campaign.role(pid) for pid in server_pid.tree(process.pid)[1:]}
+            time.sleep(0.01)
+    assert process.returncode == Exit.MEASURED
+    assert {*campaign.VICTIMS} - {campaign.RUNNER} <= seen
 
 
 def test_an_injection_is_the_same_whenever_it_is_asked_for() -> None:
