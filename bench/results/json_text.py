@@ -20,9 +20,11 @@ def contents(file: Path) -> bytes:
 
     Raises Wrong for what is no file, or larger than a run's ever is; OSError for what is not there.
     """
-    with os.fdopen(os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as stream:
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise Wrong("not a regular file")
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise Wrong("not a regular file")
+    with os.fdopen(descriptor, "rb") as stream:
         data = stream.read(LARGEST_BYTES + 1)
     if len(data) > LARGEST_BYTES:
         raise Wrong(f"more than {LARGEST_BYTES >> 20} MiB")

@@ -76,8 +76,6 @@ def test_what_is_no_file_is_named(
     said += told(analysis, "compare", world.run, world.other, "--force")
     said += told(analysis, "compare", world.run / SERIES, world.other / SERIES, "--force")
     reason = "more than 1 MiB" if make is large else "not a regular file"
-    if make is Path.mkdir:
-        reason = "Is a directory"
     if name == SERIES and make is not large:
         reason = "no such run or file"
     assert reason in said
@@ -108,7 +106,10 @@ def test_contents_says_what_it_is(tmp_path: Path) -> None:
     """A file as it is, Wrong for what is none, OSError for what is not there."""
     (tmp_path / "file").write_bytes(b"ab")
     assert json_text.contents(tmp_path / "file") == b"ab"
-    with pytest.raises(Wrong, match="not a regular file"):
-        json_text.contents(Path("/dev/null"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    for none in (Path("/dev/null"), tmp_path):
+        with pytest.raises(Wrong, match="not a regular file"):
+            json_text.contents(none)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
     with pytest.raises(FileNotFoundError):
         json_text.contents(tmp_path / "none")
