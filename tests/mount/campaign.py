@@ -424,6 +424,13 @@ def kind_of(number: int, guests: int) -> Kind:
     return GUESTS if guests and number % guests == guests - 1 else HERE
 
 
+def missing(one: Injection) -> str:
+    """What this machine lacks for an injection, in words; empty when it lacks nothing."""
+    if one.fault == MEMORY:
+        return memory.missing()
+    return disks.missing(one.kind.disk) if one.kind.disk else ""
+
+
 def chosen(seed: int, number: int, kind: Kind = HERE) -> Injection:
     """The injection of that number, the same whenever it is asked for; its delay in lengths of a run."""
     dice = random.Random(f"{seed}-{number}")
@@ -483,7 +490,7 @@ def campaign(
         for number in numbers:
             kind = kind_of(number, guests)
             one = chosen(seed, number, kind)
-            if one.kind.disk and (why := disks.missing(one.kind.disk)):
+            if why := missing(one):
                 raise SystemExit(f"{one.name}: {why}")
             plan, usual_s = place.undisturbed(one.kind)
             one.delay_s *= usual_s

@@ -18,9 +18,10 @@ SOME = (4, 6, 90, 132)
 
 def test_a_few_faults_leave_nothing_and_resume_completes() -> None:
     """No mount, no process, a documented exit code; the plan is completed, each trial once."""
-    done = campaign.campaign(7, list(SOME), lambda _one: None)
+    here = [number for number in SOME if not campaign.missing(campaign.chosen(7, number))]
+    done = campaign.campaign(7, here, lambda _one: None)
     assert [(one.name, one.wrong) for one in done if one.wrong] == []
-    assert len(done) == len(SOME)
+    assert len(done) == len(here) > 1
 
 
 def test_a_run_has_every_victim_at_some_time() -> None:
