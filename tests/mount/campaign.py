@@ -369,7 +369,7 @@ def play(place: Place, one: Injection, plan: Plan) -> None:
         one.victim in (RUNNER, HOST) and one.hit and one.fault in ("KILL", "SEGV")
     )
     # Until Python has begun the program, a signal does what it does to any process.
-    early = one.victim in (RUNNER, HOST) and not output.exists() and one.code < 0
+    early = one.victim in (RUNNER, HOST) and not output.exists()
     if one.code not in ORDERLY and not ((deadly or early) and one.code < 0):
         one.wrong.append(f"exit code {one.code}")
     if not until(lambda: not left(place, process.pid), GONE_S):
